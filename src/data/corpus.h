@@ -1,0 +1,75 @@
+// Files -> examples of every task, with everything that is wrong in them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/problem.h"
+#include "task/example.h"
+#include "task/label_set.h"
+#include "task/task_spec.h"
+
+namespace polytask::data {
+
+enum class Split { Train, Dev, Test };
+inline constexpr std::array kSplits{Split::Train, Split::Dev, Split::Test};
+[[nodiscard]] std::string_view to_string(Split split);
+[[nodiscard]] std::optional<Split> parse_split(std::string_view word);  // "validation" and "valid" mean dev
+
+/// A split that is cut from the training rows: seeded, stratified by the labels, whole groups on one side.
+struct DeclaredSplit {
+  double dev = 0.0;        ///< share of the training rows, 0..1
+  double test = 0.0;       ///< share of the training rows, 0..1; dev + test < 1
+  std::string group_by;    ///< column whose equal values stay together; empty = every row alone
+  std::string stratify_by; ///< column; empty = the label of the first classification task of the dataset
+  std::uint64_t seed = 0;  ///< set from the project's seed unless given
+};
+
+struct DatasetSpec {
+  std::string name;
+  std::map<Split, std::vector<std::filesystem::path>> files;  ///< absolute, or relative to the working folder
+  std::optional<DeclaredSplit> split;
+  std::vector<std::string> columns;  ///< CSV/TSV: names of the columns of a file without a header
+};
+
+/// The rows of one dataset read through one choice of text columns, with the labels of every task that reads them so.
+/// A row goes through the encoder once, whatever the number of its tasks.
+struct Stream {
+  std::string dataset;
+  std::vector<std::string> text;                        ///< columns; empty for CoNLL
+  std::vector<std::size_t> tasks;                       ///< indices into Corpus::tasks, in the order of Example::labels
+  std::array<std::vector<task::Example>, 3> examples;   ///< by Split
+  [[nodiscard]] std::vector<task::Example> const& of(Split split) const { return examples[static_cast<std::size_t>(split)]; }
+};
+
+struct DatasetFacts {
+  std::string name;
+  std::string sha256;                     ///< over the names' roles and the bytes of its files (as stored), in order
+  std::array<std::size_t, 3> n_rows{};    ///< by Split, after the declared split
+};
+
+struct Corpus {
+  std::vector<task::TaskSpec> tasks;
+  std::vector<task::LabelSet> label_sets;   ///< by task; empty for regression; span labels for tagging
+  std::vector<Stream> streams;
+  std::vector<DatasetFacts> datasets;
+  std::vector<Problem> problems;            ///< everything found while reading; rows with errors are left out
+  /// Number of labelled rows of a task in a split.
+  [[nodiscard]] std::size_t n_labelled(std::size_t task_index, Split split) const;
+};
+
+/// Reads everything; findings about the files are in `problems`. Throws only when the specs contradict themselves
+/// (InvalidUsage). `--only` is expressed by passing fewer tasks.
+[[nodiscard]] Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::TaskSpec> const& tasks,
+                                 std::uint64_t seed);
+
+/// Warnings that need the whole corpus: duplicates, contradicting labels, leakage between splits and across tasks,
+/// rare labels, stray I- (found while reading), in the order of what they cost the user.
+[[nodiscard]] std::vector<Problem> check_corpus(Corpus const& corpus);
+
+}  // namespace polytask::data

@@ -1,0 +1,53 @@
+// A BERT-family encoder in a Hugging Face folder: its configuration and its weights under one set of names.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "model/safetensors.h"
+
+namespace polytask::model {
+
+/// `config.json` of a BERT encoder, in the library's own words.
+struct EncoderConfig {
+  std::int64_t vocab_size = 30522;
+  std::int64_t hidden_size = 384;
+  std::int64_t num_hidden_layers = 6;
+  std::int64_t num_attention_heads = 12;
+  std::int64_t intermediate_size = 1536;
+  std::int64_t max_position_embeddings = 512;
+  std::int64_t type_vocab_size = 2;
+  double layer_norm_eps = 1e-12;
+  double hidden_dropout_prob = 0.1;
+  double attention_probs_dropout_prob = 0.1;
+  double initializer_range = 0.02;
+  std::string hidden_act = "gelu";  ///< "gelu" (erf), "gelu_new" (tanh), "relu"
+};
+
+/// Throws Error{NotFound, InvalidInput}: another model type, an activation or position type that is not built, sizes
+/// that do not fit one another.
+[[nodiscard]] EncoderConfig read_encoder_config(std::filesystem::path const& folder);
+void write_encoder_config(std::filesystem::path const& folder, EncoderConfig const& config);
+
+struct Tensor {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;  ///< row-major
+};
+
+/// Weights by the published names without a "bert." prefix ("embeddings.word_embeddings.weight",
+/// "encoder.layer.0.attention.self.query.weight", ...), every one the configuration asks for and no other: pooler,
+/// position ids and pre-training heads are left out. Old names (LayerNorm.gamma) are translated.
+/// Reads model.safetensors, or the shards of model.safetensors.index.json. Throws Error{InvalidInput} naming the
+/// tensor, the found and the expected shape; for NaN or infinite values; for a pytorch_model.bin (a pickle may run
+/// code; how to convert it).
+[[nodiscard]] std::map<std::string, Tensor> read_encoder_weights(std::filesystem::path const& folder, EncoderConfig const& config);
+/// Writes model.safetensors.
+void write_encoder_weights(std::filesystem::path const& folder, std::map<std::string, Tensor> const& weights);
+
+/// The names and shapes that a configuration asks for.
+[[nodiscard]] std::map<std::string, std::vector<std::int64_t>> expected_encoder_tensors(EncoderConfig const& config);
+
+}  // namespace polytask::model

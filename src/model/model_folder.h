@@ -1,0 +1,45 @@
+// What a trained multi-task model is on disk.
+//   encoder/   config.json, model.safetensors and the tokenizer's files, in Hugging Face layout
+//   tasks/     <task>.safetensors: "weight" [num_outputs, hidden], "bias" [num_outputs]
+//   model.json what the heads mean
+// No file holds a run's name, a time or a path: equal models have equal bytes.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "task/label_set.h"
+#include "task/task_spec.h"
+
+namespace polytask::model {
+
+enum class Pooling { Mean, First };
+[[nodiscard]] std::string_view to_string(Pooling pooling);
+[[nodiscard]] std::optional<Pooling> parse_pooling(std::string_view word);
+
+/// One task's output layer. Outputs: one per label (classification, multilabel), one (regression), or one per BIO tag:
+/// O, then B-x and I-x for each label x in order (tagging).
+struct HeadSpec {
+  task::TaskSpec task;
+  task::LabelSet labels;
+  double target_mean = 0.0;   ///< regression: the head predicts (value - mean) / scale
+  double target_scale = 1.0;  ///< > 0
+  double threshold = 0.5;     ///< multilabel
+  [[nodiscard]] std::size_t n_outputs() const;
+};
+
+struct ModelSpec {
+  Pooling pooling = Pooling::Mean;
+  std::size_t max_length = 128;  ///< tokens, special tokens included
+  std::vector<HeadSpec> heads;
+};
+
+/// Throws Error{NotFound, InvalidInput, Corrupt} naming the file and the key.
+[[nodiscard]] ModelSpec read_model_spec(std::filesystem::path const& folder);
+void write_model_spec(std::filesystem::path const& folder, ModelSpec const& spec);
+
+/// File name of a task's weights: the name itself when it is made of letters, digits, "-" and "_", escaped otherwise.
+[[nodiscard]] std::string head_file_name(std::string const& task_name);
+
+}  // namespace polytask::model

@@ -1,0 +1,43 @@
+// One row as the rooms above the files see it: its texts, and what each task says about them.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace polytask::task {
+
+/// Half-open range of bytes in a text.
+struct ByteRange {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  friend bool operator==(ByteRange const&, ByteRange const&) = default;
+};
+
+/// A labelled piece of a text, in bytes. Files and answers speak in code points; the borders translate.
+struct Span {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::string label;
+  friend bool operator==(Span const&, Span const&) = default;
+};
+
+/// What one task says about one row; monostate = the row carries no label for it.
+using Label = std::variant<std::monostate,            // not labelled
+                           std::string,               // classification
+                           std::vector<std::string>,  // multilabel, sorted, each once
+                           double,                    // regression
+                           std::vector<Span>>;        // tagging, sorted, not overlapping
+
+[[nodiscard]] inline bool is_labelled(Label const& label) { return label.index() != 0; }
+
+struct Example {
+  std::string id;                  ///< as JSON text (`7`, `"a-3"`); the row's number where the file gives none
+  std::vector<std::string> texts;  ///< one, or two for a pair; valid UTF-8
+  std::vector<ByteRange> words;    ///< the given tokens of texts[0] (CoNLL); empty when the text was not cut
+  std::vector<Label> labels;       ///< one per task of the stream that the example belongs to
+  std::size_t line = 0;            ///< 1-based line of its file where the row starts
+};
+
+}  // namespace polytask::task

@@ -1,0 +1,37 @@
+// What a model says about one text for one task.
+#pragma once
+
+#include <cstddef>
+#include <variant>
+#include <vector>
+
+#include "task/example.h"
+
+namespace polytask::task {
+
+struct ClassPrediction {
+  std::size_t label = 0;      ///< index of the most probable label
+  std::vector<float> scores;  ///< probability of each label, sums to 1
+};
+
+struct MultilabelPrediction {
+  std::vector<std::size_t> labels;  ///< indices with a probability of at least the task's threshold, ascending
+  std::vector<float> scores;        ///< probability of each label
+};
+
+struct ValuePrediction {
+  double value = 0;  ///< in the units of the training labels
+};
+
+struct ScoredSpan {
+  Span span;
+  float score = 0;  ///< mean probability of the tags that make the span
+};
+
+struct SpanPrediction {
+  std::vector<ScoredSpan> spans;  ///< sorted, not overlapping
+};
+
+using Prediction = std::variant<ClassPrediction, MultilabelPrediction, ValuePrediction, SpanPrediction>;
+
+}  // namespace polytask::task

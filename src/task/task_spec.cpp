@@ -1,0 +1,46 @@
+#include "task/task_spec.h"
+
+#include "base/error.h"
+
+namespace polytask::task {
+
+std::string_view to_string(TaskType type) {
+  switch (type) {
+    case TaskType::Classification: return "classification";
+    case TaskType::Multilabel: return "multilabel";
+    case TaskType::Regression: return "regression";
+    case TaskType::Tagging: return "tagging";
+  }
+  expects(false, "every task type has a name");
+  return {};
+}
+
+std::vector<std::string> const& task_type_names() {
+  static std::vector<std::string> const names{"classification", "multilabel", "regression", "tagging"};
+  return names;
+}
+
+std::optional<TaskType> parse_task_type(std::string_view word) {
+  for (auto const type : {TaskType::Classification, TaskType::Multilabel, TaskType::Regression, TaskType::Tagging})
+    if (to_string(type) == word) return type;
+  return std::nullopt;
+}
+
+std::vector<std::string> const& metrics_of(TaskType type) {
+  static std::vector<std::string> const classification{"accuracy", "macro_f1", "micro_f1", "mcc", "average_precision"};
+  static std::vector<std::string> const multilabel{"micro_f1", "macro_f1", "accuracy", "average_precision"};
+  static std::vector<std::string> const regression{"pearson", "spearman"};
+  static std::vector<std::string> const tagging{"span_f1"};
+  switch (type) {
+    case TaskType::Classification: return classification;
+    case TaskType::Multilabel: return multilabel;
+    case TaskType::Regression: return regression;
+    case TaskType::Tagging: return tagging;
+  }
+  expects(false, "every task type has metrics");
+  return classification;
+}
+
+std::string default_metric(TaskType type) { return metrics_of(type).front(); }
+
+}  // namespace polytask::task

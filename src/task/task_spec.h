@@ -1,0 +1,46 @@
+// What a task is: its type, where its texts and labels stand, how it is judged and who owns it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace polytask::task {
+
+enum class TaskType {
+  Classification,  ///< one label of a set
+  Multilabel,      ///< any subset of a label set
+  Regression,      ///< a number
+  Tagging,         ///< labelled spans of the text
+};
+
+/// "classification", "multilabel", "regression", "tagging": the words of the project file.
+[[nodiscard]] std::string_view to_string(TaskType type);
+[[nodiscard]] std::optional<TaskType> parse_task_type(std::string_view word);
+[[nodiscard]] std::vector<std::string> const& task_type_names();
+
+enum class ClassWeights { None, Balanced };
+
+struct TaskSpec {
+  std::string name;
+  TaskType type = TaskType::Classification;
+  std::vector<std::string> datasets;     ///< names; at least one
+  std::vector<std::string> text;         ///< one column, or two for a pair; empty for CoNLL files
+  std::string label;                     ///< column of the label, the list of labels or the number
+  std::string spans;                     ///< tagging: column of [[start, end, "LABEL"], ...] in code points
+  std::optional<int> tokens_column;      ///< tagging over CoNLL: 1-based; default the first
+  std::optional<int> tags_column;        ///< tagging over CoNLL: 1-based; default the last
+  std::vector<std::string> labels;       ///< declared label set; empty = taken from the training rows, sorted
+  std::string metric;                    ///< primary metric; empty = default_metric(type)
+  std::string owner;                     ///< who is told when something is wrong
+  double loss_weight = 1.0;              ///< > 0; multiplies the normalised loss
+  ClassWeights class_weights = ClassWeights::None;  ///< classification: balanced = n / (classes * n_class)
+};
+
+/// accuracy, micro_f1, pearson, span_f1.
+[[nodiscard]] std::string default_metric(TaskType type);
+/// The metrics that make sense for a type, the default first.
+[[nodiscard]] std::vector<std::string> const& metrics_of(TaskType type);
+
+}  // namespace polytask::task

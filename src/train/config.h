@@ -1,0 +1,69 @@
+// How a training run is done; every field has the default that is right for a pretrained encoder and small data.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/problem.h"
+#include "model/model_folder.h"
+
+namespace polytask::train {
+
+enum class SamplingType { Uniform, Proportional, Temperature, Specified };
+enum class Schedule { Linear, Cosine, Constant };
+enum class SelectionRule { Mean, Weighted };
+
+/// How rows of different datasets are mixed: p_d ~ min(n_d, cap)^(1/T), n_d = training rows of dataset d
+/// (Raffel et al. 2020, arXiv:1910.10683, temperature-scaled mixing). Rows are the unit, not tasks: a row with labels
+/// of five tasks is drawn, and encoded, once.
+struct SamplingConfig {
+  SamplingType type = SamplingType::Temperature;
+  double temperature = 2.0;              ///< T >= 1; 1 = proportional, large = uniform
+  std::int64_t examples_cap = 65'536;    ///< rows; larger datasets count as this many
+  std::map<std::string, double> weights; ///< specified: by dataset, or by task (a dataset's weight is the sum of its tasks')
+};
+
+struct SelectionConfig {
+  SelectionRule rule = SelectionRule::Mean;  ///< of the tasks' primary dev metrics
+  std::map<std::string, double> weights;     ///< weighted: by task; a task that is not named counts 1
+};
+
+/// The encoder that is trained from scratch when none is given.
+struct ScratchEncoderConfig {
+  std::int64_t layers = 2;
+  std::int64_t hidden_size = 128;
+  std::int64_t heads = 4;
+  std::int64_t vocab_size = 8'000;
+};
+
+struct TrainConfig {
+  std::string architecture = "shared";
+  SamplingConfig sampling;
+  SelectionConfig selection;
+  ScratchEncoderConfig scratch;
+  double epochs = 6.0;                    ///< rows drawn, as a multiple of all training rows; > 0
+  double learning_rate = 2e-4;            ///< > 0
+  std::int64_t batch_tokens = 640;        ///< unpadded tokens a step; unused when batch_size is set
+  std::optional<std::int64_t> batch_size; ///< texts a step, instead of tokens
+  std::int64_t max_length = 128;          ///< tokens of a text, special tokens included; >= 8
+  model::Pooling pooling = model::Pooling::Mean;
+  std::string precision = "f32";
+  double weight_decay = 0.01;             ///< of weights; not of biases and LayerNorm
+  double warmup_ratio = 0.1;              ///< share of the steps, 0..1
+  Schedule schedule = Schedule::Linear;
+  double max_grad_norm = 1.0;             ///< 0 = no clipping
+  double label_smoothing = 0.0;           ///< 0..1
+  double head_dropout = 0.1;              ///< 0..1
+  std::optional<double> dropout;          ///< of the encoder; unset = what its config.json says
+  double evaluations_per_epoch = 1.0;     ///< dev evaluations; > 0
+  std::int64_t early_stopping_patience = 0;  ///< evaluations without a better selection score; 0 = never stop early
+  std::int64_t checkpoint_steps = 0;      ///< steps between resumable checkpoints; 0 = about every two minutes of work
+};
+
+/// Every rule that the values break; `where` is "train".
+[[nodiscard]] std::vector<Problem> problems(TrainConfig const& config);
+
+}  // namespace polytask::train

@@ -1,0 +1,83 @@
+// Trains one encoder on many tasks.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "data/corpus.h"
+#include "train/config.h"
+
+namespace polytask::train {
+
+/// Said before the first step.
+struct Plan {
+  std::int64_t n_steps = 0;
+  std::int64_t first_step = 0;              ///< > 0 when resumed
+  std::int64_t n_rows = 0;                  ///< rows that will be drawn
+  std::int64_t n_parameters = 0;
+  double estimated_seconds = 0;             ///< from a few timed steps of this very run; thrown away afterwards
+  std::map<std::string, std::int64_t> rows_per_dataset;
+  std::map<std::string, std::int64_t> truncated_texts;  ///< by dataset
+};
+
+struct StepRecord {
+  std::int64_t step = 0;                    ///< 1-based
+  double loss = 0;                          ///< normalised and weighted sum
+  std::map<std::string, double> task_loss;  ///< plain mean loss of the tasks that the batch carried
+  double learning_rate = 0;
+  double grad_norm = 0;
+  std::int64_t n_tokens = 0;                ///< through the encoder so far, unpadded
+  double seconds = 0;                       ///< of training so far, earlier parts of a resumed run included
+  double seconds_left = 0;
+};
+
+struct EvaluationRecord {
+  std::int64_t step = 0;
+  std::map<std::string, double> dev;        ///< primary metric of each task
+  double selection = 0;                     ///< what the selection rule makes of it
+  bool is_best = false;
+};
+
+struct TrainEvents {
+  std::function<void(Plan const&)> on_plan;
+  std::function<void(StepRecord const&)> on_step;
+  std::function<void(EvaluationRecord const&)> on_evaluation;
+  std::function<void(std::int64_t step)> on_checkpoint;
+  std::function<void(std::string const&)> on_note;  ///< one sentence worth telling
+};
+
+struct TrainOptions {
+  std::filesystem::path run_folder;             ///< exists; gets checkpoints/, metrics.jsonl and model/
+  std::optional<std::filesystem::path> encoder; ///< Hugging Face folder; none = from scratch
+  std::uint64_t seed = 1;
+  int n_threads = 2;
+  std::string device = "cpu";                   ///< "cpu" or "cuda"
+  bool resume = false;
+};
+
+struct TrainResult {
+  std::int64_t n_steps = 0;
+  std::int64_t best_step = 0;
+  std::int64_t resumed_from_step = 0;
+  double seconds = 0;                           ///< of the training loop, earlier parts included; data and optimizer in it
+  double tokens_per_second = 0;                 ///< unpadded tokens through the encoder, each text once per pass
+  std::map<std::string, std::int64_t> examples_drawn;  ///< by task: labelled rows that were trained on
+  std::int64_t n_parameters = 0;
+  bool stopped_early = false;
+};
+
+/// Writes the selected checkpoint to `run_folder/model`. Deterministic: the same corpus, configuration, seed and
+/// thread count give the same bytes, interrupted and resumed or not.
+/// Throws Error{Interrupted} after `stop` is requested, with a checkpoint on disk; Error{InvalidInput} for data or an
+/// encoder that cannot be trained.
+TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
+                  TrainEvents const& events, std::stop_token stop);
+
+}  // namespace polytask::train
