@@ -1,0 +1,120 @@
+#include "kernels/attention.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <vector>
+
+#include "base/random.h"
+
+namespace polytask::kernels {
+namespace {
+
+using Floats = std::vector<float>;
+
+Floats random_floats(std::size_t n, std::uint64_t seed) {
+  Rng rng(seed);
+  Floats values(n);
+  for (auto& value : values) value = static_cast<float>(rng.normal());
+  return values;
+}
+
+struct Forward {
+  Floats context;
+  Floats log_sum_exp;
+};
+
+constexpr std::int64_t kHidden = 12;
+constexpr std::int64_t kHeads = 3;
+
+Forward run(std::vector<std::int32_t> const& offsets, Floats const& qkv, Dropout const& dropout = {}) {
+  auto const n = static_cast<std::size_t>(offsets.back());
+  Forward result{Floats(n * kHidden), Floats(n * kHeads)};
+  attention_forward({offsets, kHidden, kHeads}, dropout, qkv.data(), result.context.data(), result.log_sum_exp.data());
+  return result;
+}
+
+TEST(Attention, ComputesEquationOneOfVaswani) {
+  std::vector<std::int32_t> const offsets{0, 5};
+  auto const qkv = random_floats(5 * 3 * kHidden, 1);
+  auto const result = run(offsets, qkv);
+  constexpr std::size_t d = kHidden / kHeads;
+  auto const at = [&](std::size_t token, std::size_t part, std::size_t h, std::size_t k) {
+    return static_cast<double>(qkv[token * 3 * kHidden + part * kHidden + h * d + k]);
+  };
+  for (std::size_t h = 0; h < kHeads; ++h)
+    for (std::size_t i = 0; i < 5; ++i) {
+      std::vector<double> p(5);
+      double sum = 0;
+      for (std::size_t j = 0; j < 5; ++j) {
+        double score = 0;
+        for (std::size_t k = 0; k < d; ++k) score += at(i, 0, h, k) * at(j, 1, h, k);
+        sum += p[j] = std::exp(score / std::sqrt(static_cast<double>(d)));
+      }
+      for (std::size_t k = 0; k < d; ++k) {
+        double expected = 0;
+        for (std::size_t j = 0; j < 5; ++j) expected += p[j] / sum * at(j, 2, h, k);
+        EXPECT_NEAR(result.context[i * kHidden + h * d + k], expected, 2e-6);
+      }
+    }
+}
+
+TEST(Attention, ATextDoesNotSeeItsNeighbours) {
+  auto const qkv = random_floats(9 * 3 * kHidden, 2);
+  auto const together = run({0, 4, 5, 9}, qkv);
+  Floats const last(qkv.begin() + 5 * 3 * kHidden, qkv.end());
+  auto const alone = run({0, 4}, last);
+  for (std::size_t i = 0; i < alone.context.size(); ++i) EXPECT_EQ(together.context[5 * kHidden + i], alone.context[i]);
+}
+
+// Loss = sum(context * weights); its gradient by central differences.
+void expect_gradient(std::vector<std::int32_t> const& offsets, Dropout const& dropout) {
+  auto const n = static_cast<std::size_t>(offsets.back());
+  auto qkv = random_floats(n * 3 * kHidden, 3);
+  auto const weights = random_floats(n * kHidden, 4);
+  auto const forward = run(offsets, qkv, dropout);
+  Floats gradient(qkv.size());
+  attention_backward({offsets, kHidden, kHeads}, dropout, qkv.data(), forward.context.data(),
+                     forward.log_sum_exp.data(), weights.data(), gradient.data());
+  auto const loss = [&] {
+    auto const result = run(offsets, qkv, dropout);
+    double total = 0;
+    for (std::size_t i = 0; i < weights.size(); ++i) total += static_cast<double>(result.context[i]) * weights[i];
+    return total;
+  };
+  double largest = 0;
+  for (std::size_t i = 0; i < qkv.size(); ++i) {
+    float const kept = qkv[i];
+    constexpr float kStep = 1e-2F;
+    qkv[i] = kept + kStep;
+    double const above = loss();
+    qkv[i] = kept - kStep;
+    double const below = loss();
+    qkv[i] = kept;
+    largest = std::max(largest, std::abs((above - below) / (2 * kStep) - gradient[i]));
+  }
+  EXPECT_LT(largest, 2e-3) << "largest difference to finite differences";
+}
+
+TEST(Attention, GradientEqualsFiniteDifferencesForMixedLengths) { expect_gradient({0, 1, 4, 9}, {}); }
+
+TEST(Attention, GradientEqualsFiniteDifferencesUnderDropout) {
+  expect_gradient({0, 3, 9}, {.rate = 0.3F, .seed = 11});
+}
+
+TEST(Dropout, KeepsTheDeclaredShareAndDependsOnItsSeed) {
+  Dropout const a{.rate = 0.1F, .seed = 1};
+  int dropped = 0;
+  int both = 0;
+  for (std::uint32_t i = 0; i < 100'000; ++i) {
+    bool const first = dropout_bits(1, i) < a.threshold();
+    bool const second = dropout_bits(2, i) < a.threshold();
+    dropped += first;
+    both += first && second;
+  }
+  EXPECT_NEAR(dropped, 10'000, 400);  // 4 standard deviations
+  EXPECT_NEAR(both, 1'000, 130);      // independent of the other seed
+}
+
+}  // namespace
+}  // namespace polytask::kernels

@@ -1,0 +1,34 @@
+// Which elements dropout keeps, computed from a counter: no mask is stored, and threads change nothing.
+#pragma once
+
+#include <cstdint>
+
+namespace polytask::kernels {
+
+/// One dropout site of one training step. `rate` 0 keeps everything.
+struct Dropout {
+  float rate = 0.0F;        ///< 0 <= rate < 1
+  std::uint64_t seed = 0;   ///< differs between sites and steps
+
+  [[nodiscard]] bool active() const noexcept { return rate > 0.0F; }
+  /// What a kept element is multiplied with, so that the expectation stays.
+  [[nodiscard]] float scale() const noexcept { return 1.0F / (1.0F - rate); }
+  /// An element is dropped when its 32 random bits are below this.
+  [[nodiscard]] std::uint32_t threshold() const noexcept {
+    return static_cast<std::uint32_t>(static_cast<double>(rate) * 4294967296.0);
+  }
+};
+
+/// 32 well mixed bits of (seed, index): two rounds of multiply and shift (constants of the bias-searched 32-bit
+/// hashes in https://github.com/skeeto/hash-prospector), short enough to be vectorised.
+[[nodiscard]] inline std::uint32_t dropout_bits(std::uint64_t seed, std::uint32_t index) noexcept {
+  std::uint32_t h = index * 0x9E3779B1U + static_cast<std::uint32_t>(seed);
+  h ^= h >> 16;
+  h *= 0x21F0AAADU;
+  h ^= (h >> 15) ^ static_cast<std::uint32_t>(seed >> 32);
+  h *= 0x735A2D97U;
+  h ^= h >> 15;
+  return h;
+}
+
+}  // namespace polytask::kernels
