@@ -1,0 +1,56 @@
+#include "data/batches.h"
+
+#include "base/error.h"
+
+namespace polytask::data {
+
+void append(Batch& batch, DrawnRow row, Features const& features) {
+  if (batch.offsets.empty()) batch.offsets.push_back(0);
+  batch.rows.push_back(row);
+  for (std::size_t i = 0; i < features.ids.size(); ++i) {
+    batch.ids.push_back(features.ids[i]);
+    batch.positions.push_back(static_cast<std::int64_t>(i));
+    batch.type_ids.push_back(features.type_ids[i]);
+  }
+  batch.offsets.push_back(static_cast<std::int32_t>(batch.ids.size()));
+}
+
+BatchPlan::BatchPlan(Mixture mixture, std::vector<std::vector<std::int32_t>> lengths, BatchBudget budget, std::int64_t n_rows)
+    : mixture_(std::move(mixture)), lengths_(std::move(lengths)), budget_(budget), n_left_(n_rows) {
+  expects(budget_.max_texts.value_or(budget_.max_tokens) >= 1, "a batch holds at least one text");
+}
+
+std::vector<DrawnRow> BatchPlan::next() {
+  std::vector<DrawnRow> rows;
+  std::int64_t n_tokens = 0;
+  while (n_left_ > 0) {
+    DrawnRow const row = waiting_ ? *waiting_ : mixture_.next();
+    waiting_.reset();
+    std::int32_t const length = lengths_[row.stream][row.row];
+    bool const full = budget_.max_texts ? static_cast<std::int64_t>(rows.size()) == *budget_.max_texts
+                                        : n_tokens + length > budget_.max_tokens;
+    if (full && !rows.empty()) {
+      waiting_ = row;
+      break;
+    }
+    rows.push_back(row);
+    n_tokens += length;
+    --n_left_;
+  }
+  return rows;
+}
+
+void BatchPlan::restore(State state) {
+  mixture_.restore(std::move(state.mixture));
+  waiting_ = state.waiting;
+  n_left_ = state.n_left;
+}
+
+std::int64_t BatchPlan::count_batches() const {
+  BatchPlan copy = *this;
+  std::int64_t n_batches = 0;
+  while (!copy.next().empty()) ++n_batches;
+  return n_batches;
+}
+
+}  // namespace polytask::data

@@ -1,0 +1,59 @@
+// Rows -> packed batches: the tokens of the texts one after another, no padding, filled up to a budget.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "data/features.h"
+#include "data/mixture.h"
+
+namespace polytask::data {
+
+struct Batch {
+  std::vector<DrawnRow> rows;
+  std::vector<std::int32_t> offsets;   ///< rows.size() + 1: where each text's tokens begin
+  std::vector<std::int64_t> ids;       ///< [tokens]
+  std::vector<std::int64_t> positions; ///< [tokens], from 0 in each text
+  std::vector<std::int64_t> type_ids;  ///< [tokens]
+  [[nodiscard]] std::int64_t n_tokens() const { return static_cast<std::int64_t>(ids.size()); }
+};
+
+/// Puts one text at the end of a batch.
+void append(Batch& batch, DrawnRow row, Features const& features);
+
+/// A batch is full at `max_texts` texts, or before the text that would exceed `max_tokens`; one text always fits.
+struct BatchBudget {
+  std::int64_t max_tokens = 0;              ///< unused when max_texts is set
+  std::optional<std::int64_t> max_texts;
+};
+
+/// Cuts `n_rows` rows drawn from a mixture into batches. Only lengths are looked at, so the number of steps of a whole
+/// run is known before its first one.
+class BatchPlan {
+ public:
+  struct State {
+    Mixture::State mixture;
+    std::optional<DrawnRow> waiting;  ///< drawn, but it did not fit into the last batch
+    std::int64_t n_left = 0;
+  };
+
+  /// `lengths`: tokens of every row, by stream.
+  BatchPlan(Mixture mixture, std::vector<std::vector<std::int32_t>> lengths, BatchBudget budget, std::int64_t n_rows);
+
+  /// The rows of the next batch; empty at the end.
+  [[nodiscard]] std::vector<DrawnRow> next();
+  [[nodiscard]] State state() const { return {mixture_.state(), waiting_, n_left_}; }
+  void restore(State state);
+  /// Batches from here to the end.
+  [[nodiscard]] std::int64_t count_batches() const;
+
+ private:
+  Mixture mixture_;
+  std::vector<std::vector<std::int32_t>> lengths_;
+  BatchBudget budget_;
+  std::int64_t n_left_;
+  std::optional<DrawnRow> waiting_;
+};
+
+}  // namespace polytask::data
