@@ -8,30 +8,13 @@
 
 #include "data/corpus.h"
 #include "task/encoding.h"
+#include "task/tagging.h"
 #include "text/tokenizer.h"
 
 namespace polytask::data {
 
 /// Value of a tagging target at a token that no head is asked about.
 inline constexpr std::int32_t kIgnored = -100;
-
-/// A tagged unit of a text: what one tag speaks about. Its first token carries the tag.
-struct TaggedUnit {
-  std::size_t token = 0;     ///< index into the encoding
-  task::ByteRange bytes;     ///< of the word, or of the token itself, in texts[0]
-};
-
-/// The given words where the text came cut into words (CoNLL), otherwise every token: scripts without spaces and spans
-/// that end inside a word keep their borders. Words that the length limit cut away have no unit.
-[[nodiscard]] std::vector<TaggedUnit> tagged_units(task::Encoding const& encoding, task::Example const& example);
-
-/// Tag indices of units: 0 = O, 1 + 2k = B of label k, 2 + 2k = I of label k. A unit belongs to the span it overlaps.
-/// Spans with a label outside the set count as O.
-[[nodiscard]] std::vector<std::int32_t> tags_of_units(std::span<TaggedUnit const> units, std::span<task::Span const> spans,
-                                                      task::LabelSet const& labels);
-/// The way back: maximal runs B I I ... (an I without its B opens a span as well), in bytes.
-[[nodiscard]] std::vector<task::Span> spans_of_units(std::span<TaggedUnit const> units, std::span<std::int32_t const> tags,
-                                                     task::LabelSet const& labels);
 
 /// What a head is trained on for one text.
 using Target = std::variant<std::monostate,             // not labelled

@@ -1,59 +1,59 @@
-#include "data/features.h"
+#include "task/tagging.h"
 
 #include <gmock/gmock.h>
 
-namespace polytask::data {
+namespace polytask {
 namespace {
 using testing::ElementsAre;
 
 /// An encoding of `pieces`, given as byte ranges, between two special tokens.
-task::Encoding encoding_of(std::vector<task::ByteRange> const& pieces) {
-  task::Encoding encoding;
-  auto const add = [&](task::ByteRange range, std::uint8_t text) {
+Encoding encoding_of(std::vector<ByteRange> const& pieces) {
+  Encoding encoding;
+  auto const add = [&](ByteRange range, std::uint8_t text) {
     encoding.ids.push_back(7);
     encoding.type_ids.push_back(0);
     encoding.offsets.push_back(range);
     encoding.text_index.push_back(text);
   };
-  add({0, 0}, task::Encoding::kSpecial);
+  add({0, 0}, Encoding::kSpecial);
   for (auto const& piece : pieces) add(piece, 0);
-  add({0, 0}, task::Encoding::kSpecial);
+  add({0, 0}, Encoding::kSpecial);
   return encoding;
 }
 
 TEST(TaggedUnits, AreTheFirstTokensOfTheGivenWords) {
-  task::Example example{.texts = {"New York's end"}, .words = {{0, 3}, {4, 10}, {11, 14}}};
+  Example example{.texts = {"New York's end"}, .words = {{0, 3}, {4, 10}, {11, 14}}};
   auto const units = tagged_units(encoding_of({{0, 3}, {4, 8}, {8, 9}, {9, 10}, {11, 14}}), example);
   ASSERT_EQ(units.size(), 3u);
   EXPECT_EQ(units[1].token, 2u);
-  EXPECT_EQ(units[1].bytes, (task::ByteRange{4, 10}));
+  EXPECT_EQ(units[1].bytes, (ByteRange{4, 10}));
   EXPECT_EQ(units[2].token, 5u);
 }
 
 TEST(TaggedUnits, LeaveOutWordsThatWereCutAwayOrGiveNoToken) {
-  task::Example example{.texts = {"a b c"}, .words = {{0, 1}, {2, 3}, {4, 5}}};
+  Example example{.texts = {"a b c"}, .words = {{0, 1}, {2, 3}, {4, 5}}};
   auto const units = tagged_units(encoding_of({{0, 1}, {4, 5}}), example);
   ASSERT_EQ(units.size(), 2u);
-  EXPECT_EQ(units[1].bytes, (task::ByteRange{4, 5}));
+  EXPECT_EQ(units[1].bytes, (ByteRange{4, 5}));
 }
 
 TEST(Tags, GoToUnitsAndBackWithoutLoss) {
-  task::LabelSet const labels({"LOC", "PER"});
-  task::Example const example{.texts = {"anna in newyork"}};
+  LabelSet const labels({"LOC", "PER"});
+  Example const example{.texts = {"anna in newyork"}};
   auto const units = tagged_units(encoding_of({{0, 2}, {2, 4}, {5, 7}, {8, 11}, {11, 15}}), example);
-  std::vector<task::Span> const spans{{0, 4, "PER"}, {8, 11, "LOC"}, {11, 15, "LOC"}};
+  std::vector<Span> const spans{{0, 4, "PER"}, {8, 11, "LOC"}, {11, 15, "LOC"}};
   auto const tags = tags_of_units(units, spans, labels);
   EXPECT_THAT(tags, ElementsAre(3, 4, 0, 1, 1));
   EXPECT_EQ(spans_of_units(units, tags, labels), spans);
 }
 
 TEST(Tags, AnInsideTagWithoutItsBeginningOpensASpan) {
-  task::LabelSet const labels({"LOC", "PER"});
-  task::Example const example{.texts = {"ab"}};
+  LabelSet const labels({"LOC", "PER"});
+  Example const example{.texts = {"ab"}};
   auto const units = tagged_units(encoding_of({{0, 1}, {1, 2}}), example);
   EXPECT_THAT(spans_of_units(units, std::vector<std::int32_t>{2, 4}, labels),
-              ElementsAre(task::Span{0, 1, "LOC"}, task::Span{1, 2, "PER"}));
+              ElementsAre(Span{0, 1, "LOC"}, Span{1, 2, "PER"}));
 }
 
 }  // namespace
-}  // namespace polytask::data
+}  // namespace polytask
