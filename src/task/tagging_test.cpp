@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace polytask {
+namespace polytask::task {
 namespace {
 using testing::ElementsAre;
 
@@ -56,4 +56,4 @@ TEST(Tags, AnInsideTagWithoutItsBeginningOpensASpan) {
 }
 
 }  // namespace
-}  // namespace polytask
+}  // namespace polytask::task
