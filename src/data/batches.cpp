@@ -46,11 +46,17 @@ void BatchPlan::restore(State state) {
   n_left_ = state.n_left;
 }
 
-std::int64_t BatchPlan::count_batches() const {
+BatchPlan::Totals BatchPlan::totals() const {
   BatchPlan copy = *this;
-  std::int64_t n_batches = 0;
-  while (!copy.next().empty()) ++n_batches;
-  return n_batches;
+  Totals totals{.rows_by_stream = std::vector<std::int64_t>(lengths_.size(), 0)};
+  for (auto rows = copy.next(); !rows.empty(); rows = copy.next()) {
+    ++totals.n_batches;
+    for (auto const& row : rows) {
+      totals.n_tokens += lengths_[row.stream][row.row];
+      ++totals.rows_by_stream[row.stream];
+    }
+  }
+  return totals;
 }
 
 }  // namespace polytask::data

@@ -45,8 +45,13 @@ class BatchPlan {
   [[nodiscard]] std::vector<DrawnRow> next();
   [[nodiscard]] State state() const { return {mixture_.state(), waiting_, n_left_}; }
   void restore(State state);
-  /// Batches from here to the end.
-  [[nodiscard]] std::int64_t count_batches() const;
+  struct Totals {
+    std::int64_t n_batches = 0;
+    std::int64_t n_tokens = 0;
+    std::vector<std::int64_t> rows_by_stream;
+  };
+  /// What is left from here to the end.
+  [[nodiscard]] Totals totals() const;
 
  private:
   Mixture mixture_;

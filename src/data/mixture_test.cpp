@@ -56,7 +56,7 @@ TEST(BatchPlan, FillsUpToTheTokenBudgetAndLosesNoRow) {
   auto plan = plan_of(12, {.max_tokens = 16});
   std::vector<DrawnRow> all;
   std::vector<std::vector<std::int32_t>> const lengths{{5, 9, 3, 30}, {4, 4}};
-  std::int64_t const counted = plan.count_batches();
+  std::int64_t const counted = plan.totals().n_batches;
   std::int64_t n_batches = 0;
   for (auto rows = plan.next(); !rows.empty(); rows = plan.next(), ++n_batches) {
     int n_tokens = 0;

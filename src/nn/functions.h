@@ -1,0 +1,28 @@
+// The packed kernels as functions that can be differentiated. On a CPU they run on the room `kernels`; tensors
+// elsewhere use LibTorch's own operations, with the same meaning.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/dropout.h"
+
+namespace polytask::nn {
+
+/// qkv: [tokens, 3 * hidden]; returns the context, [tokens, hidden].
+torch::Tensor packed_attention(torch::Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,
+                               kernels::Dropout const& dropout);
+
+/// LayerNorm(dropout(x) + residual); x and residual: [rows, width]; `residual` may be undefined (nothing is added).
+torch::Tensor add_layer_norm(torch::Tensor const& x, torch::Tensor const& residual, torch::Tensor const& gamma,
+                             torch::Tensor const& beta, double epsilon, kernels::Dropout const& dropout);
+
+torch::Tensor dropout(torch::Tensor const& x, kernels::Dropout const& dropout);
+
+/// hidden: [tokens, hidden]; mean over the tokens of each text in `texts` (indices into offsets): [texts, hidden].
+torch::Tensor mean_pool(torch::Tensor const& hidden, std::vector<std::int32_t> const& offsets,
+                        std::vector<std::int64_t> const& texts);
+
+}  // namespace polytask::nn

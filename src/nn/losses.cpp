@@ -1,0 +1,81 @@
+#include "nn/losses.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace polytask::nn {
+namespace {
+
+using torch::Tensor;
+
+Tensor cross_entropy(Tensor const& logits, std::vector<std::int64_t> const& classes, LossConfig const& config) {
+  auto options = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum).label_smoothing(config.label_smoothing);
+  if (!config.class_weights.empty()) options = options.weight(torch::tensor(config.class_weights).to(logits.device()));
+  auto const gold = torch::tensor(classes, torch::kInt64).to(logits.device());
+  return torch::nn::functional::cross_entropy(logits, gold, options) / static_cast<double>(classes.size());
+}
+
+double entropy(double p) {
+  if (p <= 0 || p >= 1) return 0;
+  return -p * std::log(p) - (1 - p) * std::log(1 - p);
+}
+
+}  // namespace
+
+double chance_level(model::HeadSpec const& head, std::vector<double> const& base_rates) {
+  switch (head.task.type) {
+    case task::TaskType::Classification:
+    case task::TaskType::Tagging:
+      return std::log(std::max<double>(2.0, static_cast<double>(head.n_outputs())));
+    case task::TaskType::Multilabel: {
+      double total = 0;
+      for (double const rate : base_rates) total += entropy(rate);
+      return std::max(total, 1e-3);  // labels that never vary say nothing; do not divide by zero
+    }
+    case task::TaskType::Regression:
+      return 1.0;
+  }
+  expects(false, "every task type has a chance level");
+  return 1.0;
+}
+
+Tensor task_loss(model::HeadSpec const& head, LossConfig const& config, Tensor const& logits,
+                 std::vector<data::Target const*> const& targets) {
+  switch (head.task.type) {
+    case task::TaskType::Classification: {
+      std::vector<std::int64_t> classes;
+      for (auto const* target : targets) classes.push_back(std::get<std::int32_t>(*target));
+      return cross_entropy(logits, classes, config);
+    }
+    case task::TaskType::Tagging: {
+      std::vector<std::int64_t> tags;
+      for (auto const* target : targets)
+        for (auto const tag : std::get<std::vector<std::int32_t>>(*target))
+          if (tag != data::kIgnored) tags.push_back(tag);
+      return cross_entropy(logits, tags, {.label_smoothing = config.label_smoothing});
+    }
+    case task::TaskType::Multilabel: {
+      std::vector<float> all;
+      for (auto const* target : targets) {
+        auto const& one = std::get<std::vector<float>>(*target);
+        all.insert(all.end(), one.begin(), one.end());
+      }
+      auto const gold = torch::tensor(all).view(logits.sizes()).to(logits.device());
+      auto const sum = torch::nn::functional::binary_cross_entropy_with_logits(
+          logits, gold, torch::nn::functional::BinaryCrossEntropyWithLogitsFuncOptions().reduction(torch::kSum));
+      return sum / static_cast<double>(targets.size());
+    }
+    case task::TaskType::Regression: {
+      std::vector<float> values;
+      for (auto const* target : targets) values.push_back(std::get<float>(*target));
+      return torch::mse_loss(logits.squeeze(-1), torch::tensor(values).to(logits.device()));
+    }
+  }
+  expects(false, "every task type has a loss");
+  return {};
+}
+
+}  // namespace polytask::nn

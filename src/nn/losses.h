@@ -1,0 +1,28 @@
+// What a task's head is trained with, as a multiple of what guessing would cost.
+#pragma once
+
+#include <torch/types.h>
+
+#include <vector>
+
+#include "data/features.h"
+#include "model/model_folder.h"
+
+namespace polytask::nn {
+
+struct LossConfig {
+  double label_smoothing = 0.0;   ///< classification and tagging, 0..1
+  std::vector<float> class_weights;  ///< classification: by label; empty = all 1
+};
+
+/// The loss of a head that knows only how often each label occurs: ln(labels) for classification and ln(tags) for
+/// tagging (uniform guessing), the summed entropies of the labels' base rates for multilabel, 1 for regression (its
+/// targets have deviation 1). Dividing by it makes the losses of different tasks comparable. > 0.
+[[nodiscard]] double chance_level(model::HeadSpec const& head, std::vector<double> const& base_rates);
+
+/// logits: [texts, outputs], or [tagged tokens, outputs] for tagging, in the order of `targets` (and of the tagged
+/// tokens in them). Mean over texts (over tagged tokens for tagging); multilabel sums over labels. A scalar.
+torch::Tensor task_loss(model::HeadSpec const& head, LossConfig const& config, torch::Tensor const& logits,
+                        std::vector<data::Target const*> const& targets);
+
+}  // namespace polytask::nn

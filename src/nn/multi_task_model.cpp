@@ -1,0 +1,108 @@
+#include "nn/multi_task_model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/torch.h>
+
+#include "base/error.h"
+#include "nn/functions.h"
+
+namespace polytask::nn {
+namespace {
+
+namespace fs = std::filesystem;
+using torch::Tensor;
+
+Tensor index_tensor(std::vector<std::int64_t> const& values, torch::Device device) {
+  return torch::tensor(values, torch::kInt64).to(device);
+}
+
+fs::path head_path(fs::path const& model_folder, std::string const& task) {
+  return model_folder / "tasks" / (model::head_file_name(task) + ".safetensors");
+}
+
+std::span<std::byte const> bytes_of(Tensor const& values) {
+  return {reinterpret_cast<std::byte const*>(values.data_ptr<float>()), static_cast<std::size_t>(values.numel()) * sizeof(float)};
+}
+
+void load_parameter(Tensor parameter, model::SafetensorsFile const& file, std::string const& name, fs::path const& path) {
+  auto const found = file.tensors().find(name);
+  auto const expected = parameter.sizes().vec();
+  if (found == file.tensors().end())
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: has no tensor {}; the head's file is incomplete", path.string(), quote(name)));
+  if (found->second.shape != expected)
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], expected [{}]; head and label set do not fit one another",
+                                                     path.string(), quote(name), fmt::join(found->second.shape, ", "), fmt::join(expected, ", ")));
+  auto const values = found->second.to_floats();
+  parameter.copy_(torch::from_blob(const_cast<float*>(values.data()), expected, torch::kFloat32));
+  if (!torch::isfinite(parameter).all().item<bool>())
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} holds values that are not finite numbers", path.string(), quote(name)));
+}
+
+}  // namespace
+
+MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_config, model::ModelSpec spec, double head_dropout)
+    : spec_(std::move(spec)), head_dropout_(head_dropout), encoder_(encoder_config) {
+  register_module("encoder", encoder_);
+  for (auto const& head : spec_.heads)
+    heads_->push_back(torch::nn::Linear(encoder_config.hidden_size, static_cast<std::int64_t>(head.n_outputs())));
+  register_module("heads", heads_);
+}
+
+std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::span<HeadInput const> inputs, DropoutSites sites) {
+  auto const hidden = encoder_->forward(texts, sites);
+  std::vector<Tensor> logits;
+  for (auto const& input : inputs) {
+    Tensor states;
+    if (spec_.heads[input.head].task.type == task::TaskType::Tagging) {
+      states = hidden.index_select(0, index_tensor(input.tokens, hidden.device()));
+    } else if (spec_.pooling == model::Pooling::Mean) {
+      states = mean_pool(hidden, texts.offsets, input.texts);
+    } else {
+      std::vector<std::int64_t> first;
+      for (auto const text : input.texts) first.push_back(texts.offsets[static_cast<std::size_t>(text)]);
+      states = hidden.index_select(0, index_tensor(first, hidden.device()));
+    }
+    auto const* head = heads_[input.head]->as<torch::nn::LinearImpl>();
+    logits.push_back(torch::linear(dropout(states, sites.next(head_dropout_)), head->weight, head->bias));
+  }
+  return logits;
+}
+
+void MultiTaskModelImpl::initialize_heads(Rng& rng) {
+  torch::NoGradGuard const no_grad;
+  for (auto const& module : *heads_) {
+    auto* head = module->as<torch::nn::LinearImpl>();
+    fill_normal(head->weight, encoder_->config().initializer_range, rng);
+    head->bias.zero_();
+  }
+}
+
+void MultiTaskModelImpl::save(fs::path const& model_folder) const {
+  auto const encoder_folder = model_folder / "encoder";
+  model::write_encoder_config(encoder_folder, encoder_->config());
+  model::write_encoder_weights(encoder_folder, encoder_->save());
+  for (std::size_t i = 0; i < spec_.heads.size(); ++i) {
+    auto const* head = heads_[i]->as<torch::nn::LinearImpl>();
+    auto const weight = head->weight.detach().to(torch::kCPU).contiguous();
+    auto const bias = head->bias.detach().to(torch::kCPU).contiguous();
+    model::write_safetensors(head_path(model_folder, spec_.heads[i].task.name),
+                             {{"weight", model::DType::F32, weight.sizes().vec(), bytes_of(weight)},
+                              {"bias", model::DType::F32, bias.sizes().vec(), bytes_of(bias)}});
+  }
+  model::write_model_spec(model_folder, spec_);
+}
+
+void MultiTaskModelImpl::load(fs::path const& model_folder) {
+  torch::NoGradGuard const no_grad;
+  encoder_->load(model::read_encoder_weights(model_folder / "encoder", encoder_->config()));
+  for (std::size_t i = 0; i < spec_.heads.size(); ++i) {
+    auto const path = head_path(model_folder, spec_.heads[i].task.name);
+    auto const file = model::SafetensorsFile::open(path);
+    auto* head = heads_[i]->as<torch::nn::LinearImpl>();
+    load_parameter(head->weight, file, "weight", path);
+    load_parameter(head->bias, file, "bias", path);
+  }
+}
+
+}  // namespace polytask::nn

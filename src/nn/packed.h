@@ -1,0 +1,41 @@
+// A batch of texts as the modules see it: tokens one after another, no padding, no mask.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/dropout.h"
+
+namespace polytask::nn {
+
+struct PackedTexts {
+  torch::Tensor ids;                  ///< [tokens] int64
+  torch::Tensor positions;            ///< [tokens] int64, from 0 in each text
+  torch::Tensor type_ids;             ///< [tokens] int64
+  std::vector<std::int32_t> offsets;  ///< texts + 1 entries; text t owns tokens [offsets[t], offsets[t+1])
+  [[nodiscard]] std::int64_t n_texts() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
+};
+
+/// Where a forward pass gets its dropout from: every site of every step has a seed of its own, so that a step can be
+/// repeated exactly, by the backward and by a resumed run.
+class DropoutSites {
+ public:
+  /// No dropout: evaluation.
+  DropoutSites() = default;
+  explicit DropoutSites(std::uint64_t step_seed) : training_(true), seed_(step_seed) {}
+
+  /// The next site of this pass; inactive in evaluation.
+  kernels::Dropout next(double rate) {
+    if (!training_ || rate <= 0) return {};
+    seed_ += 0x9E3779B97F4A7C15ULL;
+    return {static_cast<float>(rate), seed_};
+  }
+
+ private:
+  bool training_ = false;
+  std::uint64_t seed_ = 0;
+};
+
+}  // namespace polytask::nn

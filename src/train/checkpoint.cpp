@@ -1,0 +1,124 @@
+#include "train/checkpoint.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "model/safetensors.h"
+
+namespace polytask::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "step-";
+constexpr std::size_t kKept = 2;
+
+OrderedJson to_json(TrainState const& state) {
+  OrderedJson json;
+  json["step"] = state.step;
+  json["credit"] = state.plan.mixture.credit;
+  json["n_drawn"] = state.plan.mixture.n_drawn;
+  json["n_left"] = state.plan.n_left;
+  if (state.plan.waiting) json["waiting"] = {state.plan.waiting->stream, state.plan.waiting->row};
+  json["last_evaluated_step"] = state.last_evaluated_step;
+  if (state.best_selection) json["best_selection"] = *state.best_selection;
+  json["best_step"] = state.best_step;
+  json["n_evaluations_without_better"] = state.n_evaluations_without_better;
+  json["n_tokens"] = state.n_tokens;
+  json["seconds"] = state.seconds;
+  json["training_seconds"] = state.training_seconds;
+  json["examples_drawn"] = state.examples_drawn;
+  json["n_updates"] = state.n_updates;
+  return json;
+}
+
+TrainState from_json(Json const& json) {
+  TrainState state;
+  state.step = json.at("step");
+  state.plan.mixture.credit = json.at("credit").get<std::vector<double>>();
+  state.plan.mixture.n_drawn = json.at("n_drawn").get<std::vector<std::uint64_t>>();
+  state.plan.n_left = json.at("n_left");
+  if (json.contains("waiting")) state.plan.waiting = data::DrawnRow{json["waiting"].at(0), json["waiting"].at(1)};
+  state.last_evaluated_step = json.at("last_evaluated_step");
+  if (json.contains("best_selection")) state.best_selection = json["best_selection"].get<double>();
+  state.best_step = json.at("best_step");
+  state.n_evaluations_without_better = json.at("n_evaluations_without_better");
+  state.n_tokens = json.at("n_tokens");
+  state.seconds = json.at("seconds");
+  state.training_seconds = json.at("training_seconds");
+  state.examples_drawn = json.at("examples_drawn").get<std::map<std::string, std::int64_t>>();
+  state.n_updates = json.at("n_updates").get<std::map<std::string, std::int64_t>>();
+  return state;
+}
+
+/// Complete checkpoints, oldest first. A folder gets its name only when it is complete.
+std::vector<std::pair<std::int64_t, fs::path>> find_checkpoints(fs::path const& folder) {
+  std::vector<std::pair<std::int64_t, fs::path>> found;
+  std::error_code failed;
+  for (auto const& entry : fs::directory_iterator(folder, failed)) {
+    auto const name = entry.path().filename().string();
+    std::int64_t step = 0;
+    if (!name.starts_with(kPrefix)) continue;
+    auto const [end, error] = std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), step);
+    if (error == std::errc() && end == name.data() + name.size()) found.emplace_back(step, entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace
+
+void save_checkpoint(fs::path const& folder, Checkpoint const& checkpoint) {
+  auto const name = fmt::format("{}{:010}", kPrefix, checkpoint.state.step);
+  auto const unfinished = folder / fmt::format("unfinished-{}", ::getpid());
+  std::error_code ignored;
+  fs::remove_all(unfinished, ignored);
+  try {
+    std::vector<model::TensorToWrite> tensors;
+    for (auto const& [tensor_name, tensor] : checkpoint.tensors)
+      tensors.push_back({tensor_name, model::DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))});
+    model::write_safetensors(unfinished / "tensors.safetensors", std::move(tensors));
+    write_file_atomically(unfinished / "state.json", to_json(checkpoint.state).dump(1));
+    fs::remove_all(folder / name, ignored);
+    std::error_code failed;
+    fs::rename(unfinished, folder / name, failed);
+    if (failed) throw Error(ErrorCode::Unavailable, fmt::format("{}: the checkpoint cannot be put in place ({})", (folder / name).string(), failed.message()));
+  } catch (...) {
+    fs::remove_all(unfinished, ignored);
+    throw;
+  }
+  sync_folder(folder);
+  auto const all = find_checkpoints(folder);
+  for (std::size_t i = 0; i + kKept < all.size(); ++i) fs::remove_all(all[i].second, ignored);
+  for (auto const& entry : fs::directory_iterator(folder, ignored))  // what a killed process left behind
+    if (entry.path().filename().string().starts_with("unfinished-")) fs::remove_all(entry.path(), ignored);
+}
+
+std::optional<Checkpoint> load_latest_checkpoint(fs::path const& folder) {
+  auto const all = find_checkpoints(folder);
+  if (all.empty()) return std::nullopt;
+  auto const& newest = all.back().second;
+  auto const damaged = [&](std::string const& reason) {
+    return Error(ErrorCode::Corrupt, fmt::format("{}: the checkpoint is damaged ({}); remove this folder to continue from the one before it", newest.string(), reason));
+  };
+  try {
+    Checkpoint checkpoint;
+    auto const path = newest / "state.json";
+    checkpoint.state = from_json(parse_json(read_file(path), path.string()).value());
+    auto const file = model::SafetensorsFile::open(newest / "tensors.safetensors");
+    for (auto const& [name, view] : file.tensors()) checkpoint.tensors[name] = {view.shape, view.to_floats()};
+    return checkpoint;
+  } catch (Error const& error) {
+    throw damaged(error.what());
+  } catch (Json::exception const& error) {
+    throw damaged(error.what());
+  }
+}
+
+}  // namespace polytask::train

@@ -1,0 +1,47 @@
+// Everything a run needs to go on as if nothing had happened.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/batches.h"
+#include "model/encoder_files.h"
+
+namespace polytask::train {
+
+/// The numbers of a run after `step` steps.
+struct TrainState {
+  std::int64_t step = 0;
+  data::BatchPlan::State plan;
+  std::int64_t last_evaluated_step = 0;
+  std::optional<double> best_selection;
+  std::int64_t best_step = 0;
+  std::int64_t n_evaluations_without_better = 0;
+  std::int64_t n_tokens = 0;
+  double seconds = 0;           ///< of training, dev evaluations and checkpoints included
+  double training_seconds = 0;  ///< of the steps alone
+  std::map<std::string, std::int64_t> examples_drawn;  ///< by task
+  std::map<std::string, std::int64_t> n_updates;       ///< by parameter
+};
+
+/// Weights, "<name>" each, and both moments, "<name>.first_moment", "<name>.second_moment".
+using NamedTensors = std::map<std::string, model::Tensor>;
+
+struct Checkpoint {
+  TrainState state;
+  NamedTensors tensors;
+};
+
+/// Writes `folder`/step-<n>/ so that it is there whole or not at all, then removes all but the last two.
+/// Throws Error{Unavailable} (a full disk); what was there stays.
+void save_checkpoint(std::filesystem::path const& folder, Checkpoint const& checkpoint);
+
+/// The newest complete checkpoint; nothing when there is none. A damaged one is an Error{Corrupt} that says which
+/// folder to remove.
+[[nodiscard]] std::optional<Checkpoint> load_latest_checkpoint(std::filesystem::path const& folder);
+
+}  // namespace polytask::train

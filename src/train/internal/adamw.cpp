@@ -1,0 +1,90 @@
+#include "train/internal/adamw.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "kernels/optimizer.h"
+
+namespace polytask::train {
+namespace {
+
+bool decays(std::string const& name) {
+  bool const is_bias = name.size() >= 4 && name.compare(name.size() - 4, 4, "bias") == 0;
+  return !is_bias && name.find("LayerNorm") == std::string::npos;
+}
+
+std::span<float> values(torch::Tensor const& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+/// The same update with LibTorch's operations, for tensors that are not on the CPU.
+void update_by_torch(kernels::AdamWStep const& step, OptimizedParameter& parameter) {
+  auto const gradient = parameter.weight.grad() * step.gradient_scale;
+  parameter.first_moment.mul_(step.beta1).add_(gradient, 1 - step.beta1);
+  parameter.second_moment.mul_(step.beta2).addcmul_(gradient, gradient, 1 - step.beta2);
+  auto const t = static_cast<double>(step.step);
+  auto const denominator = (parameter.second_moment.sqrt() / std::sqrt(1 - std::pow(step.beta2, t))).add_(step.epsilon);
+  parameter.weight.mul_(1 - step.learning_rate * step.weight_decay)
+      .addcdiv_(parameter.first_moment, denominator, -step.learning_rate / (1 - std::pow(step.beta1, t)));
+}
+
+}  // namespace
+
+AdamW::AdamW(torch::nn::Module& model, TrainConfig const& config) : config_(config) {
+  for (auto& item : model.named_parameters())
+    parameters_.push_back({.name = item.key(),
+                           .weight = item.value(),
+                           .first_moment = torch::zeros_like(item.value()),
+                           .second_moment = torch::zeros_like(item.value()),
+                           .decays = decays(item.key())});
+}
+
+double AdamW::gradient_norm() const {
+  double total = 0;
+  for (auto const& parameter : parameters_) {
+    if (!parameter.weight.grad().defined()) continue;
+    auto const gradient = parameter.weight.grad().contiguous();
+    total += gradient.is_cpu() ? kernels::sum_of_squares(values(gradient)) : gradient.square().sum().item<double>();
+  }
+  return std::sqrt(total);
+}
+
+void AdamW::step(double learning_rate, double norm) {
+  torch::NoGradGuard const no_grad;
+  bool const clips = config_.max_grad_norm > 0 && norm > config_.max_grad_norm;
+  for (auto& parameter : parameters_) {
+    if (!parameter.weight.grad().defined()) continue;
+    kernels::AdamWStep const step{.learning_rate = learning_rate,
+                                  .weight_decay = parameter.decays ? config_.weight_decay : 0.0,
+                                  .step = ++parameter.n_updates,
+                                  .gradient_scale = clips ? config_.max_grad_norm / norm : 1.0};
+    if (parameter.weight.is_cpu())
+      kernels::adamw_update(step, values(parameter.weight), values(parameter.weight.grad().contiguous()),
+                            values(parameter.first_moment), values(parameter.second_moment));
+    else
+      update_by_torch(step, parameter);
+  }
+  drop_gradients();
+}
+
+void AdamW::drop_gradients() {
+  for (auto& parameter : parameters_) parameter.weight.mutable_grad() = torch::Tensor();
+}
+
+double learning_rate_at(TrainConfig const& config, std::int64_t step, std::int64_t n_steps) {
+  double const warmup = std::max(1.0, config.warmup_ratio * static_cast<double>(n_steps));
+  auto const done = static_cast<double>(step);
+  if (done <= warmup) return config.learning_rate * done / warmup;
+  double const rest = std::max(1.0, static_cast<double>(n_steps) - warmup);
+  double const share = std::max(0.0, (static_cast<double>(n_steps) - done + 1) / (rest + 1));
+  switch (config.schedule) {
+    case Schedule::Constant: return config.learning_rate;
+    case Schedule::Linear: return config.learning_rate * share;
+    case Schedule::Cosine: return config.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * (1 - share)));
+  }
+  return config.learning_rate;
+}
+
+}  // namespace polytask::train

@@ -1,0 +1,85 @@
+#include "train/internal/inference.h"
+
+#include <torch/torch.h>
+
+#include "data/batches.h"
+#include "model/decode.h"
+#include "task/tagging.h"
+
+namespace polytask::train {
+namespace {
+
+/// Tokens a pass: enough for the matrix products to be efficient, little enough to stay in the caches.
+constexpr std::size_t kTokensPerPass = 2'048;
+
+/// Examples that go through the encoder together.
+struct Pass {
+  std::size_t first = 0;
+  std::vector<std::vector<task::TaggedUnit>> units;  ///< by text; filled when a tagging head is asked
+  data::Batch batch;
+};
+
+torch::Tensor int64_tensor(std::vector<std::int64_t> const& values, torch::Device device) {
+  return torch::tensor(values, torch::kInt64).to(device);
+}
+
+std::vector<nn::HeadInput> inputs_of(Pass const& pass, std::span<std::size_t const> heads, model::ModelSpec const& spec) {
+  std::vector<nn::HeadInput> inputs;
+  for (auto const head : heads) {
+    auto& input = inputs.emplace_back();
+    input.head = head;
+    for (std::size_t text = 0; text < pass.units.size(); ++text) {
+      if (spec.heads[head].task.type != task::TaskType::Tagging)
+        input.texts.push_back(static_cast<std::int64_t>(text));
+      else
+        for (auto const& unit : pass.units[text])
+          input.tokens.push_back(pass.batch.offsets[text] + static_cast<std::int64_t>(unit.token));
+    }
+  }
+  return inputs;
+}
+
+void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t const> heads, torch::Device device,
+         std::vector<std::vector<task::Prediction>>& results) {
+  auto const& spec = model->spec();
+  nn::PackedTexts const texts{int64_tensor(pass.batch.ids, device), int64_tensor(pass.batch.positions, device),
+                              int64_tensor(pass.batch.type_ids, device), pass.batch.offsets};
+  auto const inputs = inputs_of(pass, heads, spec);
+  auto const logits = model->forward(texts, inputs, nn::DropoutSites());
+  for (std::size_t position = 0; position < heads.size(); ++position) {
+    auto const& head = spec.heads[heads[position]];
+    auto const values = logits[position].to(torch::kCPU, torch::kFloat32).contiguous();
+    std::span<float const> rest(values.data_ptr<float>(), static_cast<std::size_t>(values.numel()));
+    for (std::size_t text = 0; text < pass.units.size(); ++text) {
+      bool const tags = head.task.type == task::TaskType::Tagging;
+      std::size_t const n_rows = tags ? pass.units[text].size() : 1;
+      auto const own = rest.first(n_rows * head.n_outputs());
+      rest = rest.subspan(own.size());
+      results[pass.first + text].push_back(tags ? model::decode_units(head, pass.units[text], own) : model::decode_text(head, own));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, text::Tokenizer const& tokenizer,
+                                                 std::span<task::Example const> examples, std::span<std::size_t const> heads,
+                                                 torch::Device device, std::function<bool()> const& should_stop) {
+  torch::NoGradGuard const no_grad;
+  std::vector<std::vector<task::Prediction>> results(examples.size());
+  Pass pass;
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    auto const encoding = data::encode_example(tokenizer, examples[i], model->spec().max_length);
+    if (!pass.units.empty() && pass.batch.ids.size() + encoding.size() > kTokensPerPass) {
+      if (should_stop && should_stop()) return results;
+      run(pass, model, heads, device, results);
+      pass = Pass{.first = i};
+    }
+    data::append(pass.batch, {0, i}, {encoding.ids, encoding.type_ids});
+    pass.units.push_back(task::tagged_units(encoding, examples[i]));
+  }
+  if (!pass.units.empty()) run(pass, model, heads, device, results);
+  return results;
+}
+
+}  // namespace polytask::train

@@ -1,0 +1,189 @@
+#include "train/internal/prepared.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "text/wordpiece_trainer.h"
+
+namespace polytask::train {
+namespace {
+
+using data::Split;
+
+std::vector<double> regression_values(data::Corpus const& corpus, std::size_t task_index) {
+  std::vector<double> values;
+  for (auto const& stream : corpus.streams)
+    for (std::size_t position = 0; position < stream.tasks.size(); ++position)
+      if (stream.tasks[position] == task_index)
+        for (auto const& example : stream.of(Split::Train))
+          if (auto const* value = std::get_if<double>(&example.labels[position])) values.push_back(*value);
+  return values;
+}
+
+model::HeadSpec head_of(data::Corpus const& corpus, std::size_t task_index) {
+  model::HeadSpec head{.task = corpus.tasks[task_index], .labels = corpus.label_sets[task_index]};
+  if (head.task.metric.empty()) head.task.metric = task::default_metric(head.task.type);
+  if (head.task.type != task::TaskType::Regression) return head;
+  auto const values = regression_values(corpus, task_index);
+  double sum = 0;
+  for (double const value : values) sum += value;
+  head.target_mean = values.empty() ? 0.0 : sum / static_cast<double>(values.size());
+  double squares = 0;
+  for (double const value : values) squares += (value - head.target_mean) * (value - head.target_mean);
+  double const deviation = values.empty() ? 0.0 : std::sqrt(squares / static_cast<double>(values.size()));
+  head.target_scale = deviation > 0 ? deviation : 1.0;
+  return head;
+}
+
+/// How often each label stands among the labelled training rows of a head: counts, and the number of rows.
+struct LabelCounts {
+  std::vector<double> by_label;
+  double n_rows = 0;
+};
+
+LabelCounts count_labels(std::vector<PreparedStream> const& streams, std::size_t head, std::size_t n_labels) {
+  LabelCounts counts{std::vector<double>(n_labels, 0.0)};
+  for (auto const& stream : streams)
+    for (std::size_t position = 0; position < stream.heads.size(); ++position) {
+      if (stream.heads[position] != head) continue;
+      for (auto const& row : stream.rows) {
+        auto const& target = row.targets[position];
+        if (auto const* label = std::get_if<std::int32_t>(&target)) {
+          counts.by_label[static_cast<std::size_t>(*label)] += 1;
+        } else if (auto const* labels = std::get_if<std::vector<float>>(&target)) {
+          for (std::size_t i = 0; i < n_labels; ++i) counts.by_label[i] += static_cast<double>((*labels)[i]);
+        }
+        if (target.index() != 0) counts.n_rows += 1;
+      }
+    }
+  return counts;
+}
+
+void set_losses(Prepared& prepared, TrainConfig const& config) {
+  for (std::size_t i = 0; i < prepared.spec.heads.size(); ++i) {
+    auto const& head = prepared.spec.heads[i];
+    auto counts = count_labels(prepared.streams, i, head.labels.size());
+    nn::LossConfig loss{.label_smoothing = config.label_smoothing};
+    if (head.task.type == task::TaskType::Classification && head.task.class_weights == task::ClassWeights::Balanced)
+      for (double const count : counts.by_label)
+        loss.class_weights.push_back(count > 0 ? static_cast<float>(counts.n_rows / (static_cast<double>(head.labels.size()) * count)) : 1.0F);
+    for (auto& count : counts.by_label) count /= std::max(1.0, counts.n_rows);
+    prepared.losses.push_back(std::move(loss));
+    prepared.chance_levels.push_back(nn::chance_level(head, counts.by_label));
+  }
+}
+
+/// A vocabulary and a small encoder from the training texts, for projects without a pretrained one.
+void prepare_from_scratch(Prepared& prepared, data::Corpus const& corpus, TrainConfig const& config) {
+  std::vector<std::string_view> texts;
+  for (auto const& stream : corpus.streams)
+    for (auto const& example : stream.of(Split::Train))
+      for (auto const& text : example.texts) texts.emplace_back(text);
+  prepared.tokenizer = text::train_wordpiece(texts, {.vocab_size = static_cast<std::size_t>(config.scratch.vocab_size)});
+  auto& encoder = prepared.encoder_config;
+  encoder.vocab_size = static_cast<std::int64_t>(prepared.tokenizer->vocabulary_size());
+  encoder.hidden_size = config.scratch.hidden_size;
+  encoder.num_hidden_layers = config.scratch.layers;
+  encoder.num_attention_heads = config.scratch.heads;
+  encoder.intermediate_size = 4 * config.scratch.hidden_size;
+  encoder.max_position_embeddings = std::max<std::int64_t>(config.max_length, 128);
+}
+
+void prepare_pretrained(Prepared& prepared, std::filesystem::path const& folder, TrainConfig const& config) {
+  prepared.encoder_config = model::read_encoder_config(folder);
+  prepared.tokenizer = text::load_tokenizer(folder);
+  auto const& encoder = prepared.encoder_config;
+  if (config.max_length > encoder.max_position_embeddings)
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: the encoder reads at most {} tokens, train.max_length is {}; lower it",
+                                                     folder.string(), encoder.max_position_embeddings, config.max_length));
+  if (static_cast<std::int64_t>(prepared.tokenizer->vocabulary_size()) > encoder.vocab_size)
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: the tokenizer has {} tokens, the encoder embeds {}; the files do not belong together",
+                                                     folder.string(), prepared.tokenizer->vocabulary_size(), encoder.vocab_size));
+}
+
+void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corpus_index) {
+  auto const& stream = corpus.streams[corpus_index];
+  std::vector<data::TargetSpec> targets;
+  PreparedStream out{.corpus_index = corpus_index, .heads = stream.tasks};
+  for (auto const task_index : stream.tasks) {
+    auto const& head = prepared.spec.heads[task_index];
+    targets.push_back({head.task.type, head.labels, head.target_mean, head.target_scale});
+  }
+  for (auto const& example : stream.of(Split::Train)) {
+    auto features = data::features_of(example, *prepared.tokenizer, prepared.spec.max_length, targets);
+    bool const labelled = std::any_of(features.targets.begin(), features.targets.end(), [](auto const& target) { return target.index() != 0; });
+    if (!labelled) continue;
+    if (features.truncated) ++prepared.truncated_texts[stream.dataset];
+    out.rows.push_back(std::move(features));
+  }
+  if (!out.rows.empty()) prepared.streams.push_back(std::move(out));
+}
+
+std::vector<double> specified_shares(Prepared const& prepared, data::Corpus const& corpus, SamplingConfig const& sampling) {
+  std::vector<double> shares;
+  for (auto const& prepared_stream : prepared.streams) {
+    auto const& stream = corpus.streams[prepared_stream.corpus_index];
+    double share = 0;
+    if (auto const found = sampling.weights.find(stream.dataset); found != sampling.weights.end()) {
+      share = found->second;
+    } else {
+      for (auto const task_index : stream.tasks)
+        if (auto const task = sampling.weights.find(corpus.tasks[task_index].name); task != sampling.weights.end()) share += task->second;
+    }
+    if (!(share > 0))
+      throw Error(ErrorCode::InvalidUsage, fmt::format("train.sampling.weights: nothing is given for dataset {} nor for one of its tasks; add a weight above 0", quote(stream.dataset)));
+    shares.push_back(share);
+  }
+  return shares;
+}
+
+}  // namespace
+
+std::size_t Prepared::n_rows() const {
+  std::size_t n = 0;
+  for (auto const& stream : streams) n += stream.rows.size();
+  return n;
+}
+
+data::BatchPlan Prepared::plan(data::Corpus const& corpus, TrainConfig const& config, std::uint64_t seed) const {
+  std::vector<std::size_t> sizes;
+  std::vector<std::vector<std::int32_t>> lengths;
+  for (auto const& stream : streams) {
+    sizes.push_back(stream.rows.size());
+    auto& of_stream = lengths.emplace_back();
+    for (auto const& row : stream.rows) of_stream.push_back(static_cast<std::int32_t>(row.ids.size()));
+  }
+  std::vector<double> shares;
+  switch (config.sampling.type) {
+    case SamplingType::Uniform: shares.assign(sizes.size(), 1.0); break;
+    case SamplingType::Proportional: shares = data::temperature_shares(sizes, 1.0, config.sampling.examples_cap); break;
+    case SamplingType::Temperature: shares = data::temperature_shares(sizes, config.sampling.temperature, config.sampling.examples_cap); break;
+    case SamplingType::Specified: shares = specified_shares(*this, corpus, config.sampling); break;
+  }
+  auto const n_drawn = std::max<std::int64_t>(1, std::llround(config.epochs * static_cast<double>(n_rows())));
+  return {data::Mixture(sizes, shares, seed), std::move(lengths), {config.batch_tokens, config.batch_size}, n_drawn};
+}
+
+Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options) {
+  Prepared prepared;
+  if (options.encoder)
+    prepare_pretrained(prepared, *options.encoder, config);
+  else
+    prepare_from_scratch(prepared, corpus, config);
+  if (config.dropout) {
+    prepared.encoder_config.hidden_dropout_prob = *config.dropout;
+    prepared.encoder_config.attention_probs_dropout_prob = *config.dropout;
+  }
+  prepared.spec.pooling = config.pooling;
+  prepared.spec.max_length = static_cast<std::size_t>(config.max_length);
+  for (std::size_t i = 0; i < corpus.tasks.size(); ++i) prepared.spec.heads.push_back(head_of(corpus, i));
+  for (std::size_t i = 0; i < corpus.streams.size(); ++i) add_stream(prepared, corpus, i);
+  if (prepared.streams.empty()) throw Error(ErrorCode::InvalidInput, "no training row carries a label; nothing can be trained");
+  set_losses(prepared, config);
+  return prepared;
+}
+
+}  // namespace polytask::train

@@ -1,0 +1,41 @@
+// What a run needs before its first step: tokenizer, head specifications, token ids and targets of every row.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "data/batches.h"
+#include "data/corpus.h"
+#include "model/encoder_files.h"
+#include "model/model_folder.h"
+#include "nn/losses.h"
+#include "text/tokenizer.h"
+#include "train/trainer.h"
+
+namespace polytask::train {
+
+/// A stream's training rows as numbers. Rows without a label of any task are left out.
+struct PreparedStream {
+  std::size_t corpus_index = 0;
+  std::vector<std::size_t> heads;       ///< by position in Stream::tasks: index of the head
+  std::vector<data::Features> rows;
+};
+
+struct Prepared {
+  std::shared_ptr<text::Tokenizer const> tokenizer;
+  model::EncoderConfig encoder_config;
+  model::ModelSpec spec;                         ///< a head per task of the corpus, in its order
+  std::vector<nn::LossConfig> losses;            ///< by head
+  std::vector<double> chance_levels;             ///< by head
+  std::vector<PreparedStream> streams;
+  std::map<std::string, std::int64_t> truncated_texts;  ///< by dataset
+
+  [[nodiscard]] std::size_t n_rows() const;
+  /// The plan of a whole run, at its beginning.
+  [[nodiscard]] data::BatchPlan plan(data::Corpus const& corpus, TrainConfig const& config, std::uint64_t seed) const;
+};
+
+/// Throws Error{InvalidInput}: no rows, an encoder that does not take such long texts, a tokenizer that is not its own.
+[[nodiscard]] Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options);
+
+}  // namespace polytask::train

@@ -1,0 +1,48 @@
+#include "train/predictor.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include "base/error.h"
+#include "train/internal/device.h"
+#include "train/internal/inference.h"
+
+namespace polytask::train {
+
+struct Predictor::State {
+  std::unique_ptr<text::Tokenizer const> tokenizer;
+  nn::MultiTaskModel model;
+  torch::Device device;
+};
+
+Predictor::Predictor(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Predictor::Predictor(Predictor&&) noexcept = default;
+Predictor& Predictor::operator=(Predictor&&) noexcept = default;
+Predictor::~Predictor() = default;
+
+Predictor Predictor::load(std::filesystem::path const& model_folder, std::string const& device_name) {
+  auto const device = device_of(device_name);
+  auto spec = model::read_model_spec(model_folder);
+  auto const encoder_folder = model_folder / "encoder";
+  auto const config = model::read_encoder_config(encoder_folder);
+  auto tokenizer = text::load_tokenizer(encoder_folder);
+  if (static_cast<std::int64_t>(tokenizer->vocabulary_size()) > config.vocab_size ||
+      static_cast<std::int64_t>(spec.max_length) > config.max_position_embeddings)
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tokenizer ({} tokens, texts of {}) and encoder ({} embeddings, {} positions) do not belong together",
+                                                     model_folder.string(), tokenizer->vocabulary_size(), spec.max_length,
+                                                     config.vocab_size, config.max_position_embeddings));
+  nn::MultiTaskModel model(config, std::move(spec), 0.0);
+  model->load(model_folder);
+  model->eval();
+  model->to(device);
+  return Predictor(std::make_unique<State>(State{std::move(tokenizer), std::move(model), device}));
+}
+
+model::ModelSpec const& Predictor::spec() const noexcept { return state_->model->spec(); }
+
+std::vector<std::vector<task::Prediction>> Predictor::predict(std::span<task::Example const> examples,
+                                                              std::span<std::size_t const> task_indices) const {
+  return infer(state_->model, *state_->tokenizer, examples, task_indices, state_->device);
+}
+
+}  // namespace polytask::train
