@@ -63,7 +63,7 @@ std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::s
       for (auto const text : input.texts) first.push_back(texts.offsets[static_cast<std::size_t>(text)]);
       states = hidden.index_select(0, index_tensor(first, hidden.device()));
     }
-    auto const* head = heads_[input.head]->as<torch::nn::LinearImpl>();
+    auto const* head = heads_->ptr(input.head)->as<torch::nn::LinearImpl>();
     logits.push_back(torch::linear(dropout(states, sites.next(head_dropout_)), head->weight, head->bias));
   }
   return logits;
@@ -83,7 +83,7 @@ void MultiTaskModelImpl::save(fs::path const& model_folder) const {
   model::write_encoder_config(encoder_folder, encoder_->config());
   model::write_encoder_weights(encoder_folder, encoder_->save());
   for (std::size_t i = 0; i < spec_.heads.size(); ++i) {
-    auto const* head = heads_[i]->as<torch::nn::LinearImpl>();
+    auto const* head = heads_->ptr(i)->as<torch::nn::LinearImpl>();
     auto const weight = head->weight.detach().to(torch::kCPU).contiguous();
     auto const bias = head->bias.detach().to(torch::kCPU).contiguous();
     model::write_safetensors(head_path(model_folder, spec_.heads[i].task.name),
@@ -99,7 +99,7 @@ void MultiTaskModelImpl::load(fs::path const& model_folder) {
   for (std::size_t i = 0; i < spec_.heads.size(); ++i) {
     auto const path = head_path(model_folder, spec_.heads[i].task.name);
     auto const file = model::SafetensorsFile::open(path);
-    auto* head = heads_[i]->as<torch::nn::LinearImpl>();
+    auto* head = heads_->ptr(i)->as<torch::nn::LinearImpl>();
     load_parameter(head->weight, file, "weight", path);
     load_parameter(head->bias, file, "bias", path);
   }

@@ -32,6 +32,7 @@ class AdamW {
   void drop_gradients();
 
   [[nodiscard]] std::vector<OptimizedParameter>& parameters() noexcept { return parameters_; }
+  [[nodiscard]] std::vector<OptimizedParameter> const& parameters() const noexcept { return parameters_; }
 
  private:
   TrainConfig config_;

@@ -1,0 +1,88 @@
+#include "nn/encoder.h"
+
+#include <gmock/gmock.h>
+#include <torch/torch.h>
+
+namespace polytask::nn {
+namespace {
+
+model::EncoderConfig small_config() {
+  model::EncoderConfig config;
+  config.vocab_size = 50;
+  config.hidden_size = 32;
+  config.num_hidden_layers = 3;
+  config.num_attention_heads = 4;
+  config.intermediate_size = 64;
+  config.max_position_embeddings = 24;
+  return config;
+}
+
+PackedTexts pack(std::vector<std::vector<std::int64_t>> const& texts) {
+  std::vector<std::int64_t> ids;
+  std::vector<std::int64_t> positions;
+  PackedTexts packed{.offsets = {0}};
+  for (auto const& text : texts) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      ids.push_back(text[i]);
+      positions.push_back(static_cast<std::int64_t>(i));
+    }
+    packed.offsets.push_back(static_cast<std::int32_t>(ids.size()));
+  }
+  packed.ids = torch::tensor(ids, torch::kInt64);
+  packed.positions = torch::tensor(positions, torch::kInt64);
+  packed.type_ids = torch::zeros_like(packed.ids);
+  return packed;
+}
+
+std::vector<std::vector<std::int64_t>> const kTexts{{1, 5, 6, 2}, {1, 2}, {1, 9, 9, 30, 41, 7, 8, 2}, {3}};
+
+TEST(Encoder, GivesABatchWhatItGivesItsSingles) {
+  Encoder encoder(small_config());
+  Rng rng(1);
+  encoder->initialize(rng);
+  torch::NoGradGuard const no_grad;
+  DropoutSites none;
+  auto const together = encoder->forward(pack(kTexts), none);
+  std::int64_t at = 0;
+  for (auto const& text : kTexts) {
+    auto const alone = encoder->forward(pack({text}), none);
+    EXPECT_LT((together.narrow(0, at, alone.size(0)) - alone).abs().max().item<double>(), 1e-5);
+    at += alone.size(0);
+  }
+}
+
+TEST(Encoder, HasTheParametersThatItsCheckpointMustHold) {
+  Encoder encoder(small_config());
+  auto const expected = model::expected_encoder_tensors(small_config());
+  EXPECT_EQ(encoder->named_parameters().size(), expected.size());
+  for (auto const& parameter : encoder->named_parameters()) {
+    auto const found = expected.find(parameter.key());
+    ASSERT_NE(found, expected.end()) << parameter.key();
+    EXPECT_EQ(found->second, parameter.value().sizes().vec()) << parameter.key();
+  }
+}
+
+TEST(Encoder, LoadsWhatItSaved) {
+  Encoder one(small_config());
+  Rng rng(2);
+  one->initialize(rng);
+  Encoder other(small_config());
+  other->load(one->save());
+  DropoutSites none;
+  EXPECT_TRUE(torch::equal(one->forward(pack(kTexts), none), other->forward(pack(kTexts), none)));
+}
+
+TEST(Encoder, RepeatsAStepWithItsDropoutExactly) {
+  Encoder encoder(small_config());
+  Rng rng(3);
+  encoder->initialize(rng);
+  DropoutSites first(77);
+  DropoutSites second(77);
+  DropoutSites other(78);
+  auto const once = encoder->forward(pack(kTexts), first);
+  EXPECT_TRUE(torch::equal(once, encoder->forward(pack(kTexts), second)));
+  EXPECT_FALSE(torch::equal(once, encoder->forward(pack(kTexts), other)));
+}
+
+}  // namespace
+}  // namespace polytask::nn

@@ -1,0 +1,264 @@
+#include "train/internal/session.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "eval/scores.h"
+#include "train/internal/device.h"
+#include "train/internal/inference.h"
+
+namespace polytask::train {
+namespace {
+
+namespace fs = std::filesystem;
+using data::Split;
+
+/// Purposes of the run's random streams: each is independent of the others.
+enum Purpose : std::uint64_t { kMixturePurpose = 1, kWeightsPurpose = 2, kDropoutPurpose = 1'000 };
+
+torch::Tensor int64_tensor(std::vector<std::int64_t> const& values, torch::Device device) {
+  return torch::tensor(values, torch::kInt64).to(device);
+}
+
+/// What one head sees of a batch.
+struct HeadBatch {
+  nn::HeadInput input;
+  std::vector<data::Target const*> targets;
+};
+
+std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedStream> const& streams, std::size_t n_heads) {
+  std::vector<HeadBatch> heads(n_heads);
+  for (std::size_t text = 0; text < batch.rows.size(); ++text) {
+    auto const& stream = streams[batch.rows[text].stream];
+    auto const& row = stream.rows[batch.rows[text].row];
+    for (std::size_t position = 0; position < row.targets.size(); ++position) {
+      auto const& target = row.targets[position];
+      if (target.index() == 0) continue;
+      auto& head = heads[stream.heads[position]];
+      if (auto const* tags = std::get_if<std::vector<std::int32_t>>(&target)) {
+        for (std::size_t token = 0; token < tags->size(); ++token)
+          if ((*tags)[token] != data::kIgnored) head.input.tokens.push_back(batch.offsets[text] + static_cast<std::int64_t>(token));
+      }
+      head.input.texts.push_back(static_cast<std::int64_t>(text));
+      head.targets.push_back(&target);
+    }
+  }
+  std::vector<HeadBatch> used;
+  for (std::size_t i = 0; i < n_heads; ++i) {
+    bool const tags = !heads[i].targets.empty() && std::holds_alternative<std::vector<std::int32_t>>(*heads[i].targets.front());
+    if (heads[i].targets.empty() || (tags && heads[i].input.tokens.empty())) continue;
+    heads[i].input.head = i;
+    used.push_back(std::move(heads[i]));
+  }
+  return used;
+}
+
+model::Tensor to_tensor(torch::Tensor const& tensor) {
+  auto const values = tensor.detach().to(torch::kCPU).contiguous();
+  return {values.sizes().vec(), {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()}};
+}
+
+void from_tensor(torch::Tensor target, NamedTensors const& tensors, std::string const& name) {
+  auto const found = tensors.find(name);
+  if (found == tensors.end() || found->second.shape != target.sizes().vec())
+    throw Error(ErrorCode::Corrupt, fmt::format("checkpoint: tensor {} is missing or of another shape; it belongs to another model", quote(name)));
+  torch::NoGradGuard const no_grad;
+  target.copy_(torch::from_blob(const_cast<float*>(found->second.values.data()), found->second.shape, torch::kFloat32));
+}
+
+}  // namespace
+
+Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options)
+    : corpus_(corpus),
+      config_(config),
+      options_(options),
+      device_(device_of(options.device)),
+      prepared_(prepare(corpus, config, options)),
+      plan_(prepared_.plan(corpus, config, Rng::for_purpose(options.seed, kMixturePurpose).next())),
+      n_steps_(plan_.totals().n_batches),
+      model_(prepared_.encoder_config, prepared_.spec, config.head_dropout) {
+  Rng rng = Rng::for_purpose(options.seed, kWeightsPurpose);
+  if (options.encoder)
+    model_->encoder()->load(model::read_encoder_weights(*options.encoder, prepared_.encoder_config));
+  else
+    model_->encoder()->initialize(rng);
+  model_->initialize_heads(rng);
+  model_->to(device_);
+  optimizer_ = std::make_unique<AdamW>(*model_, config_);
+  state_.plan = plan_.state();
+  for (auto const& head : prepared_.spec.heads) state_.examples_drawn[head.task.name] = 0;
+  for (auto const& stream : corpus.streams)
+    for (auto const& example : stream.of(Split::Dev))
+      n_dev_tokens_ += static_cast<std::int64_t>(data::encode_example(*prepared_.tokenizer, example, prepared_.spec.max_length).size());
+}
+
+std::int64_t Session::n_parameters() const {
+  std::int64_t n = 0;
+  for (auto const& parameter : model_->parameters()) n += parameter.numel();
+  return n;
+}
+
+data::Batch Session::batch_of(std::vector<data::DrawnRow> const& rows) const {
+  data::Batch batch;
+  for (auto const& row : rows) data::append(batch, row, prepared_.streams[row.stream].rows[row.row]);
+  return batch;
+}
+
+BatchLoss Session::loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed) {
+  auto const batch = batch_of(rows);
+  nn::PackedTexts const texts{int64_tensor(batch.ids, device_), int64_tensor(batch.positions, device_),
+                              int64_tensor(batch.type_ids, device_), batch.offsets};
+  auto const heads = heads_of(batch, prepared_.streams, prepared_.spec.heads.size());
+  std::vector<nn::HeadInput> inputs;
+  for (auto const& head : heads) inputs.push_back(head.input);
+  if (!device_.is_cpu()) torch::manual_seed(static_cast<std::uint64_t>(seed));  // LibTorch's own dropout is used there
+  auto const logits = model_->forward(texts, inputs, nn::DropoutSites(seed));
+  BatchLoss loss;
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    std::size_t const h = heads[i].input.head;
+    auto const& spec = prepared_.spec.heads[h];
+    auto const mean = nn::task_loss(spec, prepared_.losses[h], logits[i], heads[i].targets);
+    loss.by_task[spec.task.name] = mean.item<double>();
+    // The share of the batch's rows makes a task's weight follow the mixture, not the luck of one batch.
+    double const share = static_cast<double>(heads[i].targets.size()) / static_cast<double>(rows.size());
+    auto const part = mean * (share * spec.task.loss_weight / prepared_.chance_levels[h]);
+    loss.total = loss.total.defined() ? loss.total + part : part;
+  }
+  return loss;
+}
+
+StepRecord Session::step() {
+  auto const rows = plan_.next();
+  expects(!rows.empty(), "a step is taken only while rows are left");
+  std::int64_t const number = state_.step + 1;
+  auto const loss = loss_of(rows, Rng::for_purpose(options_.seed, kDropoutPurpose + static_cast<std::uint64_t>(number)).next());
+  StepRecord record{.step = number, .task_loss = loss.by_task};
+  if (loss.total.defined()) {
+    record.loss = loss.total.item<double>();
+    if (!std::isfinite(record.loss))
+      throw Error(ErrorCode::InvalidInput, fmt::format("step {}: the loss is no longer a finite number; lower train.learning_rate (now {}) and start a new run", number, config_.learning_rate));
+    loss.total.backward();
+    record.grad_norm = optimizer_->gradient_norm();
+    record.learning_rate = learning_rate_at(config_, number, n_steps_);
+    optimizer_->step(record.learning_rate, record.grad_norm);
+  }
+  for (auto const& row : rows) {
+    auto const& stream = prepared_.streams[row.stream];
+    auto const& features = stream.rows[row.row];
+    state_.n_tokens += static_cast<std::int64_t>(features.ids.size());
+    for (std::size_t position = 0; position < features.targets.size(); ++position)
+      if (features.targets[position].index() != 0) ++state_.examples_drawn[prepared_.spec.heads[stream.heads[position]].task.name];
+  }
+  state_.step = number;
+  state_.plan = plan_.state();
+  record.n_tokens = state_.n_tokens;
+  return record;
+}
+
+std::optional<std::map<std::string, double>> Session::evaluate(std::function<bool()> const& should_stop) {
+  std::size_t const n_tasks = prepared_.spec.heads.size();
+  std::vector<std::vector<task::Label>> gold(n_tasks);
+  std::vector<std::vector<task::Prediction>> predicted(n_tasks);
+  for (auto const& stream : corpus_.streams) {
+    auto const& examples = stream.of(Split::Dev);
+    auto results = infer(model_, *prepared_.tokenizer, examples, stream.tasks, device_, should_stop);
+    if (should_stop && should_stop()) return std::nullopt;
+    for (std::size_t row = 0; row < examples.size(); ++row)
+      for (std::size_t position = 0; position < stream.tasks.size(); ++position) {
+        if (!task::is_labelled(examples[row].labels[position])) continue;
+        gold[stream.tasks[position]].push_back(examples[row].labels[position]);
+        predicted[stream.tasks[position]].push_back(std::move(results[row][position]));
+      }
+  }
+  std::map<std::string, double> scores;
+  for (std::size_t i = 0; i < n_tasks; ++i)
+    if (!gold[i].empty())
+      scores[prepared_.spec.heads[i].task.name] = eval::primary_score(prepared_.spec.heads[i].task, prepared_.spec.heads[i].labels, gold[i], predicted[i]);
+  return scores;
+}
+
+double Session::seconds_per_token() {
+  constexpr int kWarmUp = 1;
+  constexpr int kTimed = 3;
+  auto plan = plan_;
+  std::int64_t n_tokens = 0;
+  auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < kWarmUp + kTimed; ++i) {
+    if (i == kWarmUp) start = std::chrono::steady_clock::now(), n_tokens = 0;
+    auto const rows = plan.next();
+    if (rows.empty()) break;
+    auto const loss = loss_of(rows, 0);
+    if (loss.total.defined()) loss.total.backward();
+    (void)optimizer_->gradient_norm();
+    optimizer_->drop_gradients();
+    for (auto const& row : rows) n_tokens += static_cast<std::int64_t>(prepared_.streams[row.stream].rows[row.row].ids.size());
+  }
+  std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - start;
+  return n_tokens == 0 ? 0.0 : seconds.count() / static_cast<double>(n_tokens);
+}
+
+Checkpoint Session::checkpoint() const {
+  Checkpoint checkpoint{.state = state_};
+  for (auto const& parameter : optimizer_->parameters()) {
+    checkpoint.tensors[parameter.name] = to_tensor(parameter.weight);
+    checkpoint.tensors[parameter.name + ".first_moment"] = to_tensor(parameter.first_moment);
+    checkpoint.tensors[parameter.name + ".second_moment"] = to_tensor(parameter.second_moment);
+    checkpoint.state.n_updates[parameter.name] = parameter.n_updates;
+  }
+  return checkpoint;
+}
+
+void Session::restore(Checkpoint const& checkpoint) {
+  for (auto& parameter : optimizer_->parameters()) {
+    from_tensor(parameter.weight, checkpoint.tensors, parameter.name);
+    from_tensor(parameter.first_moment, checkpoint.tensors, parameter.name + ".first_moment");
+    from_tensor(parameter.second_moment, checkpoint.tensors, parameter.name + ".second_moment");
+    auto const found = checkpoint.state.n_updates.find(parameter.name);
+    parameter.n_updates = found == checkpoint.state.n_updates.end() ? 0 : found->second;
+  }
+  state_ = checkpoint.state;
+  plan_.restore(state_.plan);
+}
+
+void Session::save_weights(fs::path const& folder) const {
+  std::vector<model::TensorToWrite> tensors;
+  std::vector<torch::Tensor> kept;  // the bytes must outlive the call
+  for (auto const& parameter : optimizer_->parameters()) {
+    kept.push_back(parameter.weight.detach().to(torch::kCPU).contiguous());
+    auto const& values = kept.back();
+    tensors.push_back({parameter.name, model::DType::F32, values.sizes().vec(),
+                       {reinterpret_cast<std::byte const*>(values.data_ptr<float>()), static_cast<std::size_t>(values.numel()) * sizeof(float)}});
+  }
+  model::write_safetensors(folder / "weights.safetensors", std::move(tensors));
+}
+
+void Session::load_weights(fs::path const& folder) {
+  auto const file = model::SafetensorsFile::open(folder / "weights.safetensors");
+  NamedTensors tensors;
+  for (auto const& [name, view] : file.tensors()) tensors[name] = {view.shape, view.to_floats()};
+  for (auto& parameter : optimizer_->parameters()) from_tensor(parameter.weight, tensors, parameter.name);
+}
+
+void Session::save_model(fs::path const& folder) const {
+  auto const unfinished = fs::path(folder.string() + fmt::format(".{}.part", ::getpid()));
+  std::error_code ignored;
+  fs::remove_all(unfinished, ignored);
+  model_->save(unfinished);
+  prepared_.tokenizer->save(unfinished / "encoder");
+  fs::remove_all(folder, ignored);
+  std::error_code failed;
+  fs::rename(unfinished, folder, failed);
+  if (failed) throw Error(ErrorCode::Unavailable, fmt::format("{}: the model cannot be put in place ({})", folder.string(), failed.message()));
+  sync_folder(folder.parent_path());
+}
+
+}  // namespace polytask::train

@@ -1,0 +1,66 @@
+// One run in memory: model, optimizer, plan and state, with the steps that the loop in trainer.cpp strings together.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "nn/multi_task_model.h"
+#include "train/checkpoint.h"
+#include "train/internal/adamw.h"
+#include "train/internal/prepared.h"
+#include "train/trainer.h"
+
+namespace polytask::train {
+
+/// Loss of one batch, whole and by task.
+struct BatchLoss {
+  torch::Tensor total;
+  std::map<std::string, double> by_task;
+};
+
+class Session {
+ public:
+  Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options);
+
+  /// The loss of the batch made of `rows`, ready for backward. `seed` decides the dropout.
+  BatchLoss loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed);
+  /// Draws a batch and takes one step of the optimizer. Throws Error{InvalidInput} when the loss is not finite.
+  StepRecord step();
+  /// Dev scores of every task that has dev rows; nothing when `should_stop` ended it early.
+  std::optional<std::map<std::string, double>> evaluate(std::function<bool()> const& should_stop);
+  /// Seconds per training token and per dev pass, from a few steps that change nothing.
+  double seconds_per_token();
+
+  [[nodiscard]] Checkpoint checkpoint() const;
+  /// Throws Error{Corrupt} when the checkpoint is of another model.
+  void restore(Checkpoint const& checkpoint);
+  /// Weights alone, in `folder`/weights.safetensors, and back.
+  void save_weights(std::filesystem::path const& folder) const;
+  void load_weights(std::filesystem::path const& folder);
+  /// The model folder, with the tokenizer's files, put in place whole.
+  void save_model(std::filesystem::path const& folder) const;
+
+  [[nodiscard]] TrainState& state() noexcept { return state_; }
+  [[nodiscard]] Prepared const& prepared() const noexcept { return prepared_; }
+  [[nodiscard]] std::int64_t n_steps() const noexcept { return n_steps_; }
+  [[nodiscard]] data::BatchPlan const& plan() const noexcept { return plan_; }
+  [[nodiscard]] std::int64_t n_parameters() const;
+  [[nodiscard]] std::int64_t n_dev_tokens() const noexcept { return n_dev_tokens_; }
+
+ private:
+  [[nodiscard]] data::Batch batch_of(std::vector<data::DrawnRow> const& rows) const;
+
+  data::Corpus const& corpus_;
+  TrainConfig config_;
+  TrainOptions options_;
+  torch::Device device_;
+  Prepared prepared_;
+  data::BatchPlan plan_;
+  std::int64_t n_steps_;
+  nn::MultiTaskModel model_;
+  std::unique_ptr<AdamW> optimizer_;
+  TrainState state_;
+  std::int64_t n_dev_tokens_ = 0;
+};
+
+}  // namespace polytask::train

@@ -1,0 +1,259 @@
+#include "train/trainer.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "train/internal/device.h"
+#include "train/internal/session.h"
+
+namespace polytask::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Seconds of work that a killed run may lose, when checkpoint_steps does not say otherwise.
+constexpr double kSecondsBetweenCheckpoints = 120;
+
+class Stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// metrics.jsonl: one line a step and one an evaluation. A resumed run first cuts what came after its checkpoint.
+class MetricsFile {
+ public:
+  MetricsFile(fs::path path, std::int64_t last_step) : path_(std::move(path)) {
+    std::string kept;
+    if (std::ifstream old(path_); old) {
+      for (std::string line; std::getline(old, line);) {
+        auto const json = Json::parse(line, nullptr, false);  // the last line of a killed run may be cut
+        if (json.is_object() && json.value("step", last_step + 1) <= last_step) kept += line + "\n";
+      }
+    }
+    write_file_atomically(path_, kept);
+    out_.open(path_, std::ios::app);
+  }
+
+  void add(StepRecord const& record) {
+    OrderedJson json;
+    json["step"] = record.step;
+    json["loss"] = record.loss;
+    json["task_loss"] = record.task_loss;
+    json["learning_rate"] = record.learning_rate;
+    json["grad_norm"] = record.grad_norm;
+    json["tokens"] = record.n_tokens;
+    json["seconds"] = record.seconds;
+    write(json);
+  }
+
+  void add(EvaluationRecord const& record) {
+    OrderedJson json;
+    json["step"] = record.step;
+    json["dev"] = record.dev;
+    json["selection"] = record.selection;
+    json["is_best"] = record.is_best;
+    write(json);
+  }
+
+ private:
+  void write(OrderedJson const& json) {
+    out_ << json.dump() << '\n' << std::flush;
+    if (!out_) throw Error(ErrorCode::Unavailable, path_.string() + ": cannot be written; free some space, then continue with --resume");
+  }
+  fs::path path_;
+  std::ofstream out_;
+};
+
+/// The steps after which dev is evaluated; the last step is always one.
+std::set<std::int64_t> evaluation_steps(TrainConfig const& config, std::int64_t n_steps) {
+  std::set<std::int64_t> steps;
+  auto const n = std::max<std::int64_t>(1, std::llround(config.epochs * config.evaluations_per_epoch));
+  for (std::int64_t i = 1; i <= n; ++i)
+    steps.insert(std::max<std::int64_t>(1, std::llround(static_cast<double>(n_steps) * static_cast<double>(i) / static_cast<double>(n))));
+  steps.insert(n_steps);
+  return steps;
+}
+
+/// What the selection rule makes of the tasks' dev scores. An undefined score (NaN) counts as 0.
+double selection_score(SelectionConfig const& config, std::map<std::string, double> const& dev) {
+  double sum = 0;
+  double weights = 0;
+  for (auto const& [task, score] : dev) {
+    double weight = 1;
+    if (config.rule == SelectionRule::Weighted)
+      if (auto const found = config.weights.find(task); found != config.weights.end()) weight = found->second;
+    sum += weight * (std::isfinite(score) ? score : 0.0);
+    weights += weight;
+  }
+  return weights > 0 ? sum / weights : 0.0;
+}
+
+/// The loop's own state that a checkpoint need not hold.
+class Run {
+ public:
+  Run(Session& session, TrainConfig const& config, TrainOptions const& options, TrainEvents const& events, std::stop_token stop)
+      : session_(session),
+        config_(config),
+        events_(events),
+        stop_(std::move(stop)),
+        checkpoints_(options.run_folder / "checkpoints"),
+        best_(options.run_folder / "checkpoints" / "best"),
+        metrics_(options.run_folder / "metrics.jsonl", session.state().step),
+        evaluation_steps_(evaluation_steps(config, session.n_steps())),
+        seconds_before_(session.state().seconds) {}
+
+  /// True when early stopping ended it before the last step.
+  bool go(double seconds_per_token) {
+    auto& state = session_.state();
+    seconds_per_token_ = seconds_per_token;
+    while (true) {
+      if (evaluation_steps_.contains(state.step) && state.last_evaluated_step < state.step) evaluate();
+      if (stop_.stop_requested()) {
+        save();
+        throw Error(ErrorCode::Interrupted, fmt::format("stopped after step {} of {}; everything is saved", state.step, session_.n_steps()));
+      }
+      if (state.step >= session_.n_steps()) return false;
+      if (config_.early_stopping_patience > 0 && state.n_evaluations_without_better >= config_.early_stopping_patience) return true;
+      step();
+    }
+  }
+
+ private:
+  void step() {
+    auto& state = session_.state();
+    Stopwatch const watch;
+    auto record = session_.step();
+    double const seconds = watch.seconds();
+    state.training_seconds += seconds;
+    update_seconds();
+    record.seconds = state.seconds;
+    record.seconds_left = seconds_left();
+    metrics_.add(record);
+    if (events_.on_step) events_.on_step(record);
+    ++steps_since_checkpoint_;
+    bool const due = config_.checkpoint_steps > 0 ? state.step % config_.checkpoint_steps == 0
+                                                  : since_checkpoint_.seconds() > kSecondsBetweenCheckpoints;
+    if (due && state.step < session_.n_steps()) save();
+  }
+
+  void evaluate() {
+    auto& state = session_.state();
+    Stopwatch const watch;
+    auto const scores = session_.evaluate([this] { return stop_.stop_requested(); });
+    if (!scores) return;  // stopped half way: evaluated again after the resume
+    EvaluationRecord record{.step = state.step, .dev = *scores, .selection = selection_score(config_.selection, *scores)};
+    // Without dev rows there is nothing to choose by: the last evaluation wins.
+    record.is_best = scores->empty() || !state.best_selection || record.selection > *state.best_selection;
+    if (record.is_best) {
+      session_.save_weights(best_);
+      state.best_selection = record.selection;
+      state.best_step = state.step;
+      state.n_evaluations_without_better = 0;
+    } else {
+      ++state.n_evaluations_without_better;
+    }
+    state.last_evaluated_step = state.step;
+    evaluation_seconds_ = watch.seconds();
+    update_seconds();
+    metrics_.add(record);
+    if (events_.on_evaluation) events_.on_evaluation(record);
+  }
+
+  void save() {
+    update_seconds();
+    save_checkpoint(checkpoints_, session_.checkpoint());
+    since_checkpoint_ = Stopwatch();
+    if (events_.on_checkpoint) events_.on_checkpoint(session_.state().step);
+  }
+
+  void update_seconds() { session_.state().seconds = seconds_before_ + watch_.seconds(); }
+
+  double seconds_left() {
+    auto const& state = session_.state();
+    // The measured speed of this run, once there are enough steps to trust it.
+    if (state.n_tokens > 0 && state.step > 5) seconds_per_token_ = state.training_seconds / static_cast<double>(state.n_tokens);
+    if (total_tokens_ == 0) total_tokens_ = state.n_tokens + session_.plan().totals().n_tokens;
+    auto const evaluations_left = std::count_if(evaluation_steps_.begin(), evaluation_steps_.end(), [&](auto s) { return s > state.last_evaluated_step; });
+    double const evaluation = evaluation_seconds_ > 0 ? evaluation_seconds_ : seconds_per_token_ * static_cast<double>(session_.n_dev_tokens()) / 3;
+    return seconds_per_token_ * static_cast<double>(total_tokens_ - state.n_tokens) + evaluation * static_cast<double>(evaluations_left);
+  }
+
+  Session& session_;
+  TrainConfig const& config_;
+  TrainEvents const& events_;
+  std::stop_token stop_;
+  fs::path checkpoints_;
+  fs::path best_;
+  MetricsFile metrics_;
+  std::set<std::int64_t> evaluation_steps_;
+  double seconds_before_;
+  Stopwatch watch_;
+  Stopwatch since_checkpoint_;
+  std::int64_t steps_since_checkpoint_ = 0;
+  std::int64_t total_tokens_ = 0;
+  double seconds_per_token_ = 0;
+  double evaluation_seconds_ = 0;
+};
+
+Plan plan_of(Session& session, data::Corpus const& corpus, TrainConfig const& config, double seconds_per_token) {
+  auto const totals = session.plan().totals();
+  Plan plan{.n_steps = session.n_steps(), .first_step = session.state().step, .n_parameters = session.n_parameters(), .truncated_texts = session.prepared().truncated_texts};
+  for (std::size_t i = 0; i < session.prepared().streams.size(); ++i) {
+    plan.n_rows += totals.rows_by_stream[i];
+    plan.rows_per_dataset[corpus.streams[session.prepared().streams[i].corpus_index].dataset] += totals.rows_by_stream[i];
+  }
+  auto const n_evaluations = static_cast<double>(evaluation_steps(config, session.n_steps()).size());
+  // A forward pass costs a third of a step with its backward.
+  plan.estimated_seconds = seconds_per_token * (static_cast<double>(totals.n_tokens) + n_evaluations * static_cast<double>(session.n_dev_tokens()) / 3);
+  return plan;
+}
+
+}  // namespace
+
+TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
+                  TrainEvents const& events, std::stop_token stop) {
+  use_threads(options.n_threads);
+  if (auto const warning = blas_warning(); warning && events.on_note) events.on_note(*warning);
+  try {
+    Session session(corpus, config, options);
+    std::int64_t resumed_from = 0;
+    if (options.resume) {
+      if (auto const checkpoint = load_latest_checkpoint(options.run_folder / "checkpoints")) {
+        session.restore(*checkpoint);
+        resumed_from = checkpoint->state.step;
+      }
+    }
+    double const seconds_per_token = session.seconds_per_token();
+    if (events.on_plan) events.on_plan(plan_of(session, corpus, config, seconds_per_token));
+    bool const stopped_early = Run(session, config, options, events, std::move(stop)).go(seconds_per_token);
+    session.load_weights(options.run_folder / "checkpoints" / "best");
+    session.save_model(options.run_folder / "model");
+    auto const& state = session.state();
+    return {.n_steps = state.step,
+            .best_step = state.best_step,
+            .resumed_from_step = resumed_from,
+            .seconds = state.seconds,
+            .tokens_per_second = state.training_seconds > 0 ? static_cast<double>(state.n_tokens) / state.training_seconds : 0.0,
+            .examples_drawn = state.examples_drawn,
+            .n_parameters = session.n_parameters(),
+            .stopped_early = stopped_early};
+  } catch (c10::Error const& error) {
+    throw Error(ErrorCode::InvalidInput, fmt::format("training: LibTorch could not go on: {}", error.what_without_backtrace()));
+  }
+}
+
+}  // namespace polytask::train
