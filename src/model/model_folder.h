@@ -6,7 +6,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "task/label_set.h"
@@ -36,10 +38,12 @@ struct ModelSpec {
 };
 
 /// Throws Error{NotFound, InvalidInput, Corrupt} naming the file and the key.
+[[nodiscard]] ModelSpec parse_model_spec(std::string_view text, std::string const& where);
 [[nodiscard]] ModelSpec read_model_spec(std::filesystem::path const& folder);
 void write_model_spec(std::filesystem::path const& folder, ModelSpec const& spec);
 
-/// File name of a task's weights: the name itself when it is made of letters, digits, "-" and "_", escaped otherwise.
+/// File name of a task's weights: the name itself when it is made of small letters, digits, "-" and "_"; otherwise those
+/// characters and a hash of the whole name.
 [[nodiscard]] std::string head_file_name(std::string const& task_name);
 
 }  // namespace polytask::model

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace polytask::model {
@@ -39,6 +40,9 @@ class SafetensorsFile {
   SafetensorsFile(std::unique_ptr<Mapping> mapping);
   std::unique_ptr<Mapping> mapping_;
 };
+
+/// The tensors of a whole file in memory, checked as `open` does. `where` starts the messages.
+[[nodiscard]] std::map<std::string, TensorView> parse_safetensors(std::span<std::byte const> file, std::string_view where);
 
 /// One tensor to be written; the bytes are borrowed for the call.
 struct TensorToWrite {

@@ -1,0 +1,132 @@
+#include "model/model_folder.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/json.h"
+
+namespace polytask::model {
+namespace {
+
+constexpr int kSchema = 1;
+
+OrderedJson to_json(HeadSpec const& head) {
+  OrderedJson json;
+  json["name"] = head.task.name;
+  json["type"] = task::to_string(head.task.type);
+  json["datasets"] = head.task.datasets;
+  json["text"] = head.task.text;
+  if (!head.task.label.empty()) json["label"] = head.task.label;
+  if (!head.task.spans.empty()) json["spans"] = head.task.spans;
+  if (head.task.tokens_column) json["tokens"] = *head.task.tokens_column;
+  if (head.task.tags_column) json["tags"] = *head.task.tags_column;
+  json["labels"] = head.labels.names();
+  json["metric"] = head.task.metric;
+  json["owner"] = head.task.owner;
+  if (head.task.type == task::TaskType::Regression) {
+    json["target_mean"] = head.target_mean;
+    json["target_scale"] = head.target_scale;
+  }
+  if (head.task.type == task::TaskType::Multilabel) json["threshold"] = head.threshold;
+  return json;
+}
+
+HeadSpec head_from_json(Json const& json, std::string const& where) {
+  HeadSpec head;
+  head.task.name = json.at("name").get<std::string>();
+  auto const type = json.at("type").get<std::string>();
+  auto const known = task::parse_task_type(type);
+  if (!known) throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} has type {}, which this version does not know", where, quote(head.task.name), quote(type)));
+  head.task.type = *known;
+  head.task.datasets = json.at("datasets").get<std::vector<std::string>>();
+  head.task.text = json.at("text").get<std::vector<std::string>>();
+  head.task.label = json.value("label", "");
+  head.task.spans = json.value("spans", "");
+  if (json.contains("tokens")) head.task.tokens_column = json["tokens"].get<int>();
+  if (json.contains("tags")) head.task.tags_column = json["tags"].get<int>();
+  head.labels = task::LabelSet(json.at("labels").get<std::vector<std::string>>());
+  head.task.metric = json.value("metric", task::default_metric(*known));
+  head.task.owner = json.value("owner", "");
+  head.target_mean = json.value("target_mean", 0.0);
+  head.target_scale = json.value("target_scale", 1.0);
+  head.threshold = json.value("threshold", 0.5);
+  bool const needs_labels = head.task.type != task::TaskType::Regression;
+  if (head.task.name.empty() || head.labels.empty() == needs_labels || !std::isfinite(head.target_mean) || !(head.target_scale > 0) || !std::isfinite(head.target_scale))
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} contradicts itself (its labels or its scale); the file is damaged", where, quote(head.task.name)));
+  return head;
+}
+
+}  // namespace
+
+std::string_view to_string(Pooling pooling) { return pooling == Pooling::Mean ? "mean" : "first"; }
+
+std::optional<Pooling> parse_pooling(std::string_view word) {
+  if (word == "mean") return Pooling::Mean;
+  if (word == "first") return Pooling::First;
+  return std::nullopt;
+}
+
+std::size_t HeadSpec::n_outputs() const {
+  switch (task.type) {
+    case task::TaskType::Classification:
+    case task::TaskType::Multilabel: return labels.size();
+    case task::TaskType::Regression: return 1;
+    case task::TaskType::Tagging: return 1 + 2 * labels.size();
+  }
+  expects(false, "every task type has outputs");
+  return 0;
+}
+
+ModelSpec parse_model_spec(std::string_view text, std::string const& where) {
+  auto const json = parse_json(text, where).value();
+  try {
+    int const schema = json.at("schema").get<int>();
+    if (schema != kSchema)
+      throw Error(ErrorCode::InvalidInput, fmt::format("{}: was written in schema {}, this version reads {}; use the version of polytask that wrote it", where, schema, kSchema));
+    ModelSpec spec;
+    auto const pooling = parse_pooling(json.at("pooling").get<std::string>());
+    if (!pooling) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"pooling\" is {}; expected \"mean\" or \"first\"", where, quote(json["pooling"].get<std::string>())));
+    spec.pooling = *pooling;
+    auto const max_length = json.at("max_length").get<std::int64_t>();
+    if (max_length < 8 || max_length > (1 << 20)) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"max_length\" is {}; expected 8 to {}", where, max_length, 1 << 20));
+    spec.max_length = static_cast<std::size_t>(max_length);
+    for (auto const& head : json.at("tasks")) spec.heads.push_back(head_from_json(head, where));
+    return spec;
+  } catch (Json::exception const& error) {
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not a model description ({}); the file is damaged", where, error.what()));
+  }
+}
+
+ModelSpec read_model_spec(std::filesystem::path const& folder) {
+  auto const path = folder / "model.json";
+  return parse_model_spec(read_file(path, 1 << 26), path.string());
+}
+
+void write_model_spec(std::filesystem::path const& folder, ModelSpec const& spec) {
+  OrderedJson json;
+  json["schema"] = kSchema;
+  json["pooling"] = to_string(spec.pooling);
+  json["max_length"] = spec.max_length;
+  json["tasks"] = OrderedJson::array();
+  for (auto const& head : spec.heads) json["tasks"].push_back(to_json(head));
+  write_file_atomically(folder / "model.json", json.dump(2) + "\n");
+}
+
+std::string head_file_name(std::string const& task_name) {
+  constexpr std::size_t kLongest = 100;
+  bool plain = !task_name.empty() && task_name.size() <= kLongest;
+  std::string safe;
+  for (char const c : task_name) {
+    // Capital letters are escaped too: some file systems take "A" and "a" for one.
+    bool const kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    plain = plain && kept;
+    if (kept && safe.size() < kLongest) safe.push_back(c);
+  }
+  return plain ? task_name : fmt::format("{}.{}", safe, sha256_hex(task_name).substr(0, 16));
+}
+
+}  // namespace polytask::model

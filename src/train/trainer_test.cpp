@@ -1,0 +1,175 @@
+#include "train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/random.h"
+#include "train/predictor.h"
+
+namespace polytask::train {
+namespace {
+
+namespace fs = std::filesystem;
+using data::Split;
+
+/// Texts whose words decide every label, so that a small model learns them quickly.
+task::Example example_of(Rng& rng, std::size_t line) {
+  static std::vector<std::string> const subjects{"invoice", "parcel", "password"};
+  static std::vector<std::string> const tones{"please help with", "urgent problem with"};
+  std::size_t const subject = rng.below(3);
+  std::size_t const tone = rng.below(2);
+  std::string const text = tones[tone] + " my " + subjects[subject] + (rng.below(2) == 0 ? " today" : " again");
+  std::size_t const at = text.find(subjects[subject]);
+  task::Example example{.id = std::to_string(line), .texts = {text}, .line = line};
+  example.labels = {task::Label(subjects[subject]),
+                    task::Label(tone == 1 ? 2.0 + static_cast<double>(subject) : 0.0),
+                    task::Label(std::vector<task::Span>{{at, at + subjects[subject].size(), "THING"}}),
+                    tone == 1 ? task::Label(std::vector<std::string>{"complaint", "urgent"}) : task::Label(std::vector<std::string>{})};
+  if (line % 3 == 0) example.labels[1] = std::monostate{};  // partial labels
+  return example;
+}
+
+data::Corpus corpus_of(std::size_t n_train) {
+  data::Corpus corpus;
+  corpus.tasks = {{.name = "subject", .type = task::TaskType::Classification},
+                  {.name = "urgency", .type = task::TaskType::Regression},
+                  {.name = "things", .type = task::TaskType::Tagging},
+                  {.name = "topics", .type = task::TaskType::Multilabel}};
+  for (auto& task : corpus.tasks) task.datasets = {"tickets"};
+  corpus.label_sets = {task::LabelSet({"invoice", "parcel", "password"}), {}, task::LabelSet(std::vector<std::string>{"THING"}),
+                       task::LabelSet(std::vector<std::string>{"complaint", "urgent"})};
+  data::Stream stream{.dataset = "tickets", .text = {"body"}, .tasks = {0, 1, 2, 3}};
+  Rng rng(3);
+  for (std::size_t i = 0; i < n_train; ++i) stream.examples[0].push_back(example_of(rng, i + 1));
+  for (std::size_t i = 0; i < 60; ++i) stream.examples[1].push_back(example_of(rng, i + 1));
+  corpus.streams = {stream};
+  return corpus;
+}
+
+TrainConfig small_config() {
+  TrainConfig config;
+  config.scratch = {.layers = 1, .hidden_size = 32, .heads = 2, .vocab_size = 200};
+  config.epochs = 8;
+  config.learning_rate = 3e-3;
+  config.batch_tokens = 120;
+  config.max_length = 32;
+  config.checkpoint_steps = 7;
+  return config;
+}
+
+std::string hash_of_folder(fs::path const& folder) {
+  std::vector<fs::path> files;
+  for (auto const& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  Sha256 hash;
+  for (auto const& file : files) hash.update(fs::relative(file, folder).string()).update(read_file(file));
+  return hash.hex_digest();
+}
+
+class Training : public testing::Test {
+ protected:
+  fs::path folder = fs::temp_directory_path() / ("polytask_train_test_" + std::to_string(::getpid()));
+  void SetUp() override { fs::create_directories(folder); }
+  void TearDown() override { fs::remove_all(folder); }
+  TrainOptions options(std::string const& name, int n_threads = 2) {
+    fs::create_directories(folder / name);
+    return {.run_folder = folder / name, .seed = 5, .n_threads = n_threads};
+  }
+};
+
+TEST_F(Training, LearnsFourKindsOfTasksTogether) {
+  std::map<std::string, double> dev;
+  std::int64_t n_rows = 0;
+  auto const result = train(corpus_of(400), small_config(), options("a"),
+                            {.on_plan = [&](Plan const& plan) { n_rows = plan.n_rows; },
+                             .on_evaluation = [&](EvaluationRecord const& record) { dev = record.dev; }},
+                            {});
+  EXPECT_GT(dev["subject"], 0.95);
+  EXPECT_GT(dev["urgency"], 0.95);
+  EXPECT_GT(dev["things"], 0.9);
+  EXPECT_GT(dev["topics"], 0.95);
+  EXPECT_EQ(n_rows, 3200);
+  EXPECT_EQ(result.examples_drawn.at("subject"), 3200);
+  EXPECT_EQ(result.examples_drawn.at("urgency"), 8 * 267);  // two of three rows carry it
+}
+
+TEST_F(Training, GivesTheSameBytesTwice) {
+  auto const corpus = corpus_of(60);
+  (void)train(corpus, small_config(), options("a"), {}, {});
+  (void)train(corpus, small_config(), options("b"), {}, {});
+  EXPECT_EQ(hash_of_folder(folder / "a" / "model"), hash_of_folder(folder / "b" / "model"));
+}
+
+TEST_F(Training, ContinuesBitIdenticallyAfterAStopAtAnyStep) {
+  auto const corpus = corpus_of(60);
+  (void)train(corpus, small_config(), options("whole"), {}, {});
+  auto const expected = hash_of_folder(folder / "whole" / "model");
+  for (std::int64_t const stop_at : {1, 7, 10, 23}) {
+    auto const name = "stopped-" + std::to_string(stop_at);
+    std::stop_source stop;
+    EXPECT_THROW((void)train(corpus, small_config(), options(name),
+                             {.on_step = [&](StepRecord const& record) { if (record.step == stop_at) stop.request_stop(); }}, stop.get_token()),
+                 Error);
+    auto resumed = options(name);
+    resumed.resume = true;
+    auto const result = train(corpus, small_config(), resumed, {}, {});
+    EXPECT_EQ(result.resumed_from_step, stop_at);
+    EXPECT_EQ(hash_of_folder(folder / name / "model"), expected) << "stopped at step " << stop_at;
+  }
+}
+
+TEST_F(Training, ResumingWithoutACheckpointStartsAtTheBeginning) {
+  auto resumed = options("a");
+  resumed.resume = true;
+  EXPECT_EQ(train(corpus_of(60), small_config(), resumed, {}, {}).resumed_from_step, 0);
+}
+
+TEST_F(Training, StopsEarlyWhenDevNoLongerImproves) {
+  auto config = small_config();
+  config.epochs = 60;
+  config.early_stopping_patience = 2;
+  auto const result = train(corpus_of(60), config, options("a"), {}, {});
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_LT(result.best_step, result.n_steps);
+}
+
+TEST_F(Training, AnAnswerDoesNotDependOnItsNeighbours) {
+  (void)train(corpus_of(60), small_config(), options("a"), {}, {});
+  auto const predictor = Predictor::load(folder / "a" / "model");
+  auto const corpus = corpus_of(1);
+  auto const& examples = corpus.streams[0].of(Split::Dev);
+  std::vector<std::size_t> const tasks{0, 1};
+  auto const together = predictor.predict(examples, tasks);
+  for (std::size_t i = 0; i < 10; ++i) {
+    auto const alone = predictor.predict(std::span(examples).subspan(i, 1), tasks);
+    auto const& a = std::get<task::ClassPrediction>(together[i][0]).scores;
+    auto const& b = std::get<task::ClassPrediction>(alone[0][0]).scores;
+    for (std::size_t k = 0; k < a.size(); ++k) EXPECT_NEAR(a[k], b[k], 1e-5);
+    EXPECT_NEAR(std::get<task::ValuePrediction>(together[i][1]).value, std::get<task::ValuePrediction>(alone[0][1]).value, 1e-4);
+  }
+}
+
+TEST_F(Training, ADamagedCheckpointIsNamedAndNotUsed) {
+  auto const corpus = corpus_of(60);
+  (void)train(corpus, small_config(), options("a"), {}, {});
+  for (auto const& entry : fs::directory_iterator(folder / "a" / "checkpoints"))
+    if (entry.path().filename().string().starts_with("step-")) fs::resize_file(entry.path() / "tensors.safetensors", 1000);
+  auto resumed = options("a");
+  resumed.resume = true;
+  try {
+    (void)train(corpus, small_config(), resumed, {}, {});
+    FAIL() << "a damaged checkpoint was used";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Corrupt);
+    EXPECT_THAT(error.what(), testing::HasSubstr("checkpoints/step-"));
+  }
+}
+
+}  // namespace
+}  // namespace polytask::train
