@@ -1,0 +1,51 @@
+// A word in pieces: the longest known piece first, left to right.
+// Method: greedy longest-match-first as in the original BERT tokenizer (Devlin et al. 2019, arXiv:1810.04805).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace polytask::text {
+
+struct StringHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
+using PieceMap = std::unordered_map<std::string, std::int32_t, StringHash, std::equal_to<>>;
+
+/// One piece of a word: bytes [begin, end) of it.
+struct Piece {
+  std::int32_t id = 0;
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+};
+
+class WordPieces {
+ public:
+  /// `tokens[i]` has id i. Pieces that continue a word start with `prefix` in it.
+  WordPieces(std::vector<std::string> tokens, std::string prefix, std::int32_t unknown_id, std::uint32_t max_code_points);
+
+  /// Appends the pieces of `word`; one unknown piece over all of it when it cannot be made of known ones or is longer
+  /// than `max_code_points`.
+  void cut(std::string_view word, std::uint32_t n_code_points, std::vector<Piece>& pieces) const;
+
+  [[nodiscard]] std::vector<std::string> const& tokens() const noexcept { return tokens_; }
+  [[nodiscard]] std::string const& prefix() const noexcept { return prefix_; }
+  [[nodiscard]] std::int32_t unknown_id() const noexcept { return unknown_id_; }
+  [[nodiscard]] std::uint32_t max_code_points() const noexcept { return max_code_points_; }
+
+ private:
+  std::vector<std::string> tokens_;
+  std::string prefix_;
+  std::int32_t unknown_id_;
+  std::uint32_t max_code_points_;
+  PieceMap first_;        ///< pieces that begin a word
+  PieceMap continuing_;   ///< pieces that continue one, without the prefix
+  std::size_t longest_first_ = 0;
+  std::size_t longest_continuing_ = 0;
+};
+
+}  // namespace polytask::text
