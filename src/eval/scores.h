@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "stats/bootstrap.h"
 #include "task/example.h"
 #include "task/label_set.h"
 #include "task/prediction.h"
@@ -14,10 +15,7 @@
 
 namespace polytask::eval {
 
-struct Interval {
-  double low = 0;
-  double high = 0;
-};
+using stats::Interval;
 
 struct Score {
   double value = 0;
