@@ -7,12 +7,14 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/problem.h"
 #include "task/example.h"
 #include "task/label_set.h"
 #include "task/task_spec.h"
+#include "text/tokenizer.h"
 
 namespace polytask::data {
 
@@ -58,9 +60,12 @@ struct Corpus {
   std::vector<task::LabelSet> label_sets;   ///< by task; empty for regression; span labels for tagging
   std::vector<Stream> streams;
   std::vector<DatasetFacts> datasets;
+  std::vector<std::string> files;           ///< what Example::file counts
   std::vector<Problem> problems;            ///< everything found while reading; rows with errors are left out
   /// Number of labelled rows of a task in a split.
   [[nodiscard]] std::size_t n_labelled(std::size_t task_index, Split split) const;
+  /// "file:line" of an example.
+  [[nodiscard]] std::string where(task::Example const& example) const;
 };
 
 /// Reads everything; findings about the files are in `problems`. Throws only when the specs contradict themselves
@@ -71,5 +76,8 @@ struct Corpus {
 /// Warnings that need the whole corpus: duplicates, contradicting labels, leakage between splits and across tasks,
 /// rare labels, stray I- (found while reading), in the order of what they cost the user.
 [[nodiscard]] std::vector<Problem> check_corpus(Corpus const& corpus);
+
+/// A warning for every text that loses tokens at `max_length`, with how many.
+[[nodiscard]] std::vector<Problem> check_lengths(Corpus const& corpus, text::Tokenizer const& tokenizer, std::size_t max_length);
 
 }  // namespace polytask::data

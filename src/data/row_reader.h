@@ -6,6 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -18,8 +21,13 @@ enum class Format { Jsonl, Csv, Tsv, Conll };
 /// By extension, `.gz` taken off first: .jsonl .ndjson .json(l) .csv .tsv .conll .bio .iob; nothing when unknown.
 [[nodiscard]] std::optional<Format> format_of(std::filesystem::path const& path);
 
-/// A column's value, or what stands in its place.
-using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>, std::vector<task::Span>>;
+/// JSON that no column can be: an object, a list of mixed things.
+struct OtherJson {
+  std::string text;
+};
+
+/// A column's value; monostate = null.
+using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>, std::vector<task::Span>, OtherJson>;
 
 struct Row {
   std::size_t line = 0;

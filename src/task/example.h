@@ -38,6 +38,7 @@ struct Example {
   std::vector<ByteRange> words;    ///< the given tokens of texts[0] (CoNLL); empty when the text was not cut
   std::vector<Label> labels;       ///< one per task of the stream that the example belongs to
   std::size_t line = 0;            ///< 1-based line of its file where the row starts
+  std::size_t file = 0;            ///< index of that file among the corpus' files
 };
 
 }  // namespace polytask::task

@@ -1,0 +1,327 @@
+#include "data/corpus.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/nearest.h"
+#include "data/internal/assign_splits.h"
+#include "data/row_reader.h"
+#include "task/bio.h"
+
+namespace polytask::data {
+namespace {
+
+std::size_t index_of(Split split) { return static_cast<std::size_t>(split); }
+
+bool is_whole_number(std::string const& text) {
+  std::size_t const first = text.starts_with('-') ? 1 : 0;
+  return text.size() > first && text.size() < 18 && std::all_of(text.begin() + static_cast<std::ptrdiff_t>(first), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// The labels that one task's label on one row names.
+std::vector<std::string> names_in(task::Label const& label) {
+  if (auto const* one = std::get_if<std::string>(&label)) return {*one};
+  if (auto const* several = std::get_if<std::vector<std::string>>(&label)) return *several;
+  std::vector<std::string> names;
+  if (auto const* spans = std::get_if<std::vector<task::Span>>(&label))
+    for (auto const& span : *spans) names.push_back(span.label);
+  return names;
+}
+
+/// Reads one dataset into its streams.
+class DatasetReader {
+ public:
+  DatasetReader(DatasetSpec const& spec, Corpus& corpus, std::vector<std::size_t> streams, std::uint64_t seed)
+      : spec_(spec), corpus_(corpus), streams_(std::move(streams)), seed_(seed), rows_(streams_.size()) {}
+
+  void read() {
+    DatasetFacts facts{.name = spec_.name};
+    Sha256 hash;
+    for (auto const split : kSplits) {
+      auto const files = spec_.files.find(split);
+      if (files == spec_.files.end()) continue;
+      for (auto const& file : files->second) read_file_of(split, file, hash);
+    }
+    if (spec_.split) cut_split();
+    check_columns();
+    facts.sha256 = hash.hex_digest();
+    for (auto const split : kSplits) facts.n_rows[index_of(split)] = n_rows_[index_of(split)];
+    corpus_.datasets.push_back(std::move(facts));
+  }
+
+ private:
+  void report(Severity severity, std::string kind, std::string where, std::string message) {
+    corpus_.problems.push_back({severity, std::move(kind), std::move(where), std::move(message)});
+  }
+
+  void report_row(Error const& error, std::string kind) {
+    std::string const text = error.what();
+    auto const at = text.find(": ");
+    report(Severity::Error, std::move(kind), text.substr(0, at), at == std::string::npos ? text : text.substr(at + 2));
+  }
+
+  void read_file_of(Split split, std::filesystem::path const& file, Sha256& hash) {
+    corpus_.files.push_back(file.string());
+    try {
+      hash.update(to_string(split)).update(sha256_file(file));
+      auto reader = open_rows(file, {.columns = spec_.columns});
+      while (auto row = reader->next()) {
+        if (*row)
+          add(split, **row);
+        else
+          report_row(row->error(), "unreadable-row");
+      }
+    } catch (Error const& error) {
+      report_row(error, "unreadable-file");
+    }
+  }
+
+  void add(Split split, Row const& row) {
+    std::size_t const row_index = n_rows_[index_of(split)]++;
+    for (auto const& field : row.fields) columns_.insert(field.first);
+    has_words_ = has_words_ || !row.words.empty();
+    RowFacts facts;
+    if (split == Split::Train && spec_.split) facts = {.group = text_of(row, spec_.split->group_by), .stratum = text_of(row, spec_.split->stratify_by)};
+    auto const where = fmt::format("{}:{}", corpus_.files.back(), row.line);
+    for (std::size_t s = 0; s < streams_.size(); ++s) add_to_stream(s, split, row, row_index, where, facts);
+    if (split == Split::Train) train_facts_.push_back(std::move(facts));
+  }
+
+  void add_to_stream(std::size_t s, Split split, Row const& row, std::size_t row_index, std::string const& where, RowFacts& facts) {
+    auto& stream = corpus_.streams[streams_[s]];
+    auto const& first_task = corpus_.tasks[stream.tasks.front()];
+    auto example = example_of(row, first_task, where);
+    if (!example) {
+      // A row of another kind, without this text and without these labels, is not this stream's.
+      bool const labelled = std::any_of(stream.tasks.begin(), stream.tasks.end(), [&](auto t) { return row.find(corpus_.tasks[t].label) != nullptr || row.find(corpus_.tasks[t].spans) != nullptr; });
+      bool const column_is_unknown = std::any_of(first_task.text.begin(), first_task.text.end(), [&](auto const& column) { return !columns_.contains(column); });
+      if (labelled && !column_is_unknown) report_row(example.error(), "unreadable-row");
+      return;
+    }
+    task::Example made = *example;
+    made.file = corpus_.files.size() - 1;
+    if (made.id.empty()) made.id = std::to_string(row_index + 1);
+    bool good = true;
+    for (auto const t : stream.tasks) {
+      auto label = label_of(row, made, corpus_.tasks[t], where);
+      if (!label) {
+        report_row(label.error(), "unreadable-label");
+        good = false;
+        continue;
+      }
+      bool const stratifies = spec_.split && spec_.split->stratify_by.empty() && facts.stratum.empty() && corpus_.tasks[t].type == task::TaskType::Classification;
+      if (auto const* name = std::get_if<std::string>(&*label); name != nullptr && stratifies) facts.stratum = *name;
+      made.labels.push_back(*label);
+    }
+    if (!good) return;
+    warn_of_stray_tags(row, where, stream);
+    stream.examples[index_of(split)].push_back(std::move(made));
+    rows_[s][index_of(split)].push_back(row_index);
+  }
+
+  void warn_of_stray_tags(Row const& row, std::string const& where, Stream const& stream) {
+    if (row.words.empty()) return;
+    for (auto const t : stream.tasks) {
+      auto const& task = corpus_.tasks[t];
+      std::vector<std::string> tags;
+      for (auto const& columns : row.words) {
+        std::size_t const at = task.tags_column ? static_cast<std::size_t>(*task.tags_column - 1) : columns.size() - 1;
+        tags.push_back(at < columns.size() ? columns[at] : "O");
+      }
+      for (auto const i : task::stray_continuations(tags))
+        report(Severity::Warning, "stray-inside-tag", where, fmt::format("word {} ({}) has the tag {} without a beginning before it; it is read as one, write B- if it is meant", i + 1, quote(row.words[i][0]), quote(tags[i])));
+    }
+  }
+
+  static std::string text_of(Row const& row, std::string const& column) {
+    auto const* value = column.empty() ? nullptr : row.find(column);
+    if (value == nullptr) return {};
+    if (auto const* text = std::get_if<std::string>(value)) return *text;
+    if (auto const* number = std::get_if<std::int64_t>(value)) return std::to_string(*number);
+    return {};
+  }
+
+  void cut_split() {
+    auto const assigned = assign_splits(train_facts_, *spec_.split, Sha256().update(spec_.name).hex_digest(), spec_.split->seed != 0 ? spec_.split->seed : seed_);
+    for (std::size_t s = 0; s < streams_.size(); ++s) {
+      auto& stream = corpus_.streams[streams_[s]];
+      auto all = std::move(stream.examples[0]);
+      stream.examples[0].clear();
+      for (std::size_t i = 0; i < all.size(); ++i) stream.examples[index_of(assigned[rows_[s][0][i]])].push_back(std::move(all[i]));
+    }
+    n_rows_[0] = 0;
+    for (auto const split : assigned) ++n_rows_[index_of(split)];
+  }
+
+  /// A column that no row has is said once, not once a row.
+  void check_columns() {
+    std::vector<std::string> const known(columns_.begin(), columns_.end());
+    if (known.empty()) return;
+    auto const require = [&](std::string const& column, std::string_view role, task::TaskSpec const& task) {
+      if (column.empty() || columns_.contains(column)) return;
+      report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
+             fmt::format("no row has the column {}, which task {} reads as its {}{}", quote(column), quote(task.name), role, did_you_mean(column, known)));
+    };
+    std::set<std::string> said;
+    for (auto const s : streams_)
+      for (auto const t : corpus_.streams[s].tasks) {
+        auto const& task = corpus_.tasks[t];
+        for (auto const& column : task.text)
+          if (said.insert(column).second) require(column, "text", task);
+        require(task.label, "label", task);
+        require(task.spans, "spans", task);
+      }
+    if (spec_.split)
+      for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by})
+        if (!column->empty() && !columns_.contains(*column))
+          report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)), fmt::format("no row has the column {}, which its split names{}", quote(*column), did_you_mean(*column, known)));
+  }
+
+  DatasetSpec const& spec_;
+  Corpus& corpus_;
+  std::vector<std::size_t> streams_;
+  std::uint64_t seed_;
+  std::vector<std::array<std::vector<std::size_t>, 3>> rows_;  ///< by stream and split: the row of each example
+  std::array<std::size_t, 3> n_rows_{};
+  std::vector<RowFacts> train_facts_;
+  std::set<std::string> columns_;
+  bool has_words_ = false;
+};
+
+void check_spec(DatasetSpec const& spec) {
+  auto const fail = [&](std::string const& reason) { throw Error(ErrorCode::InvalidUsage, fmt::format("dataset {}: {}", quote(spec.name), reason)); };
+  if (!spec.files.contains(Split::Train)) fail("has no \"train\" files; name at least one");
+  if (!spec.split) return;
+  if (!(spec.split->dev >= 0 && spec.split->test >= 0 && spec.split->dev + spec.split->test < 1)) fail(fmt::format("\"split\" takes {} and {} of the training rows; expected shares of at least 0 that add up to less than 1", spec.split->dev, spec.split->test));
+  if (spec.split->dev > 0 && spec.files.contains(Split::Dev)) fail("has dev files and a declared dev split; keep one of them");
+  if (spec.split->test > 0 && spec.files.contains(Split::Test)) fail("has test files and a declared test split; keep one of them");
+}
+
+std::vector<Stream> streams_of(std::vector<task::TaskSpec> const& tasks, std::string const& dataset) {
+  std::vector<Stream> streams;
+  for (std::size_t t = 0; t < tasks.size(); ++t) {
+    if (std::find(tasks[t].datasets.begin(), tasks[t].datasets.end(), dataset) == tasks[t].datasets.end()) continue;
+    // CoNLL tasks that take their words from different columns read different texts.
+    auto const same = std::find_if(streams.begin(), streams.end(), [&](Stream const& stream) {
+      return stream.text == tasks[t].text && tasks[stream.tasks.front()].tokens_column == tasks[t].tokens_column;
+    });
+    if (same != streams.end())
+      same->tasks.push_back(t);
+    else
+      streams.push_back({.dataset = dataset, .text = tasks[t].text, .tasks = {t}});
+  }
+  return streams;
+}
+
+/// Label sets from the training rows, or as declared, and every label that is not in them.
+class LabelChecker {
+ public:
+  explicit LabelChecker(Corpus& corpus) : corpus_(corpus) {}
+
+  void run() {
+    for (std::size_t t = 0; t < corpus_.tasks.size(); ++t) {
+      auto const& task = corpus_.tasks[t];
+      if (task.type == task::TaskType::Regression) {
+        corpus_.label_sets.emplace_back();
+      } else {
+        corpus_.label_sets.emplace_back(task.labels.empty() ? labels_in_training(t) : task.labels);
+        check(t);
+      }
+      if (corpus_.n_labelled(t, Split::Train) == 0)
+        corpus_.problems.push_back({Severity::Error, "no-training-rows", fmt::format("task {}", quote(task.name)), "no training row carries a label of it; check its columns and files"});
+      else if (task.type == task::TaskType::Classification && corpus_.label_sets[t].size() < 2)
+        corpus_.problems.push_back({Severity::Warning, "single-label", fmt::format("task {}", quote(task.name)), "all training rows carry the same label; there is nothing to learn"});
+      else if (task.type != task::TaskType::Regression && corpus_.label_sets[t].empty())
+        corpus_.problems.push_back({Severity::Error, "no-labels", fmt::format("task {}", quote(task.name)), "the training rows name no label at all; there is nothing to learn"});
+    }
+  }
+
+ private:
+  template <typename Visit>
+  void for_each_label(std::size_t task_index, Split split, Visit const& visit) const {
+    for (auto const& stream : corpus_.streams)
+      for (std::size_t position = 0; position < stream.tasks.size(); ++position)
+        if (stream.tasks[position] == task_index)
+          for (auto const& example : stream.of(split))
+            for (auto const& name : names_in(example.labels[position])) visit(name, example);
+  }
+
+  std::vector<std::string> labels_in_training(std::size_t task_index) const {
+    std::set<std::string> names;
+    for_each_label(task_index, Split::Train, [&](std::string const& name, auto const&) { names.insert(name); });
+    std::vector<std::string> sorted(names.begin(), names.end());
+    if (std::all_of(sorted.begin(), sorted.end(), is_whole_number))
+      std::sort(sorted.begin(), sorted.end(), [](auto const& a, auto const& b) { return std::stoll(a) < std::stoll(b); });
+    return sorted;
+  }
+
+  void check(std::size_t task_index) {
+    auto const& task = corpus_.tasks[task_index];
+    auto const& labels = corpus_.label_sets[task_index];
+    for (auto const split : kSplits)
+      for_each_label(task_index, split, [&](std::string const& name, task::Example const& example) {
+        if (labels.contains(name)) return;
+        corpus_.problems.push_back({Severity::Error, "unknown-label", corpus_.where(example),
+                                    task.labels.empty() ? fmt::format("label {} of task {} is in {} but in no training row{}", quote(name), quote(task.name), to_string(split), did_you_mean(name, labels.names()))
+                                                        : fmt::format("task {}: {}; add it to \"labels\" or correct the row", quote(task.name), labels.index_of(name).error().what())});
+      });
+  }
+
+  Corpus& corpus_;
+};
+
+}  // namespace
+
+std::string_view to_string(Split split) {
+  switch (split) {
+    case Split::Train: return "train";
+    case Split::Dev: return "dev";
+    case Split::Test: return "test";
+  }
+  return {};
+}
+
+std::optional<Split> parse_split(std::string_view word) {
+  if (word == "train") return Split::Train;
+  if (word == "dev" || word == "validation" || word == "valid") return Split::Dev;
+  if (word == "test") return Split::Test;
+  return std::nullopt;
+}
+
+std::size_t Corpus::n_labelled(std::size_t task_index, Split split) const {
+  std::size_t n = 0;
+  for (auto const& stream : streams)
+    for (std::size_t position = 0; position < stream.tasks.size(); ++position)
+      if (stream.tasks[position] == task_index)
+        n += static_cast<std::size_t>(std::count_if(stream.of(split).begin(), stream.of(split).end(), [&](auto const& example) { return task::is_labelled(example.labels[position]); }));
+  return n;
+}
+
+std::string Corpus::where(task::Example const& example) const { return fmt::format("{}:{}", files.at(example.file), example.line); }
+
+Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::TaskSpec> const& tasks, std::uint64_t seed) {
+  Corpus corpus{.tasks = tasks};
+  for (auto const& task : tasks)
+    for (auto const& name : task.datasets)
+      if (std::none_of(datasets.begin(), datasets.end(), [&](auto const& dataset) { return dataset.name == name; }))
+        throw Error(ErrorCode::InvalidUsage, fmt::format("task {}: there is no dataset {}", quote(task.name), quote(name)));
+  for (auto const& dataset : datasets) {
+    auto streams = streams_of(tasks, dataset.name);
+    if (streams.empty()) continue;  // no task that was asked for reads it
+    check_spec(dataset);
+    std::vector<std::size_t> indices;
+    for (auto& stream : streams) {
+      indices.push_back(corpus.streams.size());
+      corpus.streams.push_back(std::move(stream));
+    }
+    DatasetReader(dataset, corpus, std::move(indices), seed).read();
+  }
+  LabelChecker(corpus).run();
+  return corpus;
+}
+
+}  // namespace polytask::data

@@ -1,0 +1,70 @@
+#include "data/internal/assign_splits.h"
+
+#include <algorithm>
+#include <map>
+#include <span>
+
+#include "base/random.h"
+
+namespace polytask::data {
+namespace {
+
+constexpr std::size_t kSmallestStratum = 3;
+
+using Group = std::vector<std::size_t>;  // rows
+
+std::map<std::string, std::vector<Group>> groups_by_stratum(std::vector<RowFacts> const& rows) {
+  std::map<std::string, std::pair<std::string, std::size_t>> found;  // group -> stratum and place
+  std::map<std::string, std::vector<Group>> strata;
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    if (rows[row].group.empty()) {
+      strata[rows[row].stratum].push_back({row});
+      continue;
+    }
+    auto const known = found.find(rows[row].group);
+    if (known == found.end()) {
+      auto& groups = strata[rows[row].stratum];
+      found.emplace(rows[row].group, std::pair(rows[row].stratum, groups.size()));
+      groups.push_back({row});
+    } else {
+      strata[known->second.first][known->second.second].push_back(row);
+    }
+  }
+  return strata;
+}
+
+}  // namespace
+
+std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSplit const& split, std::string_view salt, std::uint64_t seed) {
+  std::uint64_t purpose = 1469598103934665603ULL;  // FNV-1a: datasets of one seed are cut independently
+  for (char const c : salt) purpose = (purpose ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  Rng rng = Rng::for_purpose(seed, purpose);
+  std::vector<Split> assigned(rows.size(), Split::Train);
+  double owed_dev = 0;   // fractions that earlier strata were too small for
+  double owed_test = 0;
+  for (auto& [stratum, groups] : groups_by_stratum(rows)) {
+    std::size_t n_rows = 0;
+    for (auto const& group : groups) n_rows += group.size();
+    if (n_rows < kSmallestStratum) continue;
+    owed_dev += split.dev * static_cast<double>(n_rows);
+    owed_test += split.test * static_cast<double>(n_rows);
+    rng.shuffle(std::span(groups));
+    std::size_t left = n_rows;
+    for (auto const& group : groups) {
+      auto const size = static_cast<double>(group.size());
+      // A group is taken when at least half of it is owed, and something stays in train.
+      if (left <= group.size()) break;
+      auto const take = [&](double& owed, Split to) {
+        if (owed < size / 2 + 1e-9) return false;
+        owed -= size;
+        for (auto const row : group) assigned[row] = to;
+        left -= group.size();
+        return true;
+      };
+      if (!take(owed_test, Split::Test)) (void)take(owed_dev, Split::Dev);
+    }
+  }
+  return assigned;
+}
+
+}  // namespace polytask::data

@@ -1,0 +1,22 @@
+// Which training rows become dev and test rows.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/corpus.h"
+
+namespace polytask::data {
+
+/// What a declared split looks at in a row.
+struct RowFacts {
+  std::string group;    ///< empty = the row is a group of its own
+  std::string stratum;  ///< rows of one stratum are cut in the declared proportions
+};
+
+/// Seeded, the same on every platform. A stratum of fewer than three rows stays in train whole, and every stratum keeps
+/// at least one row there; whole groups go to one side, a group's stratum is its first row's.
+[[nodiscard]] std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSplit const& split, std::string_view salt, std::uint64_t seed);
+
+}  // namespace polytask::data

@@ -1,0 +1,80 @@
+// Sentences of one word a line, columns apart by tabs or spaces, blank lines between sentences.
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "data/internal/readers.h"
+
+namespace polytask::data {
+namespace {
+
+bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
+
+/// "# text = ..." before the first word of a sentence. A lone "#" is a word, and so is "#" with a tag in a second column.
+bool is_comment(std::string_view line) { return line.starts_with("# ") && line.find(" = ") != std::string_view::npos; }
+
+std::vector<std::string> columns_of(std::string_view line) {
+  std::vector<std::string> columns;
+  bool const tabs = line.find('\t') != std::string_view::npos;
+  std::string_view const separators = tabs ? "\t" : " ";
+  for (std::size_t begin = 0; begin <= line.size();) {
+    std::size_t const end = std::min(line.find_first_of(separators, begin), line.size());
+    // With spaces a run of them separates once; with tabs an empty column is a column.
+    if (tabs || end > begin) columns.emplace_back(line.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  while (!columns.empty()) {  // white space before the end of the line is nobody's column
+    auto& last = columns.back();
+    while (!last.empty() && last.back() == ' ') last.pop_back();
+    if (!last.empty()) break;
+    columns.pop_back();
+  }
+  return columns;
+}
+
+class ConllReader final : public RowReader {
+ public:
+  ConllReader(std::unique_ptr<ByteSource> bytes, std::string name, RowReaderOptions const& options)
+      : lines_(std::move(bytes), options.max_row_bytes), name_(std::move(name)), max_row_bytes_(options.max_row_bytes) {}
+
+  std::optional<Result<Row>> next() override {
+    Row row;
+    std::optional<Error> failed;
+    std::size_t n_bytes = 0;
+    while (auto const line = lines_.next()) {
+      if (!line->too_long && is_blank(line->text)) {
+        if (!row.words.empty() || failed) break;
+        continue;
+      }
+      if (row.words.empty() && !failed) row.line = lines_.number();
+      if (row.words.empty() && (is_comment(line->text) || line->text.starts_with("-DOCSTART-"))) continue;
+      n_bytes += line->text.size();
+      if (failed) continue;  // the rest of a sentence that cannot be read
+      if (line->too_long || n_bytes > max_row_bytes_)
+        failed = error(fmt::format("the sentence is longer than {} bytes, the most that is read; is a blank line missing?", max_row_bytes_));
+      else if (auto const bad = find_invalid_utf8(line->text))
+        failed = error(fmt::format("byte {} of the line ({}) is not UTF-8; save the file as UTF-8", *bad + 1, quote(line->text.substr(*bad, 1))));
+      else if (auto columns = columns_of(line->text); columns.empty() || columns.front().empty())
+        failed = error("the line has no word in its first column");
+      else
+        row.words.push_back(std::move(columns));
+    }
+    if (failed) return Result<Row>(*failed);
+    if (row.words.empty()) return std::nullopt;
+    return Result<Row>(std::move(row));
+  }
+
+ private:
+  [[nodiscard]] Error error(std::string const& reason) const { return {ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, lines_.number(), reason)}; }
+
+  LineReader lines_;
+  std::string name_;
+  std::size_t max_row_bytes_;
+};
+
+}  // namespace
+
+std::unique_ptr<RowReader> make_conll_reader(std::unique_ptr<ByteSource> bytes, std::string name, RowReaderOptions const& options) {
+  return std::make_unique<ConllReader>(std::move(bytes), std::move(name), options);
+}
+
+}  // namespace polytask::data

@@ -1,0 +1,156 @@
+// RFC 4180, read as Python's csv module reads it: a quote opens a quoted field only at the field's beginning.
+#include <fmt/format.h>
+
+#include "base/utf8.h"
+#include "data/internal/readers.h"
+
+namespace polytask::data {
+namespace {
+
+class CsvReader final : public RowReader {
+ public:
+  CsvReader(std::unique_ptr<ByteSource> bytes, std::string name, char separator, RowReaderOptions const& options)
+      : source_(std::move(bytes)), name_(std::move(name)), separator_(separator), options_(options), columns_(options.columns) {}
+
+  std::optional<Result<Row>> next() override {
+    if (columns_.empty() && !header_failed_) {
+      if (auto failed = read_header()) return std::move(*failed);
+    }
+    if (header_failed_) return std::nullopt;
+    auto record = read_record();
+    if (!record) return std::nullopt;
+    if (!*record) return record->error();
+    auto& fields = fields_;
+    if (fields.size() != columns_.size())
+      return fail(fmt::format("the row has {} fields, expected {} ({}); quote fields that hold a separator or a line end", fields.size(), columns_.size(),
+                              options_.columns.empty() ? "as the header" : "as \"columns\" says"));
+    Row row{.line = first_line_};
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      if (columns_[i] == "id") row.id = id_of(fields[i]);
+      row.fields.emplace_back(columns_[i], std::move(fields[i]));
+    }
+    return row;
+  }
+
+ private:
+  Result<Row> fail(std::string const& reason) const { return Error(ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, first_line_, reason)); }
+
+  /// A whole number stays one in the answers; everything else is text.
+  static std::string id_of(std::string const& field) {
+    bool number = !field.empty() && field.size() < 16 && (field == "0" || field[0] != '0');
+    for (char const c : field) number = number && c >= '0' && c <= '9';
+    if (number) return field;
+    std::string text = "\"";
+    for (char const c : field) {
+      if (c == '"' || c == '\\') text.push_back('\\');
+      if (static_cast<unsigned char>(c) < 0x20)
+        text += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+      else
+        text.push_back(c);
+    }
+    return text + "\"";
+  }
+
+  std::optional<Result<Row>> read_header() {
+    auto record = read_record();
+    if (!record) {
+      header_failed_ = true;
+      return fail("the file is empty; expected a header with the names of the columns");
+    }
+    if (!*record) {
+      header_failed_ = true;
+      return record->error();
+    }
+    for (std::size_t i = 0; i < fields_.size(); ++i)
+      for (std::size_t k = 0; k < i; ++k)
+        if (fields_[i] == fields_[k]) {
+          header_failed_ = true;
+          return fail(fmt::format("the column {} stands twice in the header; rename one (a file without a header needs \"columns\" in polytask.yaml)", quote(fields_[i])));
+        }
+    columns_ = fields_;
+    return std::nullopt;
+  }
+
+  /// Reads a record into `fields_`; nothing at the end. Blank lines are skipped.
+  std::optional<Result<bool>> read_record() {
+    while (source_.peek() == '\n' || source_.peek() == '\r') take_line_end();
+    if (source_.peek() < 0) return std::nullopt;
+    fields_.clear();
+    n_bytes_ = 0;
+    first_line_ = line_;
+    bool more = true;
+    while (more) {
+      std::string field;
+      if (source_.peek() == '"') {
+        source_.get();
+        if (!read_quoted(field))
+          return Result<bool>(fail("a quoted field that begins in this row never ends; close it, or write a quote inside a field as \"\"").error());
+      }
+      more = read_plain(field);
+      fields_.push_back(std::move(field));
+    }
+    if (n_bytes_ > options_.max_row_bytes) return Result<bool>(fail(fmt::format("the row is longer than {} bytes, the most that is read; cut its text", options_.max_row_bytes)).error());
+    for (auto const& field : fields_)
+      if (auto const bad = find_invalid_utf8(field))
+        return Result<bool>(fail(fmt::format("byte {} of the field {} is not UTF-8; save the file as UTF-8", *bad + 1, quote(field))).error());
+    return Result<bool>(true);
+  }
+
+  void take(std::string& field, int c) {
+    if (++n_bytes_ <= options_.max_row_bytes) field.push_back(static_cast<char>(c));
+  }
+
+  void take_line_end() {
+    int const c = source_.get();
+    if (c == '\r' && source_.peek() == '\n') source_.get();
+    ++line_;
+  }
+
+  /// False when the file ends inside the quotes.
+  bool read_quoted(std::string& field) {
+    while (true) {
+      int const c = source_.get();
+      if (c < 0) return false;
+      if (c == '"') {
+        if (source_.peek() != '"') return true;
+        source_.get();
+      }
+      if (c == '\n') ++line_;
+      take(field, c);
+    }
+  }
+
+  /// Up to the end of the field; true when another one follows.
+  bool read_plain(std::string& field) {
+    while (true) {
+      int const c = source_.peek();
+      if (c < 0) return false;
+      if (c == '\n' || c == '\r') {
+        take_line_end();
+        return false;
+      }
+      source_.get();
+      if (c == separator_) return true;
+      take(field, c);
+    }
+  }
+
+  CharacterSource source_;
+  std::string name_;
+  char separator_;
+  RowReaderOptions options_;
+  std::vector<std::string> columns_;
+  std::vector<std::string> fields_;
+  std::size_t line_ = 1;
+  std::size_t first_line_ = 1;
+  std::size_t n_bytes_ = 0;
+  bool header_failed_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<RowReader> make_csv_reader(std::unique_ptr<ByteSource> bytes, std::string name, char separator, RowReaderOptions const& options) {
+  return std::make_unique<CsvReader>(std::move(bytes), std::move(name), separator, options);
+}
+
+}  // namespace polytask::data
