@@ -13,7 +13,7 @@ from pathlib import Path
 APT_HELPER = "/usr/lib/apt/apt-helper"
 DEFAULT_MIRROR = "http://deb.debian.org/debian"
 KEYRINGS = ("/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp")
-# What a newer codename than the machine's own is called; only for systems that are not Debian.
+# For systems that are not Debian themselves.
 DEFAULT_CODENAME = "trixie"
 
 # The machine's settings for these would hide the descriptions or bring files that nothing here reads.
@@ -79,6 +79,20 @@ def debian_mirrors(index_targets, codename):
     return list(dict.fromkeys(exact + others))
 
 
+def complaint_of(output):
+    """The most telling line of a failed `apt-get update`."""
+    lines = [line.strip() for line in output.splitlines()]
+    for start in ("E: Failed to fetch", "W: Failed to fetch", "E:", "W:", "Err:"):
+        for line in lines:
+            if line.startswith(start):
+                return " ".join(line.split()[1:])
+    return ""
+
+
+def without_password(address):
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
 def read_list(path):
     """The lines of a list, whatever its compression: apt's own helper knows all that apt can store."""
     if path.suffix not in (".lz4", ".gz", ".xz", ".bz2", ".zst"):
@@ -103,14 +117,10 @@ class PrivateApt:
     def update(self, mirror):
         """Downloads the lists; returns "" or apt's own reason why not."""
         self._write_configuration(mirror)
-        try:
-            result = self._apt("update", "-q", timeout=600)
-        except subprocess.TimeoutExpired:
-            return "no answer within 10 minutes"
+        result = self._apt("update", "-q", timeout=600)
         if result.returncode == 0 and self.files()[0]:
             return ""
-        complaints = [line for line in result.stdout.splitlines() if line.startswith(("E:", "W:", "Err:"))]
-        return complaints[0] if complaints else f"apt-get update ended with {result.returncode}"
+        return complaint_of(result.stdout) or f"apt-get update ended with {result.returncode}"
 
     def files(self):
         """(Packages, Translation-en) where they are there, else None."""
@@ -140,7 +150,9 @@ class PrivateApt:
             'Dir::Cache::pkgcache "";',
             'Dir::Cache::srcpkgcache "";',
         ]
-        (self.folder / "apt.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        configuration = self.folder / "apt.conf"
+        configuration.touch(mode=0o600)  # a proxy's address may hold a password
+        configuration.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def _apt(self, *arguments, timeout=60):
         return _run("apt-get", *arguments, timeout=timeout, APT_CONFIG=str(self.folder / "apt.conf"))
@@ -167,6 +179,8 @@ def _run(*command, timeout=60, **environment):
     try:
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
                               timeout=timeout, env={**os.environ, "LC_ALL": "C.UTF-8", **environment}, check=False)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, 124, f"E: no answer within {timeout} seconds")
     except FileNotFoundError as error:
         raise CatalogueError(f"{command[0]} is not on this machine; the catalogue is apt's, so this example needs a "
                              "Debian or Ubuntu machine") from error
@@ -190,17 +204,18 @@ def find_catalogue(folder, codename, fresh, say):
     sources = _run("apt-get", "indextargets", "--format", _REPOSITORIES).stdout
     reason = ""
     for mirror in dict.fromkeys(debian_mirrors(sources, codename) + [DEFAULT_MIRROR]):
-        say(f"downloading the catalogue of Debian {codename} from {mirror} (about 16 MB)")
+        say(f"downloading the catalogue of Debian {codename} from {without_password(mirror)} (about 16 MB)")
         failure = apt.update(mirror)
         if not failure:
-            return Catalogue(codename, *apt.files(), f"downloaded from {mirror}")
+            return Catalogue(codename, *apt.files(), f"downloaded from {without_password(mirror)}")
         reason = reason or failure
         say(f"that did not work: {failure}")
 
-    for origin, files in (("downloaded earlier", apt.files()),
+    for origin, files in (("those downloaded earlier", apt.files()),
                           ("the machine's own lists", _machine_files(codename))):
         if files[0]:
-            say(f"going on without the network: {origin}" + ("" if files[1] else ", which hold short descriptions only"))
+            say(f"going on with the lists that are here, {origin}"
+                + ("" if files[1] else "; they hold short descriptions only"))
             return Catalogue(codename, *files, origin)
     raise CatalogueError(f"no package catalogue of Debian {codename}: it could not be downloaded ({reason}) and this "
                          "machine has no lists of its own; connect it to a Debian mirror and try again")

@@ -35,6 +35,9 @@ def main():
     except CatalogueError as error:
         print(f"build_data.py: {error}", file=sys.stderr)
         return 10
+    except BrokenPipeError:  # the reader of the progress lines has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"build_data.py: {error.filename or options.out}: {error.strerror}; the data is not built",
               file=sys.stderr)
@@ -73,7 +76,8 @@ def positive(text):
 
 def build(options, say):
     options.out.mkdir(parents=True, exist_ok=True)
-    recipe = {name: getattr(options, name) for name in ("train", "dev", "test", "pairs", "min_rows", "codename", "seed")}
+    recipe = {name: getattr(options, name)
+              for name in ("train", "dev", "test", "pairs", "min_rows", "codename", "seed")}
     recipe["builder"] = builder_hash()
     if not options.force and is_complete(options.out, recipe):
         say(f"the data in {options.out} is complete (--force builds it from a fresh catalogue)")

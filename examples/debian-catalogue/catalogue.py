@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 TEXT_LIMIT = 300          # characters of a text; three quarters of the descriptions are shorter
+PAIR_TEXT_LIMIT = 150     # of each member of a pair
 ROWS_PER_SOURCE = 3       # so that no single project fills the sample
 PAIRS_PER_SOURCE = 2
 TEXT_COLUMNS = ("id", "source", "text", "text_a", "text_b", "id_a", "id_b")
@@ -226,7 +227,7 @@ def words(text):
 
 def tells_apart(left, right):
     """Siblings often share their first paragraph; such a pair would be a test of copying, not of meaning."""
-    a, b = words(left.paragraph), words(right.paragraph)
+    a, b = (words(package.paragraph or package.text) for package in (left, right))
     return bool(a) and bool(b) and len(a & b) < 0.5 * len(a | b)
 
 
@@ -280,4 +281,5 @@ def pick_stranger(left, candidates, taken, seed):
 def pair_row(left, right, answer, seed):
     if share(seed, "side", left.name, right.name) < 0.5:
         left, right = right, left
-    return {"id": f"{left.name}+{right.name}", "text_a": left.text, "text_b": right.text, "same_source": answer}
+    return {"id": f"{left.name}+{right.name}", "text_a": clip(left.text, PAIR_TEXT_LIMIT),
+            "text_b": clip(right.text, PAIR_TEXT_LIMIT), "same_source": answer}

@@ -19,19 +19,20 @@ _SUFFIXES = re.compile(r"(-(dev|common|data|doc|bin|core|client|server|perl|java
 _NEEDED = {"plain": 0.4, "capitalised": 0.4, "capitals": 0.3, "compound": 0.3, "camel": 0.0}
 # Found by reading what these rules let through: ordinary words, formats and protocols that happen to name a package.
 ORDINARY = frozenset("""
-    Black Bullet Diagnostics Flare Fluid Focus Granule Gringotts Heroes Impressive Matchbox Pebble Pinball Projectile
-    Quota Retry Truffle Velvet Worker attr defcon enum epic heroes ident ledger lattice mon patience peek pinball
-    retry spinner survival tomb ACME ACPI BALL CBOR CCID CODA CURL DIME EXIF FIAT FLAC Flac ICOM LESS LZMA METAR MUSIC
-    OFX PCB SCRAM SMBus SNMP SNTP STUN TELNET TIFF TIGER TOML UUID WBXML WHOIS WOFF WebP WEBP WebVTT OPUS Opus flac
-    tiff uuid bluetooth Zip GPX SWF DICT UTF-8 X11 x11 IPv4 IPv6 ipv6 JavaScript TypeScript GitHub base64 Base64
-    base58 Base58 base32 md5 sha256 html5 HTML5 H.264 NeuroDebian ChIP-Seq ChIP-seq Drop-seq PPPoE DebiChem FAST5
+    Black Bullet Diagnostics Flare Fluid Focus Granule Gringotts Heroes Impressive Matchbox Pebble Pinball
+    Projectile Quota Retry Truffle Velvet Worker attr defcon enum epic heroes ident ledger lattice mon patience
+    peek pinball retry spinner survival tomb ACME ACPI BALL CBOR CCID CODA CURL DIME EXIF FIAT FLAC Flac ICOM
+    LESS LZMA METAR MUSIC OFX PCB SCRAM SMBus SNMP SNTP STUN TELNET TIFF TIGER TOML UUID WBXML WHOIS WOFF WebP
+    WEBP WebVTT OPUS Opus flac tiff uuid bluetooth Zip GPX SWF DICT UTF-8 X11 x11 IPv4 IPv6 ipv6 JavaScript
+    TypeScript GitHub base64 Base64 base58 Base58 base32 md5 sha256 html5 HTML5 H.264 NeuroDebian ChIP-Seq
+    ChIP-seq Drop-seq PPPoE DebiChem FAST5
 """.split())
 # Names that texts use far more often than dependencies do.
 WELL_KNOWN = frozenset("""
-    Apache Bash bash Bison Chromium Cython Docker docker Doxygen doxygen Firefox GCC gcc GDB gdb GNOME GTK+ Icinga Jinja
-    KDE Kubernetes Lua MySQL NodeJS Nodejs PHPUnit Prometheus QEMU Qt Qt5 Qt6 Redis SWIG Samba Subversion Xen Xfce bzip2
-    cmake curl ffmpeg gettext gnuplot gzip memcached ncurses nginx nmap nodejs readline rpm sendmail systemd tcpdump udev
-    Vim vim wget xterm zsh OpenJDK
+    Apache bash Bash Bison bzip2 Chromium cmake curl Cython docker Docker Doxygen doxygen ffmpeg Firefox GCC gcc
+    gdb GDB gettext GNOME gnuplot GTK+ gzip Icinga Jinja KDE Kubernetes Lua memcached MySQL ncurses nginx nmap
+    NodeJS Nodejs nodejs OpenJDK PHPUnit Prometheus QEMU Qt Qt5 Qt6 readline Redis rpm Samba sendmail Subversion
+    SWIG systemd tcpdump udev vim Vim wget Xen Xfce xterm zsh
 """.split())
 
 
