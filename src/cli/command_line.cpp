@@ -1,0 +1,110 @@
+#include "cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/nearest.h"
+
+namespace polytask::cli {
+namespace {
+
+void add_common(CLI::App& verb, CommandLine& line) {
+  verb.add_option("--project", line.project, "the project file")->type_name("FILE")->capture_default_str();
+  verb.add_option("--set", line.overrides, "overrides a value of the project file")->type_name("KEY=VALUE")->allow_extra_args(false)->take_all();
+  verb.add_option("--output", line.output, "text, or json alone on standard output")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Output>{{"text", Output::Text}, {"json", Output::Json}}))
+      ->type_name("text|json");
+  verb.add_option("--threads", line.n_threads, "threads that compute; all cores when not given")->type_name("N")->check(CLI::Range(1, 1024));
+}
+
+std::vector<std::string> const kVerbs{"validate", "train", "evaluate", "predict", "runs"};
+
+/// CLI11's words for a mistake, with the nearest verb or option.
+std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc, char const* const* argv) {
+  std::string message = error.what();
+  auto const chosen = app.get_subcommands();
+  if (chosen.empty() && argc > 1 && argv[1][0] != '-') return fmt::format("there is no verb {}{}; `polytask --help` lists them", quote(argv[1]), did_you_mean(argv[1], kVerbs));
+  if (!chosen.empty()) {
+    std::vector<std::string> known;
+    for (auto const* option : chosen.front()->get_options())
+      for (auto const& name : option->get_lnames()) known.push_back("--" + name);
+    for (int i = 2; i < argc; ++i) {
+      std::string const word(argv[i], std::string_view(argv[i]).find('=') == std::string_view::npos ? std::string_view(argv[i]).size() : std::string_view(argv[i]).find('='));
+      if (word.starts_with("--") && std::find(known.begin(), known.end(), word) == known.end())
+        return fmt::format("{} has no option {}{}; `polytask {} --help` lists them", chosen.front()->get_name(), quote(word), did_you_mean(word, known), chosen.front()->get_name());
+    }
+  }
+  if (!message.empty() && message.front() >= 'A' && message.front() <= 'Z') message.front() = static_cast<char>(message.front() + 32);
+  while (!message.empty() && (message.back() == '.' || message.back() == '\n')) message.pop_back();
+  return message + "; see --help";
+}
+
+}  // namespace
+
+std::optional<CommandLine> parse_command_line(int argc, char const* const* argv) {
+  CommandLine line;
+  CLI::App app("Polytask: one Transformer encoder for all your text tasks.", "polytask");
+  app.set_version_flag("--version", "polytask " POLYTASK_VERSION);
+  app.require_subcommand(1);
+  app.footer("`polytask VERB --help` shows a verb's options and an example.\n"
+             "Exit codes: 0 done, 2 wrong command line or project file, 3 wrong or missing data, 5 conflict,\n"
+             "10 try again later, 20 interrupted and resumable, 42 our mistake.");
+
+  auto* validate = app.add_subcommand("validate", "reads every file and says everything that is wrong");
+  add_common(*validate, line);
+  validate->footer("Example: polytask validate --project polytask.yaml");
+
+  auto* train = app.add_subcommand("train", "trains one model for all tasks");
+  add_common(*train, line);
+  train->add_option("--run", line.run, "name of the run; made from time and project when not given")->type_name("ID");
+  train->add_flag("--resume", line.resume, "continues an interrupted run, bit-identically");
+  train->add_option("--only", line.only, "trains this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
+  train->add_option("--device", line.device, "cpu or cuda")->type_name("cpu|cuda")->check(CLI::IsMember({"cpu", "cuda"}));
+  train->footer("Example: polytask train --run first --set train.epochs=3");
+
+  auto* evaluate = app.add_subcommand("evaluate", "scores a run on a split, with intervals");
+  add_common(*evaluate, line);
+  evaluate->add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID");
+  evaluate->add_option("--split", line.split, "train, dev or test")->type_name("SPLIT")->check(CLI::IsMember({"train", "dev", "test"}))->capture_default_str();
+  evaluate->footer("Example: polytask evaluate --run first --split dev --output json");
+
+  auto* predict = app.add_subcommand("predict", "answers rows, one JSON line each");
+  add_common(*predict, line);
+  predict->add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID");
+  predict->add_option("--task", line.tasks, "answers this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
+  predict->add_option("--text", line.texts, "a text; give it twice for a pair")->type_name("TEXT")->allow_extra_args(false)->take_all();
+  predict->add_option("--input", line.input, "a file of rows, or - for standard input")->type_name("FILE|-");
+  predict->add_option("--format", line.format, "format of standard input")->type_name("FORMAT")->check(CLI::IsMember({"jsonl", "csv", "tsv", "conll"}))->capture_default_str();
+  predict->add_option("--output-file", line.output_file, "where the answers go, - for standard output")->type_name("FILE|-");
+  predict->footer("Example: polytask predict --run first --text \"my card has not arrived\"");
+
+  auto* runs = app.add_subcommand("runs", "lists the runs of the project, or compares some");
+  add_common(*runs, line);
+  auto* compare = runs->add_subcommand("compare", "the first run against the others, task by task");
+  add_common(*compare, line);
+  compare->add_option("run", line.compared, "runs; the joint one first")->required();
+  compare->add_flag("--baselines", line.baselines, "adds majority and bag-of-words");
+  runs->footer("Example: polytask runs compare together intent-alone urgency-alone");
+
+  try {
+    app.parse(argc, argv);
+  } catch (CLI::CallForHelp const& call) {
+    app.exit(call);
+    return std::nullopt;
+  } catch (CLI::CallForVersion const& call) {
+    app.exit(call);
+    return std::nullopt;
+  } catch (CLI::ParseError const& error) {
+    throw Error(ErrorCode::InvalidUsage, explain(app, error, argc, argv));
+  }
+  if (train->parsed()) line.verb = Verb::Train;
+  if (evaluate->parsed()) line.verb = Verb::Evaluate;
+  if (predict->parsed()) line.verb = Verb::Predict;
+  if (runs->parsed()) line.verb = Verb::Runs;
+  return line;
+}
+
+}  // namespace polytask::cli

@@ -1,0 +1,41 @@
+// What the user typed.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace polytask::cli {
+
+enum class Verb { Validate, Train, Evaluate, Predict, Runs };
+enum class Output { Text, Json };
+
+struct CommandLine {
+  Verb verb = Verb::Validate;
+  std::filesystem::path project = "polytask.yaml";
+  std::vector<std::string> overrides;   ///< --set key=value, in order
+  Output output = Output::Text;
+  int n_threads = 0;                    ///< 0 = all cores of the process
+  std::string run;                      ///< --run; empty = made (train) or the latest complete one
+  // train
+  bool resume = false;
+  std::vector<std::string> only;
+  std::string device = "cpu";
+  // evaluate
+  std::string split = "test";
+  // predict
+  std::vector<std::string> tasks;
+  std::vector<std::string> texts;       ///< --text, one, or two for a pair
+  std::string input;                    ///< a file, or "-"
+  std::string format = "jsonl";         ///< of standard input
+  std::string output_file = "-";
+  // runs
+  std::vector<std::string> compared;    ///< `runs compare A B ...`: the joint run first
+  bool baselines = false;
+};
+
+/// Nothing when help or the version was printed. Throws Error{InvalidUsage} naming the nearest verb or option.
+[[nodiscard]] std::optional<CommandLine> parse_command_line(int argc, char const* const* argv);
+
+}  // namespace polytask::cli

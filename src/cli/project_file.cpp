@@ -1,0 +1,418 @@
+#include "cli/project_file.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/nearest.h"
+#include "base/utf8.h"
+
+namespace polytask::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kLargestFile = 1 << 20;
+
+/// Collects what is wrong, with the place in the file.
+class Findings {
+ public:
+  explicit Findings(fs::path const& file) : file_(file.string()) {}
+  void add(YAML::Node const& node, std::string const& message) {
+    auto const mark = node.Mark();
+    // A value given by --set has no place in the file.
+    add_at(mark.is_null() || (mark.line == 0 && mark.pos <= 0 && mark.column <= 0) ? file_ : fmt::format("{}:{}", file_, mark.line + 1), message);
+  }
+  void add_at(std::string where, std::string const& message) { problems_.push_back({Severity::Error, "project-file", std::move(where), message}); }
+  [[nodiscard]] std::vector<Problem> const& problems() const { return problems_; }
+  [[nodiscard]] std::string const& file() const { return file_; }
+
+ private:
+  std::string file_;
+  std::vector<Problem> problems_;
+};
+
+/// A map of the file: hands out its values by key and, at its end, names the keys that nobody asked for.
+class Section {
+ public:
+  Section(YAML::Node node, std::string path, Findings& findings) : node_(std::move(node)), path_(std::move(path)), findings_(findings) {
+    if (!node_.IsDefined() || node_.IsNull()) return;
+    if (!node_.IsMap()) {
+      findings_.add(node_, fmt::format("{} is not a map; expected \"key: value\" lines", name()));
+      return;
+    }
+    is_map_ = true;
+    std::set<std::string> seen;
+    for (auto const& entry : node_) {
+      if (!entry.first.IsScalar()) {
+        findings_.add(entry.first, fmt::format("a key of {} is not a word", name()));
+        continue;
+      }
+      if (!seen.insert(entry.first.Scalar()).second) findings_.add(entry.first, fmt::format("the key {} stands twice in {}; keep one", quote(entry.first.Scalar()), name()));
+    }
+  }
+  Section(Section const&) = delete;
+  Section& operator=(Section const&) = delete;
+  ~Section() = default;
+
+  [[nodiscard]] bool is_map() const { return is_map_; }
+  [[nodiscard]] std::string name() const { return path_.empty() ? "the project file" : quote(path_); }
+  [[nodiscard]] std::string path_of(std::string const& key) const { return path_.empty() ? key : path_ + "." + key; }
+
+  YAML::Node get(std::string const& key) {
+    known_.push_back(key);
+    if (!is_map_) return YAML::Node(YAML::NodeType::Undefined);
+    for (auto const& entry : node_)
+      if (entry.first.IsScalar() && entry.first.Scalar() == key) return entry.second;
+    return YAML::Node(YAML::NodeType::Undefined);
+  }
+
+  /// Keys that the user chose: names of datasets, tasks, weights.
+  std::vector<std::pair<std::string, YAML::Node>> entries() {
+    std::vector<std::pair<std::string, YAML::Node>> result;
+    if (!is_map_) return result;
+    for (auto const& entry : node_)
+      if (entry.first.IsScalar()) result.emplace_back(entry.first.Scalar(), entry.second);
+    return result;
+  }
+
+  void text(std::string const& key, std::string& value) {
+    auto const node = get(key);
+    if (!present(node)) return;
+    if (node.IsScalar())
+      value = node.Scalar();
+    else
+      wrong(node, key, "a word");
+  }
+
+  /// One word or a list of them.
+  void texts(std::string const& key, std::vector<std::string>& values) {
+    auto const node = get(key);
+    if (!present(node)) return;
+    values.clear();
+    if (node.IsScalar()) {
+      values.push_back(node.Scalar());
+    } else if (node.IsSequence()) {
+      for (auto const& item : node) {
+        if (item.IsScalar())
+          values.push_back(item.Scalar());
+        else
+          wrong(item, key, "a word or a list of words");
+      }
+    } else {
+      wrong(node, key, "a word or a list of words");
+    }
+  }
+
+  void number(std::string const& key, double& value) {
+    auto const node = get(key);
+    if (!present(node)) return;
+    double read = 0;
+    if (node.IsScalar() && YAML::convert<double>::decode(node, read) && std::isfinite(read))
+      value = read;
+    else
+      wrong(node, key, "a number");
+  }
+
+  template <typename Integer>
+  bool whole(std::string const& key, Integer& value) {
+    auto const node = get(key);
+    if (!present(node)) return false;
+    Integer read = 0;
+    if (node.IsScalar() && YAML::convert<Integer>::decode(node, read)) {
+      value = read;
+      return true;
+    }
+    wrong(node, key, std::is_unsigned_v<Integer> ? "a whole number of at least 0" : "a whole number");
+    return false;
+  }
+
+  /// One of a few words.
+  template <typename Value>
+  void choice(std::string const& key, Value& value, std::vector<std::pair<std::string, Value>> const& choices) {
+    auto const node = get(key);
+    if (!present(node)) return;
+    std::vector<std::string> names;
+    for (auto const& [word, meaning] : choices) {
+      if (node.IsScalar() && node.Scalar() == word) {
+        value = meaning;
+        return;
+      }
+      names.push_back(word);
+    }
+    std::string expected;
+    for (auto const& word : names) expected += (expected.empty() ? "" : ", ") + word;
+    wrong(node, key, expected + (node.IsScalar() ? did_you_mean(node.Scalar(), names) : ""));
+  }
+
+  void wrong(YAML::Node const& node, std::string const& key, std::string const& expected) {
+    findings_.add(node, fmt::format("{} is {}; expected {}", quote(path_of(key)), node.IsScalar() ? quote(node.Scalar()) : node.IsMap() ? "a map" : "a list", expected));
+  }
+
+  void missing(std::string const& key, std::string const& what) {
+    auto const where = node_.IsDefined() ? node_ : YAML::Node();
+    findings_.add(where, fmt::format("{} has no {}; {}", name(), quote(key), what));
+  }
+
+  /// To be called when everything has been asked for.
+  void finish() {
+    if (!is_map_) return;
+    for (auto const& entry : node_) {
+      if (!entry.first.IsScalar()) continue;
+      auto const& key = entry.first.Scalar();
+      if (std::find(known_.begin(), known_.end(), key) == known_.end()) findings_.add(entry.first, fmt::format("{} is not a key of {}{}", quote(key), name(), did_you_mean(key, known_)));
+    }
+  }
+
+ private:
+  static bool present(YAML::Node const& node) { return node.IsDefined() && !node.IsNull(); }
+  YAML::Node node_;
+  std::string path_;
+  Findings& findings_;
+  bool is_map_ = false;
+  std::vector<std::string> known_;
+};
+
+void read_dataset(std::string const& name, YAML::Node const& node, Findings& findings, Project& project) {
+  data::DatasetSpec dataset{.name = name};
+  Section section(node, "datasets." + name, findings);
+  for (auto const& [key, split] : std::vector<std::pair<std::string, data::Split>>{{"train", data::Split::Train}, {"dev", data::Split::Dev}, {"validation", data::Split::Dev}, {"test", data::Split::Test}}) {
+    std::vector<std::string> files;
+    section.texts(key, files);
+    for (auto const& file : files) dataset.files[split].push_back(fs::path(file).is_absolute() ? fs::path(file) : project.folder / file);
+  }
+  section.texts("columns", dataset.columns);
+  if (auto const split = section.get("split"); split.IsDefined() && !split.IsNull()) {
+    Section part(split, "datasets." + name + ".split", findings);
+    data::DeclaredSplit declared;
+    part.number("dev", declared.dev);
+    part.number("test", declared.test);
+    part.text("group_by", declared.group_by);
+    part.text("stratify_by", declared.stratify_by);
+    part.whole("seed", declared.seed);
+    part.finish();
+    if (declared.dev < 0 || declared.test < 0 || declared.dev + declared.test >= 1) part.wrong(split, "dev", "shares \"dev\" and \"test\" of at least 0 that add up to less than 1");
+    dataset.split = declared;
+  }
+  section.finish();
+  if (section.is_map() && !dataset.files.contains(data::Split::Train)) section.missing("train", "name a file of training rows");
+  project.datasets.push_back(std::move(dataset));
+}
+
+void read_task(std::string const& name, YAML::Node const& node, Findings& findings, Project& project) {
+  task::TaskSpec task{.name = name};
+  Section section(node, "tasks." + name, findings);
+  std::string type;
+  section.text("type", type);
+  auto const known = task::parse_task_type(type);
+  if (known)
+    task.type = *known;
+  else if (type.empty())
+    section.missing("type", "expected classification, multilabel, regression or tagging");
+  else
+    section.wrong(section.get("type"), "type", "classification, multilabel, regression or tagging" + did_you_mean(type, task::task_type_names()));
+  section.texts("dataset", task.datasets);
+  section.texts("text", task.text);
+  section.text("label", task.label);
+  section.text("spans", task.spans);
+  section.texts("labels", task.labels);
+  section.text("metric", task.metric);
+  section.text("owner", task.owner);
+  section.number("loss_weight", task.loss_weight);
+  section.choice<task::ClassWeights>("class_weights", task.class_weights, {{"none", task::ClassWeights::None}, {"balanced", task::ClassWeights::Balanced}});
+  for (auto const& [key, column] : {std::pair{"tokens", &task.tokens_column}, std::pair{"tags", &task.tags_column}})
+    if (int number = 0; section.whole(key, number)) {
+      if (number < 1) section.wrong(section.get(key), key, "the number of a column, the first is 1");
+      *column = number;
+    }
+  section.finish();
+  if (!section.is_map()) return;
+  if (task.datasets.empty()) section.missing("dataset", "name the dataset that it reads");
+  std::vector<std::string> dataset_names;
+  for (auto const& dataset : project.datasets) dataset_names.push_back(dataset.name);
+  for (auto const& dataset : task.datasets)
+    if (std::find(dataset_names.begin(), dataset_names.end(), dataset) == dataset_names.end())
+      findings.add(node, fmt::format("task {} reads the dataset {}, which is not under \"datasets\"{}", quote(name), quote(dataset), did_you_mean(dataset, dataset_names)));
+  if (task.text.size() > 2) section.wrong(section.get("text"), "text", "one column, or two for a pair");
+  if (!(task.loss_weight > 0)) section.wrong(section.get("loss_weight"), "loss_weight", "a number above 0");
+  bool const tags = known && *known == task::TaskType::Tagging;
+  if (known && !tags && task.label.empty()) section.missing("label", "name the column that holds its label");
+  if (known && !tags && task.text.empty()) section.missing("text", "name the column that holds its text");
+  if (known && !task.metric.empty()) {
+    auto const& metrics = task::metrics_of(*known);
+    if (std::find(metrics.begin(), metrics.end(), task.metric) == metrics.end()) {
+      std::string expected;
+      for (auto const& metric : metrics) expected += (expected.empty() ? "" : ", ") + metric;
+      section.wrong(section.get("metric"), "metric", fmt::format("{} for {}{}", expected, type, did_you_mean(task.metric, metrics)));
+    }
+  }
+  if (task.metric.empty() && known) task.metric = task::default_metric(*known);
+  std::set<std::string> labels;
+  for (auto const& label : task.labels)
+    if (label.empty() || !labels.insert(label).second) findings.add(node, fmt::format("task {}: the label {} under \"labels\" is empty or stands twice", quote(name), quote(label)));
+  project.tasks.push_back(std::move(task));
+}
+
+void read_weights(YAML::Node const& node, std::string const& path, Findings& findings, std::map<std::string, double>& weights) {
+  Section section(node, path, findings);
+  for (auto const& [name, value] : section.entries()) {
+    double weight = 0;
+    section.number(name, weight);
+    weights[name] = weight;
+  }
+}
+
+void read_train(YAML::Node const& node, Findings& findings, train::TrainConfig& config) {
+  Section section(node, "train", findings);
+  section.text("architecture", config.architecture);
+  section.number("epochs", config.epochs);
+  section.number("learning_rate", config.learning_rate);
+  section.whole("batch_tokens", config.batch_tokens);
+  if (std::int64_t size = 0; section.whole("batch_size", size)) config.batch_size = size;
+  section.whole("max_length", config.max_length);
+  section.choice<model::Pooling>("pooling", config.pooling, {{"mean", model::Pooling::Mean}, {"first", model::Pooling::First}});
+  section.text("precision", config.precision);
+  section.number("weight_decay", config.weight_decay);
+  section.number("warmup_ratio", config.warmup_ratio);
+  section.choice<train::Schedule>("schedule", config.schedule, {{"linear", train::Schedule::Linear}, {"cosine", train::Schedule::Cosine}, {"constant", train::Schedule::Constant}});
+  section.number("max_grad_norm", config.max_grad_norm);
+  section.number("label_smoothing", config.label_smoothing);
+  section.number("head_dropout", config.head_dropout);
+  if (double dropout = -1; section.get("dropout").IsDefined()) {
+    section.number("dropout", dropout);
+    config.dropout = dropout;
+  }
+  section.number("evaluations_per_epoch", config.evaluations_per_epoch);
+  section.whole("early_stopping_patience", config.early_stopping_patience);
+  section.whole("checkpoint_steps", config.checkpoint_steps);
+
+  Section sampling(section.get("sampling"), "train.sampling", findings);
+  sampling.choice<train::SamplingType>("type", config.sampling.type, {{"uniform", train::SamplingType::Uniform}, {"proportional", train::SamplingType::Proportional}, {"temperature", train::SamplingType::Temperature}, {"specified", train::SamplingType::Specified}});
+  sampling.number("temperature", config.sampling.temperature);
+  sampling.whole("examples_cap", config.sampling.examples_cap);
+  read_weights(sampling.get("weights"), "train.sampling.weights", findings, config.sampling.weights);
+  sampling.finish();
+
+  std::vector<std::pair<std::string, train::SelectionRule>> const rules{{"mean", train::SelectionRule::Mean}, {"weighted", train::SelectionRule::Weighted}};
+  if (auto const selection = section.get("selection"); selection.IsDefined() && selection.IsMap()) {
+    Section part(selection, "train.selection", findings);
+    part.choice("rule", config.selection.rule, rules);
+    read_weights(part.get("weights"), "train.selection.weights", findings, config.selection.weights);
+    part.finish();
+  } else {
+    section.choice("selection", config.selection.rule, rules);
+  }
+
+  Section scratch(section.get("scratch"), "train.scratch", findings);
+  scratch.whole("layers", config.scratch.layers);
+  scratch.whole("hidden_size", config.scratch.hidden_size);
+  scratch.whole("heads", config.scratch.heads);
+  scratch.whole("vocab_size", config.scratch.vocab_size);
+  scratch.finish();
+  section.finish();
+}
+
+/// Sets `a.b.c` in the tree; missing maps on the way are made.
+void apply_override(YAML::Node root, std::string const& text, Findings& findings) {
+  auto const equals = text.find('=');
+  auto const fail = [&](std::string const& reason) { findings.add_at("--set " + text, reason); };
+  if (equals == std::string::npos || equals == 0) return fail("expected key=value, for example train.epochs=3");
+  YAML::Node value;
+  try {
+    value = YAML::Load(text.substr(equals + 1));
+  } catch (YAML::Exception const& error) {
+    return fail(fmt::format("the value is not YAML ({})", error.msg));
+  }
+  std::string const path = text.substr(0, equals);
+  YAML::Node at = root;
+  for (std::size_t begin = 0;;) {
+    auto const dot = path.find('.', begin);
+    auto const key = path.substr(begin, dot == std::string::npos ? dot : dot - begin);
+    if (key.empty()) return fail("the key has an empty part");
+    if (at.IsDefined() && !at.IsNull() && !at.IsMap()) return fail(fmt::format("{} is a value, it has no keys", quote(path.substr(0, begin > 0 ? begin - 1 : 0))));
+    if (dot == std::string::npos) {
+      at[key] = value;
+      return;
+    }
+    if (!at[key].IsDefined() || at[key].IsNull()) at[key] = YAML::Node(YAML::NodeType::Map);
+    at.reset(at[key]);
+    begin = dot + 1;
+  }
+}
+
+void read_root(YAML::Node const& root, Findings& findings, Project& project) {
+  Section section(root, "", findings);
+  section.text("project", project.name);
+  std::string encoder;
+  section.text("encoder", encoder);
+  if (!encoder.empty()) project.encoder = fs::path(encoder).is_absolute() ? fs::path(encoder) : project.folder / encoder;
+  section.whole("seed", project.seed);
+  auto const datasets = section.get("datasets");
+  auto const tasks = section.get("tasks");
+  if (!datasets.IsDefined() || datasets.IsNull()) section.missing("datasets", "describe at least one");
+  if (!tasks.IsDefined() || tasks.IsNull()) section.missing("tasks", "describe at least one");
+  Section dataset_section(datasets, "datasets", findings);
+  for (auto const& [name, node] : dataset_section.entries()) read_dataset(name, node, findings, project);
+  Section task_section(tasks, "tasks", findings);
+  for (auto const& [name, node] : task_section.entries()) read_task(name, node, findings, project);
+  auto const train = section.get("train");
+  read_train(train, findings, project.train);
+  for (auto const& problem : train::problems(project.train)) findings.add_at(findings.file(), fmt::format("{} {}", problem.where, problem.message));
+  section.finish();
+}
+
+}  // namespace
+
+ProjectProblems::ProjectProblems(std::vector<Problem> all)
+    : Error(ErrorCode::InvalidUsage, all.empty() ? "the project file cannot be used" : fmt::format("{}: {}", all.front().where, all.front().message)), problems(std::move(all)) {}
+
+Project parse_project(std::string_view yaml, fs::path const& file, std::vector<std::string> const& overrides) {
+  Project project{.file = file, .folder = file.has_parent_path() ? file.parent_path() : fs::path(".")};
+  Findings findings(file);
+  if (yaml.size() > kLargestFile) {
+    findings.add_at(file.string(), fmt::format("is {} bytes long; a project file has at most {}", yaml.size(), kLargestFile));
+  } else if (auto const bad = find_invalid_utf8(yaml)) {
+    findings.add_at(file.string(), fmt::format("byte {} is not UTF-8; save the file as UTF-8", *bad + 1));
+  } else {
+    try {
+      auto root = YAML::Load(std::string(yaml));
+      for (auto const& override_text : overrides) apply_override(root, override_text, findings);
+      read_root(root, findings, project);
+    } catch (YAML::Exception const& error) {
+      findings.add_at(fmt::format("{}:{}", file.string(), error.mark.line + 1), fmt::format("is not valid YAML ({})", error.msg));
+    }
+  }
+  if (!findings.problems().empty()) throw ProjectProblems(findings.problems());
+  if (project.name.empty()) project.name = "project";
+  return project;
+}
+
+Project read_project(fs::path const& file, std::vector<std::string> const& overrides) {
+  std::string text;
+  try {
+    text = read_file(file, kLargestFile + 1);
+  } catch (Error const& error) {
+    throw Error(ErrorCode::InvalidUsage, fmt::format("{}; a project is described in polytask.yaml, name another file with --project FILE", error.what()));
+  }
+  return parse_project(text, file, overrides);
+}
+
+Project only_tasks(Project project, std::vector<std::string> const& only) {
+  if (only.empty()) return project;
+  std::vector<std::string> names;
+  for (auto const& task : project.tasks) names.push_back(task.name);
+  for (auto const& name : only)
+    if (std::find(names.begin(), names.end(), name) == names.end()) throw Error(ErrorCode::InvalidUsage, fmt::format("there is no task {}{}", quote(name), did_you_mean(name, names)));
+  std::erase_if(project.tasks, [&](auto const& task) { return std::find(only.begin(), only.end(), task.name) == only.end(); });
+  std::erase_if(project.datasets, [&](auto const& dataset) {
+    return std::none_of(project.tasks.begin(), project.tasks.end(), [&](auto const& task) { return std::find(task.datasets.begin(), task.datasets.end(), dataset.name) != task.datasets.end(); });
+  });
+  return project;
+}
+
+}  // namespace polytask::cli

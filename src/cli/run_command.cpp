@@ -1,0 +1,35 @@
+#include <iostream>
+#include <new>
+
+#include "base/error.h"
+#include "cli/project_file.h"
+#include "cli/verbs.h"
+
+namespace polytask::cli {
+
+void print_problems(std::ostream& out, std::vector<Problem> const& problems) {
+  for (auto const severity : {Severity::Error, Severity::Warning})
+    for (auto const& problem : problems)
+      if (problem.severity == severity) out << (severity == Severity::Warning ? "warning: " : "") << problem.where << ": " << problem.message << '\n';
+}
+
+int run_command(int argc, char** argv, std::function<int(CommandLine const&, int, char**)> const& run) {
+  try {
+    auto const line = parse_command_line(argc, argv);
+    return line ? run(*line, argc, argv) : 0;
+  } catch (ProjectProblems const& error) {
+    print_problems(std::cerr, error.problems);
+    return exit_code(error.code());
+  } catch (Error const& error) {
+    std::cerr << "polytask: " << error.what() << '\n';
+    return exit_code(error.code());
+  } catch (std::bad_alloc const&) {
+    std::cerr << "polytask: the memory is not enough; lower train.batch_tokens or train.max_length\n";
+    return exit_code(ErrorCode::Unavailable);
+  } catch (std::exception const& error) {
+    std::cerr << "polytask: this is our mistake, please report it: " << error.what() << '\n';
+    return 42;
+  }
+}
+
+}  // namespace polytask::cli

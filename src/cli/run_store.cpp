@@ -1,0 +1,102 @@
+#include "cli/run_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/nearest.h"
+
+namespace polytask::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+RunStatus status_of(Json const& state) {
+  auto const word = state.value("status", "");
+  if (word == "complete") return RunStatus::Complete;
+  return word == "interrupted" ? RunStatus::Interrupted : RunStatus::Running;
+}
+
+}  // namespace
+
+std::string_view to_string(RunStatus status) {
+  switch (status) {
+    case RunStatus::Running: return "running";
+    case RunStatus::Interrupted: return "interrupted";
+    case RunStatus::Complete: return "complete";
+  }
+  return "";
+}
+
+void check_run_id(std::string const& id) {
+  constexpr std::size_t kLongest = 100;
+  bool const good = !id.empty() && id.size() <= kLongest && id.front() != '.' && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+  if (!good) throw Error(ErrorCode::InvalidUsage, fmt::format("the run name {} cannot be used; expected up to {} letters, digits, \".\", \"_\" and \"-\", not starting with \".\"", quote(id), kLongest));
+}
+
+fs::path runs_folder(fs::path const& project_folder) { return project_folder / ".polytask" / "runs"; }
+
+std::optional<RunInfo> find_run(fs::path const& project_folder, std::string const& id) {
+  check_run_id(id);
+  auto const folder = runs_folder(project_folder) / id;
+  auto const state = folder / "state.json";
+  if (!fs::exists(state)) return std::nullopt;
+  RunInfo info{.id = id, .folder = folder, .state = parse_json(read_file(state, 1 << 24), state.string()).value()};
+  if (!info.state.is_object()) throw Error(ErrorCode::Corrupt, fmt::format("{}: is not a run's state; remove the run's folder", state.string()));
+  info.status = status_of(info.state);
+  return info;
+}
+
+std::vector<RunInfo> list_runs(fs::path const& project_folder) {
+  std::vector<RunInfo> runs;
+  std::error_code failed;
+  for (auto const& entry : fs::directory_iterator(runs_folder(project_folder), failed)) {
+    auto const name = entry.path().filename().string();
+    if (!entry.is_directory() || name.starts_with(".")) continue;
+    if (auto run = find_run(project_folder, name)) runs.push_back(std::move(*run));
+  }
+  std::sort(runs.begin(), runs.end(), [](auto const& a, auto const& b) { return std::pair(a.state.value("started", ""), a.id) < std::pair(b.state.value("started", ""), b.id); });
+  return runs;
+}
+
+RunInfo complete_run(fs::path const& project_folder, std::string const& id) {
+  auto const runs = list_runs(project_folder);
+  if (id.empty()) {
+    for (auto run = runs.rbegin(); run != runs.rend(); ++run)
+      if (run->status == RunStatus::Complete) return *run;
+    throw Error(ErrorCode::NotFound, fmt::format("{}: has no complete run yet; `polytask train` makes one", runs_folder(project_folder).string()));
+  }
+  auto run = find_run(project_folder, id);
+  if (!run) {
+    std::vector<std::string> names;
+    for (auto const& known : runs) names.push_back(known.id);
+    throw Error(ErrorCode::NotFound, fmt::format("there is no run {} in {}{}", quote(id), runs_folder(project_folder).string(), did_you_mean(id, names)));
+  }
+  if (run->status != RunStatus::Complete) throw Error(ErrorCode::Conflict, fmt::format("the run {} is not complete; continue it with `polytask train --run {} --resume`", quote(id), id));
+  return *run;
+}
+
+void write_state(fs::path const& folder, OrderedJson const& state) { write_file_atomically(folder / "state.json", state.dump(1) + "\n"); }
+
+RunLock::RunLock(fs::path const& folder) {
+  auto const path = folder / "lock";
+  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) throw Error(ErrorCode::Unavailable, fmt::format("{}: cannot be opened ({})", path.string(), std::strerror(errno)));
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(descriptor_);
+    throw Error(ErrorCode::Conflict, fmt::format("{}: another process is training this run; wait for it, or choose another --run", folder.string()));
+  }
+}
+
+RunLock::~RunLock() { ::close(descriptor_); }
+
+}  // namespace polytask::cli

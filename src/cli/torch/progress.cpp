@@ -1,0 +1,75 @@
+#include "cli/torch/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <iostream>
+
+namespace polytask::cli {
+namespace {
+
+constexpr auto kBetweenLines = std::chrono::seconds(10);
+constexpr auto kBetweenUpdates = std::chrono::milliseconds(200);
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+  auto const whole = static_cast<long>(std::llround(std::max(0.0, seconds)));
+  if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
+  if (whole >= 60) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} s", whole);
+}
+
+Progress::Progress() : is_terminal_(::isatty(STDERR_FILENO) == 1), last_(std::chrono::steady_clock::now() - kBetweenLines) {}
+
+void Progress::print_line(std::string const& text) {
+  finish();
+  std::cerr << text << '\n' << std::flush;
+}
+
+void Progress::finish() {
+  if (line_is_open_) std::cerr << '\n';
+  line_is_open_ = false;
+}
+
+void Progress::note(std::string const& sentence) { print_line("note: " + sentence); }
+
+void Progress::show(train::Plan const& plan) {
+  n_steps_ = plan.n_steps;
+  print_line(fmt::format("{} steps over {} rows, {:.1f} million parameters; about {}", plan.n_steps - plan.first_step, plan.n_rows, static_cast<double>(plan.n_parameters) / 1e6, duration_text(plan.estimated_seconds)));
+  for (auto const& [dataset, n_rows] : plan.rows_per_dataset) print_line(fmt::format("  {}: {} rows will be drawn", dataset, n_rows));
+  for (auto const& [dataset, n] : plan.truncated_texts) print_line(fmt::format("  {}: {} training texts are cut at train.max_length", dataset, n));
+}
+
+void Progress::show(train::StepRecord const& record) {
+  for (auto const& [task, loss] : record.task_loss) {
+    auto const [found, is_new] = losses_.emplace(task, loss);
+    if (!is_new) found->second += 0.1 * (loss - found->second);
+  }
+  auto const now = std::chrono::steady_clock::now();
+  bool const is_last = record.step == n_steps_;
+  auto const pause = is_terminal_ ? std::chrono::milliseconds(kBetweenUpdates) : std::chrono::milliseconds(kBetweenLines);
+  if (!is_last && now - last_ < pause) return;
+  last_ = now;
+  auto text = fmt::format("step {}/{}  {:.0f} tokens/s  {} left ", record.step, n_steps_, record.seconds > 0 ? static_cast<double>(record.n_tokens) / record.seconds : 0.0, duration_text(record.seconds_left));
+  for (auto const& [task, loss] : losses_) text += fmt::format(" {} {:.3f}", task, loss);
+  if (!is_terminal_) return print_line(text);
+  text.resize(std::min(text.size(), terminal_width() - 1));
+  std::cerr << "\r\x1b[K" << text << std::flush;
+  line_is_open_ = true;
+}
+
+void Progress::show(train::EvaluationRecord const& record) {
+  std::string text = fmt::format("dev after step {}: ", record.step);
+  for (auto const& [task, score] : record.dev) text += fmt::format(" {} {:.4f}", task, score);
+  print_line(text + (record.is_best ? "  (best so far)" : ""));
+}
+
+}  // namespace polytask::cli

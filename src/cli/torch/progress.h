@@ -1,0 +1,33 @@
+// What a training run says while it works: one live line on a terminal, plain lines now and then elsewhere.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "train/trainer.h"
+
+namespace polytask::cli {
+
+class Progress {
+ public:
+  Progress();
+  void show(train::Plan const& plan);
+  void show(train::StepRecord const& record);
+  void show(train::EvaluationRecord const& record);
+  void note(std::string const& sentence);
+  /// Ends the live line.
+  void finish();
+
+ private:
+  void print_line(std::string const& text);
+  bool is_terminal_;
+  bool line_is_open_ = false;
+  std::int64_t n_steps_ = 0;
+  std::map<std::string, double> losses_;  ///< smoothed
+  std::chrono::steady_clock::time_point last_;
+};
+
+/// "2 h 05 min", "3 min 10 s", "12 s".
+[[nodiscard]] std::string duration_text(double seconds);
+
+}  // namespace polytask::cli

@@ -1,0 +1,252 @@
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sched.h>
+#include <torch/version.h>
+
+#include <csignal>
+#include <ctime>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "cli/answers.h"
+#include "cli/project_file.h"
+#include "cli/run_store.h"
+#include "cli/torch/progress.h"
+#include "cli/torch/scoring.h"
+#include "cli/torch/verbs.h"
+#include "cli/verbs.h"
+#include "train/trainer.h"
+
+namespace polytask::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// SIGINT and SIGTERM ask for a stop; a thread of its own waits for them, so that no handler has to be careful.
+class StopOnSignal {
+ public:
+  StopOnSignal() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // threads started later inherit it
+    waiter_ = std::jthread([this](std::stop_token const& done) {
+      timespec const pause{.tv_sec = 0, .tv_nsec = 200'000'000};
+      while (!done.stop_requested())
+        if (sigtimedwait(&signals_, nullptr, &pause) > 0) source_.request_stop();
+    });
+  }
+  [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  sigset_t signals_{};
+  std::stop_source source_;
+  std::jthread waiter_;
+};
+
+std::string utc_time(char const* format) {
+  std::time_t const now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  return {text, std::strftime(text, sizeof text, format, &utc)};
+}
+
+std::string processor_name() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+/// Hashes of the files that make an encoder what it is.
+OrderedJson encoder_hashes(fs::path const& folder) {
+  OrderedJson json = OrderedJson::object();
+  std::vector<fs::path> files;
+  std::error_code failed;
+  for (auto const& entry : fs::directory_iterator(folder, failed)) {
+    auto const name = entry.path().filename().string();
+    if (entry.is_regular_file() && (name.ends_with(".safetensors") || name.ends_with(".json") || name == "vocab.txt")) files.push_back(entry.path());
+  }
+  if (failed) throw Error(ErrorCode::NotFound, fmt::format("{}: the encoder's folder cannot be read ({})", folder.string(), failed.message()));
+  std::sort(files.begin(), files.end());
+  for (auto const& file : files) json[file.filename().string()] = sha256_file(file);
+  return json;
+}
+
+/// What a run is made of; two runs of equal identity give equal bytes.
+OrderedJson identity_of(Project const& project, data::Corpus const& corpus, CommandLine const& line) {
+  auto json = effective_configuration(project, line.only);
+  json["threads"] = n_threads_of(line);
+  json["device"] = line.device;
+  json["data_sha256"] = OrderedJson::object();
+  for (auto const& dataset : corpus.datasets) json["data_sha256"][dataset.name] = dataset.sha256;
+  json["encoder_sha256"] = project.encoder ? encoder_hashes(*project.encoder) : OrderedJson();
+  return json;
+}
+
+/// The keys whose values differ, for the message of a conflict.
+std::string differing_keys(Json const& before, Json const& now, std::string const& path = "") {
+  std::string keys;
+  for (auto const& [key, value] : now.items()) {
+    auto const full = path.empty() ? key : path + "." + key;
+    if (!before.contains(key)) keys += " " + full;
+    else if (value.is_object() && before[key].is_object()) keys += differing_keys(before[key], value, full);
+    else if (before[key] != value) keys += " " + full;
+  }
+  for (auto const& [key, value] : before.items())
+    if (!now.contains(key)) keys += " " + (path.empty() ? key : path + "." + key);
+  return keys;
+}
+
+/// What there is already under the run's name: true when it is complete and unchanged.
+bool is_done_already(fs::path const& project_folder, std::string const& id, OrderedJson const& identity, bool resume) {
+  auto const existing = find_run(project_folder, id);
+  if (!existing) return false;
+  auto const path = existing->folder / "config.json";
+  auto const before = parse_json(read_file(path), path.string()).value();
+  if (auto const keys = differing_keys(before, Json::parse(identity.dump())); !keys.empty())
+    throw Error(ErrorCode::Conflict, fmt::format("the run {} was started with another configuration; differing:{}; choose another --run, or put the values back", quote(id), keys));
+  if (existing->status == RunStatus::Complete) return true;
+  if (!resume) throw Error(ErrorCode::Conflict, fmt::format("the run {} is not complete; continue it with `polytask train --run {} --resume`", quote(id), id));
+  return false;
+}
+
+void write_environment(fs::path const& folder, CommandLine const& line) {
+  OrderedJson json;
+  json["polytask"] = POLYTASK_VERSION;
+  json["libtorch"] = TORCH_VERSION;
+  json["processor"] = processor_name();
+  json["threads"] = n_threads_of(line);
+  json["device"] = line.device;
+  write_file_atomically(folder / "environment.json", json.dump(1) + "\n");
+}
+
+/// Scores on dev and test, answers, misses; the JSON of the contract for the better known split.
+OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, std::string const& device) {
+  auto const predictor = train::Predictor::load(folder / "model", device);
+  OrderedJson scores;
+  for (auto const split : {data::Split::Dev, data::Split::Test}) {
+    auto const answers = answer_split(predictor, corpus, split);
+    if (answers.empty()) continue;
+    auto& of_split = scores[std::string(data::to_string(split))] = OrderedJson::object();
+    for (auto const& of_task : answers) {
+      auto const task_scores = score_answers(predictor, corpus, of_task);
+      auto& json = of_split[task_scores.task] = scores_json(task_scores);
+      json["confusion_labels"] = task_scores.confusion_labels;
+      json["confusion"] = task_scores.confusion;
+      write_answers(folder / "predictions", split, corpus, of_task);
+    }
+    if (split == data::Split::Dev) write_misses(folder / "misses.jsonl", corpus, answers);
+  }
+  write_file_atomically(folder / "scores.json", scores.dump() + "\n");
+  return scores;
+}
+
+OrderedJson result_json(std::string const& id, train::TrainResult const& result, OrderedJson const& scores) {
+  OrderedJson json;
+  json["run"] = id;
+  std::string const split = scores.contains("test") ? "test" : "dev";
+  json["split"] = split;
+  json["tasks"] = OrderedJson::object();
+  if (scores.contains(split))
+    for (auto const& [task, score] : scores[split].items()) {
+      auto shown = score;
+      shown.erase("confusion");
+      shown.erase("confusion_labels");
+      json["tasks"][task] = std::move(shown);
+    }
+  json["seconds"] = result.seconds;
+  json["tokens_per_second"] = result.tokens_per_second;
+  json["examples_drawn"] = result.examples_drawn;
+  json["resumed_from_step"] = result.resumed_from_step;
+  json["steps"] = result.n_steps;
+  json["best_step"] = result.best_step;
+  json["parameters"] = result.n_parameters;
+  json["stopped_early"] = result.stopped_early;
+  return json;
+}
+
+void print_result(Json const& result, fs::path const& folder, Output output) {
+  if (output == Output::Json) {
+    std::cout << result.dump(1) << '\n';
+    return;
+  }
+  std::cout << fmt::format("\n{:<20} {:<18} {:>8}   95 % interval      {} rows\n", "task", "metric", "score", result.value("split", ""));
+  auto const number = [](Json const& value) { return value.is_number() ? fmt::format("{:.4f}", value.get<double>()) : std::string("-"); };
+  for (auto const& [task, score] : result["tasks"].items())
+    std::cout << fmt::format("{:<20} {:<18} {:>8}   {} to {}   {}\n", task, score["metric"].get<std::string>(), number(score["value"]), number(score["interval"][0]), number(score["interval"][1]), score["n"].get<std::size_t>());
+  std::cout << fmt::format("\n{} in {}, {:.0f} tokens/s; everything is in {}\n", result["run"].get<std::string>(), duration_text(result["seconds"].get<double>()), result["tokens_per_second"].get<double>(), folder.string());
+}
+
+OrderedJson state_json(std::string_view status, std::string const& started) {
+  return {{"status", status}, {"started", started}};
+}
+
+}  // namespace
+
+int n_threads_of(CommandLine const& line) {
+  if (line.n_threads > 0) return line.n_threads;
+  cpu_set_t cores;
+  return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? std::max(1, CPU_COUNT(&cores)) : 1;
+}
+
+int train(CommandLine const& line) {
+  StopOnSignal const stop;
+  auto const project = only_tasks(read_project(line.project, line.overrides), line.only);
+  auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
+  if (has_errors(corpus.problems)) {
+    print_problems(std::cerr, corpus.problems);
+    throw Error(ErrorCode::InvalidInput, "the data has errors; nothing was trained (`polytask validate` shows the warnings too)");
+  }
+  auto const id = line.run.empty() ? project.name + "-" + utc_time("%Y%m%d-%H%M%S") : line.run;
+  check_run_id(id);
+  auto const identity = identity_of(project, corpus, line);
+  auto const folder = runs_folder(project.folder) / id;
+  make_folders(folder);
+  RunLock const lock(folder);
+  if (is_done_already(project.folder, id, identity, line.resume)) {
+    auto const path = folder / "result.json";
+    if (line.output == Output::Text) std::cout << fmt::format("the run {} is complete and unchanged; nothing to do\n", quote(id));
+    print_result(parse_json(read_file(path), path.string()).value(), folder, line.output);
+    return 0;
+  }
+  auto const existing = find_run(project.folder, id);
+  auto const started = existing ? existing->state.value("started", "") : utc_time("%Y-%m-%dT%H:%M:%SZ");
+  write_file_atomically(folder / "config.json", identity.dump(1) + "\n");
+  write_environment(folder, line);
+  write_state(folder, state_json("running", started));
+
+  Progress progress;
+  train::TrainEvents const events{
+      .on_plan = [&](train::Plan const& plan) { progress.show(plan); },
+      .on_step = [&](train::StepRecord const& record) { progress.show(record); },
+      .on_evaluation = [&](train::EvaluationRecord const& record) { progress.show(record); },
+      .on_note = [&](std::string const& sentence) { progress.note(sentence); },
+  };
+  try {
+    auto const result = train::train(corpus, project.train,
+                                     {.run_folder = folder, .encoder = project.encoder, .seed = project.seed, .n_threads = n_threads_of(line), .device = line.device, .resume = line.resume},
+                                     events, stop.token());
+    progress.finish();
+    auto const json = result_json(id, result, score_run(folder, corpus, line.device));
+    write_file_atomically(folder / "result.json", json.dump(1) + "\n");
+    auto state = state_json("complete", started);
+    state["seconds"] = result.seconds;
+    for (auto const& [task, score] : json["tasks"].items()) state["scores"][task] = score["value"];
+    write_state(folder, state);
+    print_result(Json::parse(json.dump()), folder, line.output);
+    return 0;
+  } catch (Error const& error) {
+    progress.finish();
+    if (error.code() != ErrorCode::Interrupted) throw;
+    write_state(folder, state_json("interrupted", started));
+    throw Error(ErrorCode::Interrupted, fmt::format("{}; continue with `polytask train --run {} --resume`", error.what(), id));
+  }
+}
+
+}  // namespace polytask::cli

@@ -1,0 +1,66 @@
+#include <fmt/format.h>
+
+#include <iostream>
+
+#include "base/json.h"
+#include "cli/project_file.h"
+#include "cli/verbs.h"
+#include "data/corpus.h"
+#include "text/tokenizer.h"
+
+namespace polytask::cli {
+namespace {
+
+OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& problems) {
+  OrderedJson json;
+  json["problems"] = OrderedJson::array();
+  std::size_t n_errors = 0;
+  for (auto const& problem : problems) {
+    bool const is_error = problem.severity == Severity::Error;
+    n_errors += is_error;
+    json["problems"].push_back({{"severity", is_error ? "error" : "warning"}, {"kind", problem.kind}, {"where", problem.where}, {"message", problem.message}});
+  }
+  json["errors"] = n_errors;
+  json["warnings"] = problems.size() - n_errors;
+  json["datasets"] = OrderedJson::array();
+  for (auto const& dataset : corpus.datasets)
+    json["datasets"].push_back({{"name", dataset.name}, {"sha256", dataset.sha256}, {"train", dataset.n_rows[0]}, {"dev", dataset.n_rows[1]}, {"test", dataset.n_rows[2]}});
+  json["tasks"] = OrderedJson::array();
+  for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
+    json["tasks"].push_back({{"name", corpus.tasks[t].name}, {"type", task::to_string(corpus.tasks[t].type)}, {"labels", corpus.label_sets[t].size()},
+                             {"train", corpus.n_labelled(t, data::Split::Train)}, {"dev", corpus.n_labelled(t, data::Split::Dev)}, {"test", corpus.n_labelled(t, data::Split::Test)}});
+  return json;
+}
+
+void print_tables(data::Corpus const& corpus, std::size_t n_errors, std::size_t n_warnings) {
+  std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", "dataset", "train", "dev", "test");
+  for (auto const& dataset : corpus.datasets) std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", dataset.name, dataset.n_rows[0], dataset.n_rows[1], dataset.n_rows[2]);
+  std::cout << fmt::format("\n{:<20} {:<15} {:>7} {:>8} {:>8} {:>8}\n", "task", "type", "labels", "train", "dev", "test");
+  for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
+    std::cout << fmt::format("{:<20} {:<15} {:>7} {:>8} {:>8} {:>8}\n", corpus.tasks[t].name, task::to_string(corpus.tasks[t].type), corpus.label_sets[t].size(),
+                             corpus.n_labelled(t, data::Split::Train), corpus.n_labelled(t, data::Split::Dev), corpus.n_labelled(t, data::Split::Test));
+  std::cout << fmt::format("\n{} error{}, {} warning{}\n", n_errors, n_errors == 1 ? "" : "s", n_warnings, n_warnings == 1 ? "" : "s");
+}
+
+}  // namespace
+
+int validate(CommandLine const& line) {
+  auto const project = read_project(line.project, line.overrides);
+  auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
+  auto problems = corpus.problems;
+  auto const add = [&](std::vector<Problem> more) { problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end())); };
+  add(data::check_corpus(corpus));
+  if (project.encoder) add(data::check_lengths(corpus, *text::load_tokenizer(*project.encoder), static_cast<std::size_t>(project.train.max_length)));
+  std::size_t n_errors = 0;
+  for (auto const& problem : problems) n_errors += problem.severity == Severity::Error;
+  if (line.output == Output::Json) {
+    std::cout << to_json(corpus, problems).dump(1) << '\n';
+  } else {
+    print_problems(std::cout, problems);
+    if (!problems.empty()) std::cout << '\n';
+    print_tables(corpus, n_errors, problems.size() - n_errors);
+  }
+  return n_errors > 0 ? exit_code(ErrorCode::InvalidInput) : 0;
+}
+
+}  // namespace polytask::cli

@@ -1,0 +1,24 @@
+// The verbs that need no LibTorch, and what all verbs share.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <vector>
+
+#include "base/problem.h"
+#include "cli/command_line.h"
+
+namespace polytask::cli {
+
+/// `polytask validate`: 0, or 3 when there are errors.
+int validate(CommandLine const& line);
+/// `polytask runs` and `polytask runs compare`.
+int runs(CommandLine const& line);
+
+/// Prints problems one line each, errors first: "place: message" or "warning: place: message".
+void print_problems(std::ostream& out, std::vector<Problem> const& problems);
+
+/// Parses, runs the verb and turns every failure into one sentence and its exit code.
+int run_command(int argc, char** argv, std::function<int(CommandLine const&, int argc, char** argv)> const& run);
+
+}  // namespace polytask::cli
