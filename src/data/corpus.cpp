@@ -47,6 +47,7 @@ class DatasetReader {
       for (auto const& file : files->second) read_file_of(split, file, hash);
     }
     if (spec_.split) cut_split();
+    report_unread_rows();
     check_columns();
     facts.sha256 = hash.hex_digest();
     for (auto const split : kSplits) facts.n_rows[index_of(split)] = n_rows_[index_of(split)];
@@ -96,10 +97,14 @@ class DatasetReader {
     auto const& first_task = corpus_.tasks[stream.tasks.front()];
     auto example = example_of(row, first_task, where);
     if (!example) {
-      // A row of another kind, without this text and without these labels, is not this stream's.
-      bool const labelled = std::any_of(stream.tasks.begin(), stream.tasks.end(), [&](auto t) { return row.find(corpus_.tasks[t].label) != nullptr || row.find(corpus_.tasks[t].spans) != nullptr; });
-      bool const column_is_unknown = std::any_of(first_task.text.begin(), first_task.text.end(), [&](auto const& column) { return !columns_.contains(column); });
-      if (labelled && !column_is_unknown) report_row(example.error(), "unreadable-row");
+      // A row of another kind, without this text and without these labels, is not this stream's. A CoNLL row always is.
+      bool const labelled = !row.words.empty() || std::any_of(stream.tasks.begin(), stream.tasks.end(), [&](auto t) { return row.find(corpus_.tasks[t].label) != nullptr || row.find(corpus_.tasks[t].spans) != nullptr; });
+      if (!labelled) return;
+      auto const unknown = std::find_if(first_task.text.begin(), first_task.text.end(), [&](auto const& column) { return !columns_.contains(column); });
+      if (unknown == first_task.text.end())
+        report_row(example.error(), "unreadable-row");
+      else
+        unread_rows_.push_back({*unknown, example.error()});
       return;
     }
     task::Example made = *example;
@@ -157,10 +162,16 @@ class DatasetReader {
     for (auto const split : assigned) ++n_rows_[index_of(split)];
   }
 
+  /// A row without a column that a later row has is at fault itself; a column that no row has is not the rows' fault.
+  void report_unread_rows() {
+    for (auto const& [column, error] : unread_rows_)
+      if (columns_.contains(column)) report_row(error, "unreadable-row");
+  }
+
   /// A column that no row has is said once, not once a row.
   void check_columns() {
     std::vector<std::string> const known(columns_.begin(), columns_.end());
-    if (known.empty()) return;
+    if (known.empty()) return check_named_columns_of_conll();
     auto const require = [&](std::string const& column, std::string_view role, task::TaskSpec const& task) {
       if (column.empty() || columns_.contains(column)) return;
       report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
@@ -181,6 +192,15 @@ class DatasetReader {
           report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)), fmt::format("no row has the column {}, which its split names{}", quote(*column), did_you_mean(*column, known)));
   }
 
+  void check_named_columns_of_conll() {
+    if (!has_words_) return;
+    for (auto const s : streams_)
+      for (auto const t : corpus_.streams[s].tasks)
+        if (auto const& task = corpus_.tasks[t]; !task.text.empty())
+          report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
+                 fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out", quote(task.name), quote(task.text[0])));
+  }
+
   DatasetSpec const& spec_;
   Corpus& corpus_;
   std::vector<std::size_t> streams_;
@@ -189,6 +209,7 @@ class DatasetReader {
   std::array<std::size_t, 3> n_rows_{};
   std::vector<RowFacts> train_facts_;
   std::set<std::string> columns_;
+  std::vector<std::pair<std::string, Error>> unread_rows_;  ///< and the column that no row before had
   bool has_words_ = false;
 };
 

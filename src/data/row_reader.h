@@ -24,6 +24,7 @@ enum class Format { Jsonl, Csv, Tsv, Conll };
 /// JSON that no column can be: an object, a list of mixed things.
 struct OtherJson {
   std::string text;
+  friend bool operator==(OtherJson const&, OtherJson const&) = default;
 };
 
 /// A column's value; monostate = null.

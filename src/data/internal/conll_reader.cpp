@@ -9,8 +9,13 @@ namespace {
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
 
-/// "# text = ..." before the first word of a sentence. A lone "#" is a word, and so is "#" with a tag in a second column.
-bool is_comment(std::string_view line) { return line.starts_with("# ") && line.find(" = ") != std::string_view::npos; }
+/// "# text = ..." or "# slots: ..." before the first word of a sentence. A lone "#" is a word, and so is "#" with a tag in
+/// a second column.
+bool is_comment(std::string_view line) {
+  if (!line.starts_with("# ")) return false;
+  auto const key = line.substr(2, line.find(' ', 2) - 2);
+  return line.find(" = ") != std::string_view::npos || (key.size() > 1 && key.ends_with(':'));
+}
 
 std::vector<std::string> columns_of(std::string_view line) {
   std::vector<std::string> columns;

@@ -1,11 +1,16 @@
 // RFC 4180, read as Python's csv module reads it: a quote opens a quoted field only at the field's beginning.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/utf8.h"
 #include "data/internal/readers.h"
 
 namespace polytask::data {
 namespace {
+
+/// More columns than any table has: a header of so many is not one.
+constexpr std::size_t kMostColumns = 10'000;
 
 class CsvReader final : public RowReader {
  public:
@@ -21,8 +26,8 @@ class CsvReader final : public RowReader {
     if (!record) return std::nullopt;
     if (!*record) return record->error();
     auto& fields = fields_;
-    if (fields.size() != columns_.size())
-      return fail(fmt::format("the row has {} fields, expected {} ({}); quote fields that hold a separator or a line end", fields.size(), columns_.size(),
+    if (n_fields_ != columns_.size())
+      return fail(fmt::format("the row has {} fields, expected {} ({}); quote fields that hold a separator or a line end", n_fields_, columns_.size(),
                               options_.columns.empty() ? "as the header" : "as \"columns\" says"));
     Row row{.line = first_line_};
     for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -61,12 +66,12 @@ class CsvReader final : public RowReader {
       header_failed_ = true;
       return record->error();
     }
-    for (std::size_t i = 0; i < fields_.size(); ++i)
-      for (std::size_t k = 0; k < i; ++k)
-        if (fields_[i] == fields_[k]) {
-          header_failed_ = true;
-          return fail(fmt::format("the column {} stands twice in the header; rename one (a file without a header needs \"columns\" in polytask.yaml)", quote(fields_[i])));
-        }
+    auto sorted = fields_;
+    std::sort(sorted.begin(), sorted.end());
+    auto const twice = std::adjacent_find(sorted.begin(), sorted.end());
+    header_failed_ = n_fields_ > kMostColumns || twice != sorted.end();
+    if (n_fields_ > kMostColumns) return fail(fmt::format("the header names {} columns; at most {} are read", n_fields_, kMostColumns));
+    if (header_failed_) return fail(fmt::format("the column {} stands twice in the header; rename one (a file without a header needs \"columns\" in polytask.yaml)", quote(*twice)));
     columns_ = fields_;
     return std::nullopt;
   }
@@ -76,6 +81,7 @@ class CsvReader final : public RowReader {
     while (source_.peek() == '\n' || source_.peek() == '\r') take_line_end();
     if (source_.peek() < 0) return std::nullopt;
     fields_.clear();
+    n_fields_ = 0;
     n_bytes_ = 0;
     first_line_ = line_;
     bool more = true;
@@ -87,7 +93,8 @@ class CsvReader final : public RowReader {
           return Result<bool>(fail("a quoted field that begins in this row never ends; close it, or write a quote inside a field as \"\"").error());
       }
       more = read_plain(field);
-      fields_.push_back(std::move(field));
+      // A row of nothing but separators is counted, not held.
+      if (++n_fields_ <= kMostColumns) fields_.push_back(std::move(field));
     }
     if (n_bytes_ > options_.max_row_bytes) return Result<bool>(fail(fmt::format("the row is longer than {} bytes, the most that is read; cut its text", options_.max_row_bytes)).error());
     for (auto const& field : fields_)
@@ -115,7 +122,8 @@ class CsvReader final : public RowReader {
         if (source_.peek() != '"') return true;
         source_.get();
       }
-      if (c == '\n') ++line_;
+      // CR LF and a lone CR are line ends too, as outside the quotes.
+      if (c == '\n' || (c == '\r' && source_.peek() != '\n')) ++line_;
       take(field, c);
     }
   }
@@ -130,7 +138,10 @@ class CsvReader final : public RowReader {
         return false;
       }
       source_.get();
-      if (c == separator_) return true;
+      if (c == separator_) {
+        ++n_bytes_;
+        return true;
+      }
       take(field, c);
     }
   }
@@ -143,6 +154,7 @@ class CsvReader final : public RowReader {
   std::vector<std::string> fields_;
   std::size_t line_ = 1;
   std::size_t first_line_ = 1;
+  std::size_t n_fields_ = 0;  ///< of the record; `fields_` holds at most kMostColumns
   std::size_t n_bytes_ = 0;
   bool header_failed_ = false;
 };

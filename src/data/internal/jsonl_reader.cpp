@@ -84,11 +84,14 @@ class JsonlReader final : public RowReader {
       return fail(fmt::format("{} is not JSON ({}); expected one JSON object a line", quote(text), simdjson::error_message(parsed.error())));
     if (parsed.get(object) != simdjson::SUCCESS) return fail(fmt::format("{} is not a JSON object; expected {{\"column\": value, ...}}", quote(text)));
     Row row{.line = lines_.number()};
+    std::vector<std::string_view> keys;
     for (auto const [key, value] : object) {
-      if (row.find(key) != nullptr) return fail(fmt::format("the key {} stands twice in the row; keep one", quote(key)));
+      keys.push_back(key);
       row.fields.emplace_back(std::string(key), value_of(value));
       if (key == "id") row.id = json_text(value);
     }
+    std::sort(keys.begin(), keys.end());
+    if (auto const twice = std::adjacent_find(keys.begin(), keys.end()); twice != keys.end()) return fail(fmt::format("the key {} stands twice in the row; keep one", quote(*twice)));
     return row;
   }
 

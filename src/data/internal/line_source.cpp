@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 
@@ -31,6 +32,10 @@ class FileSource final : public ByteSource {
     }
     ::gzbuffer(file_, kBufferBytes);
     packed_ = name_.ends_with(".gz");
+    if (packed_ && S_ISREG(status.st_mode) && status.st_size == 0) {
+      ::gzclose(file_);
+      throw Error(ErrorCode::InvalidInput, fmt::format("{}: is named .gz but is empty; get it again", name_));
+    }
   }
   FileSource(FileSource const&) = delete;
   FileSource& operator=(FileSource const&) = delete;
@@ -103,21 +108,29 @@ std::optional<Line> LineReader::next() {
   bool too_long = false;
   bool found_any = false;
   while (true) {
-    auto const buffered = source_.buffered();
+    auto buffered = source_.buffered();
     if (buffered.empty()) break;
+    // Looked at only now: waiting for the byte after a CR would hold back an answer to the line before it.
+    if (std::exchange(after_cr_, false) && buffered.front() == '\n') {
+      source_.skip(1);
+      buffered = source_.buffered();
+      if (buffered.empty()) break;
+    }
     found_any = true;
-    auto const end = buffered.find('\n');
+    auto const end = buffered.find_first_of("\r\n");
     auto const part = buffered.substr(0, end);
-    if (line_.size() + part.size() <= max_bytes_)
-      line_ += part;
-    else
-      too_long = true;
-    source_.skip(end == std::string_view::npos ? buffered.size() : end + 1);
-    if (end != std::string_view::npos) break;
+    too_long = too_long || line_.size() + part.size() > max_bytes_;
+    if (!too_long) line_ += part;
+    if (end == std::string_view::npos) {
+      source_.skip(buffered.size());
+      continue;
+    }
+    after_cr_ = buffered[end] == '\r';
+    source_.skip(end + 1);
+    break;
   }
   if (!found_any) return std::nullopt;
   ++number_;
-  if (!line_.empty() && line_.back() == '\r') line_.pop_back();
   return Line{line_, too_long};
 }
 

@@ -51,7 +51,8 @@ struct Line {
   bool too_long = false;  ///< then `text` is only its beginning
 };
 
-/// Lines that end in LF or CR LF; the last needs no end. A line beyond `max_bytes` is skipped, not held.
+/// Lines that end in LF, CR LF or CR, mixed as they come; the last needs no end. A line beyond `max_bytes` is skipped,
+/// not held.
 class LineReader {
  public:
   LineReader(std::unique_ptr<ByteSource> bytes, std::size_t max_bytes) : source_(std::move(bytes)), max_bytes_(max_bytes) {}
@@ -63,6 +64,7 @@ class LineReader {
   CharacterSource source_;
   std::size_t max_bytes_;
   std::size_t number_ = 0;
+  bool after_cr_ = false;  ///< a LF that comes now belongs to the line end before it
   std::string line_;
 };
 
