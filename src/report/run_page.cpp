@@ -76,7 +76,7 @@ std::string facts(RunPageData const& data) {
   out += fact({"tokens per second", "毎秒トークン数"}, std::isfinite(data.tokens_per_second) ? count_text(std::llround(std::clamp(data.tokens_per_second, 0.0, 1e15))) : "–");
   out += fact({"parameters", "パラメータ数"}, data.parameters ? short_count_text(*data.parameters) : "–");
   out += fact({"selected step", "採用したステップ"}, count_or_dash(data.best_step) + (data.steps ? fmt::format(" <small>/ {}</small>", count_text(*data.steps)) : ""));
-  out += fact({"selection rule", "選択規則"}, data.selection == "mean" ? both({"mean of the tasks", "全タスクの平均"}) : data.selection.empty() ? "–" : escaped(data.selection));
+  out += fact({"selection rule", "選択規則"}, data.selection == "mean" ? both({"mean of tasks", "タスクの平均"}) : data.selection.empty() ? "–" : escaped(data.selection));
   out += fact({"labels trained on", "学習に使ったラベル数"}, knows_drawn ? count_text(drawn) : "–");
   return out + "</dl>";
 }
@@ -190,12 +190,13 @@ std::string curves(RunPageData const& data) {
   out += fmt::format(R"(<p class="note">{}</p>)",
                      both({"Over the training steps. The dashed line is the selected step: one checkpoint serves all tasks. Losses are smoothed; the faint line behind them is not.",
                            "横軸は学習ステップ。破線は採用したステップで、ひとつのチェックポイントを全タスクで使います。損失は平滑化した線で、背後の薄い線は平滑化前の値です。"}));
-  out += R"(<div class="curves"><div class="card">)";
+  out += R"(<div class="curves"><div class="card all">)";
   out += fmt::format("<h3>{}</h3>", both({"All tasks", "全タスク"}));
+  out += R"(<div class="row">)";
   out += draw.points(data.selection_score, {"selection score, from the tasks' dev metrics", "選択スコア(各タスクの開発データの指標から)"});
   out += draw.smooth(data.loss, {"total training loss", "全体の学習損失"});
   out += draw.plain(data.learning_rate, {"learning rate", "学習率"});
-  out += "</div>";
+  out += "</div></div>";
   for (auto const& task : data.tasks) {
     auto const name = escaped(task.name);
     auto const metric = escaped(task.metric);

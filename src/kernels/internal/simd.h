@@ -7,7 +7,7 @@
 // Sanitizers and the resolver of target_clones do not mix (the resolver runs before the sanitizer's start-up).
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
-#define POLYTASK_SIMD_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#define POLYTASK_SIMD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define POLYTASK_SIMD_CLONES
 #endif

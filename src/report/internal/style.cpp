@@ -55,7 +55,7 @@ header { padding-top:28px }
 .languages button { font:inherit; font-size:.93em; border:0; padding:4px 12px; background:transparent; color:var(--muted); cursor:pointer }
 .languages button[aria-pressed=true] { background:var(--blue); color:var(--card) }
 h1 { font-size:2.1em; line-height:1.2; margin:18px 0 6px; font-weight:650; letter-spacing:-.01em; overflow-wrap:anywhere }
-.lead { margin:0 0 4px; font-size:1.08em; max-width:46em; overflow-wrap:anywhere }
+.lead { margin:0 0 4px; font-size:1.08em; max-width:62em; overflow-wrap:anywhere }
 .note { color:var(--muted); font-size:.88em; margin:6px 0 12px; max-width:60em; overflow-wrap:anywhere }
 .warning { border-left:4px solid var(--orange); background:var(--card); padding:8px 14px; margin:14px 0 }
 h2 { font-size:1.32em; margin:48px 0 4px; font-weight:650 }
@@ -65,7 +65,7 @@ h4 { font-size:.95em; margin:24px 0 6px; font-weight:650 }
 .facts { display:grid; grid-template-columns:repeat(auto-fit, minmax(150px, 1fr)); gap:1px; background:var(--rule); border:1px solid var(--rule); border-radius:8px; overflow:hidden; margin:20px 0 0 }
 .facts div { background:var(--card); padding:10px 14px }
 .facts dt { color:var(--muted); font-size:.8em }
-.facts dd { margin:0; font-size:1.16em; font-weight:600; font-variant-numeric:tabular-nums; overflow-wrap:anywhere }
+.facts dd { margin:0; font-size:1.1em; line-height:1.4; font-weight:600; font-variant-numeric:tabular-nums; overflow-wrap:anywhere }
 .facts dd small { font-weight:400 }
 
 .card { background:var(--card); border:1px solid var(--rule); border-radius:8px }
@@ -107,6 +107,8 @@ svg { display:block; font-family:inherit }
 .curves { display:grid; grid-template-columns:repeat(auto-fill, minmax(min(320px, 100%), 1fr)); gap:16px; margin-top:14px }
 .curves .card { padding:12px 14px 8px; min-width:0 }
 .curves h3 { font-size:1em }
+.curves .all { grid-column:1 / -1 }
+.row { display:grid; grid-template-columns:repeat(auto-fit, minmax(min(280px, 100%), 1fr)); gap:0 28px }
 figure { margin:0 }
 figcaption { color:var(--muted); font-size:.84em; margin:6px 0 2px }
 
