@@ -68,8 +68,8 @@ class DatasetReader {
   void read_file_of(Split split, std::filesystem::path const& file, Sha256& hash) {
     corpus_.files.push_back(file.string());
     try {
-      hash.update(to_string(split)).update(sha256_file(file));
       auto reader = open_rows(file, {.columns = spec_.columns});
+      hash.update(to_string(split)).update(sha256_file(file));
       while (auto row = reader->next()) {
         if (*row)
           add(split, **row);
