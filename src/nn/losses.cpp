@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "task/task_spec.h"
 
 namespace polytask::nn {
 namespace {

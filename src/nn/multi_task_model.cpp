@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "nn/functions.h"
+#include "task/task_spec.h"
 
 namespace polytask::nn {
 namespace {
