@@ -16,17 +16,12 @@
 namespace polytask::report {
 namespace {
 
-/// The split that the page judges by: test where there is one, as in result.json.
-eval::TaskScores const* main_scores(TaskReport const& task) { return task.test ? &*task.test : task.dev ? &*task.dev : nullptr; }
-
 bool any_test(RunPageData const& data) {
   return std::any_of(data.tasks.begin(), data.tasks.end(), [](auto const& task) { return task.test.has_value(); });
 }
 
-Words split_words(bool test) { return test ? Words{"test", "テストデータ"} : Words{"dev", "開発データ"}; }
-
 std::string interval_text(eval::Score const& score) {
-  if (!std::isfinite(score.interval.low) || !std::isfinite(score.interval.high)) return "–";
+  if (!std::isfinite(score.interval.low) || !std::isfinite(score.interval.high)) return "";
   return fmt::format("{} – {}", score_text(score.interval.low), score_text(score.interval.high));
 }
 
@@ -123,7 +118,7 @@ std::string own_best(RunPageData const& data, TaskReport const& task) {
 std::string summary(RunPageData const& data) {
   std::vector<eval::Score> scores;
   for (auto const& task : data.tasks)
-    if (auto const* found = main_scores(task)) scores.push_back(found->primary);
+    if (auto const* found = task.judged()) scores.push_back(found->primary);
   auto const axis = score_axis(scores);
   bool const test = any_test(data);
   auto const split = split_words(test);
@@ -131,15 +126,15 @@ std::string summary(RunPageData const& data) {
   out += R"(<div class="card scroll" tabindex="0"><table class="summary"><caption>)";
   out += both({fmt::format("On {}, with 95 % bootstrap intervals over rows. Bars run from {} to 1.", split.en, fmt::format("{:g}", axis.low)),
                fmt::format("{}での値と、行の再標本化(ブートストラップ)による 95 % 信頼区間。棒の目盛りは {} から 1。", split.ja, fmt::format("{:g}", axis.low))});
-  out += fmt::format(R"(</caption><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col" class="bar-cell"></th><th scope="col" class="number">{}</th><th scope="col" class="number wide">{}</th><th scope="col" class="wide">{}</th></tr></thead><tbody>)",
+  out += fmt::format(R"(</caption><thead><tr><th scope="col">{}</th><th scope="col">{}</th><td class="bar-cell"></td><th scope="col" class="number wide">{}</th><th scope="col" class="number wide">{}</th><th scope="col" class="wide">{}</th></tr></thead><tbody>)",
                      both({"task", "タスク"}), both({"score", "スコア"}), both({"rows", "件数"}), both({"labels trained on", "学習ラベル数"}), both({"own best on dev", "開発データでの最良値"}));
   for (std::size_t i = 0; i < data.tasks.size(); ++i) {
     auto const& task = data.tasks[i];
-    auto const* found = main_scores(task);
+    auto const* found = task.judged();
     auto const score = found ? found->primary : eval::Score{std::nan(""), {std::nan(""), std::nan("")}};
     out += fmt::format(R"(<tr><th scope="row"><a href="#task-{}"><bdi>{}</bdi></a><small>{} · {}{}</small></th>)", i, escaped(task.name), both(type_words(task.type)), escaped(found ? found->metric : task.metric),
                        found != nullptr && test && !task.test ? " · " + both({"on dev", "開発データ"}) : "");
-    out += fmt::format(R"(<td class="score"><b>{}</b><small>{}</small></td><td class="bar-cell">{}</td><td class="number">{}</td><td class="number wide">{}</td><td class="wide">{}</td></tr>)", score_text(score.value),
+    out += fmt::format(R"(<td class="score"><b>{0}</b><small>{1}</small><small class="narrow">n = {3}</small></td><td class="bar-cell">{2}</td><td class="number wide">{3}</td><td class="number wide">{4}</td><td class="wide best">{5}</td></tr>)", score_text(score.value),
                        interval_text(score), score_bar(score, axis), found ? count_text(static_cast<std::int64_t>(found->n)) : "0", count_or_dash(task.examples_drawn), own_best(data, task));
   }
   return out + "</tbody></table></div>";
@@ -164,7 +159,7 @@ class Curves {
 
   [[nodiscard]] std::string smooth(Curve const& curve, Words const& caption) {
     auto const values = thinned(curve, kMaxCurvePoints);
-    return figure({.lines = {{values, LineStyle::Faint}, {smoothed(values, values.size() / 20), LineStyle::Line}}, .last_step = last_step_, .marked_step = selected_}, caption);
+    return figure({.lines = {{values, LineStyle::Faint}, {smoothed(values, values.size() / 30), LineStyle::Line}}, .last_step = last_step_, .marked_step = selected_}, caption);
   }
   [[nodiscard]] std::string plain(Curve const& curve, Words const& caption) {
     return figure({.lines = {{thinned(curve, kMaxCurvePoints), LineStyle::Line}}, .last_step = last_step_, .marked_step = selected_}, caption);
@@ -211,12 +206,17 @@ std::string curves(RunPageData const& data) {
 // --- task by task -------------------------------------------------------------------------------------------------
 
 std::string metrics_table(TaskReport const& task) {
-  std::set<std::string> names;
+  std::vector<std::string> names{task.metric};
   std::vector<eval::Score> scores;
+  auto const add = [&](std::string const& name) {
+    bool const judged = (task.dev && task.dev->all.contains(name)) || (task.test && task.test->all.contains(name));
+    if (judged && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (auto const& name : task::metrics_of(task.type)) add(name);
   for (auto const* split : {&task.dev, &task.test})
     if (*split)
-      for (auto const& [name, score] : (*split)->all) names.insert(name), scores.push_back(score);
-  if (names.empty()) return fmt::format(R"(<p class="note">{}</p>)", both({"No labelled rows to judge by: neither dev nor test has any.", "開発データにもテストデータにもラベルのある行がなく、評価していません。"}));
+      for (auto const& [name, score] : (*split)->all) add(name), scores.push_back(score);
+  if (scores.empty()) return fmt::format(R"(<p class="note">{}</p>)", both({"No labelled rows to judge by: neither dev nor test has any.", "開発データにもテストデータにもラベルのある行がなく、評価していません。"}));
   auto const axis = score_axis(scores);
   auto out = fmt::format(R"(<h4>{}</h4><div class="scroll" tabindex="0"><table class="metrics"><caption>{}</caption><thead><tr><th scope="col">{}</th>)", both({"Metrics", "指標"}),
                          both({"With 95 % intervals; the task's own metric in bold", "95 % 信頼区間つき。太字はこのタスクの主要な指標"}), both({"metric", "指標"}));
@@ -224,7 +224,7 @@ std::string metrics_table(TaskReport const& task) {
     if (auto const& split = test ? task.test : task.dev) {
       auto const n = count_text(static_cast<std::int64_t>(split->n));
       auto const words = split_words(test);
-      out += fmt::format(R"(<th scope="colgroup" colspan="2">{}</th>)", both({fmt::format("{}, {} rows", words.en, n), fmt::format("{}({} 件)", words.ja, n)}));
+      out += fmt::format(R"(<th scope="col">{}</th>)", both({fmt::format("{}, {} rows", words.en, n), fmt::format("{}({} 件)", words.ja, n)}));
     }
   out += "</tr></thead><tbody>";
   for (auto const& name : names) {
@@ -235,11 +235,11 @@ std::string metrics_table(TaskReport const& task) {
       if (!*split) continue;
       auto const found = (*split)->all.find(name);
       if (found == (*split)->all.end()) {
-        out += "<td>–</td><td></td>";
+        out += "<td>–</td>";
         continue;
       }
       auto const& score = found->second;
-      out += fmt::format(R"(<td class="score">{0}{2}{1}<small>{3}</small></td><td class="bar-cell wide">{4}</td>)", primary ? "<b>" : "", primary ? "</b>" : "", score_text(score.value), interval_text(score), score_bar(score, axis));
+      out += fmt::format(R"(<td class="score"><div class="beside"><div>{0}{2}{1}<small>{3}</small></div>{4}</div></td>)", primary ? "<b>" : "", primary ? "</b>" : "", score_text(score.value), interval_text(score), score_bar(score, axis));
     }
     out += "</tr>";
   }
@@ -257,11 +257,7 @@ std::string task_section(TaskReport const& task, std::size_t index) {
   if (task.examples_drawn) facts.push_back(both({count_text(*task.examples_drawn) + " labels trained on", "学習ラベル数 " + count_text(*task.examples_drawn)}));
   out += fmt::format(R"(<p class="note">{}</p>)", fmt::join(facts, " · "));
   out += metrics_table(task);
-  if (auto const* scores = main_scores(task)) {
-    auto const section = confusion_section(*scores, fmt::format("matrix-{}", index));
-    out += section;
-  }
-  return out + misses_section(task) + "</section>";
+  return out + confusion_section(task, fmt::format("matrix-{}", index)) + misses_section(task) + "</section>";
 }
 
 // --- what the run was made of -------------------------------------------------------------------------------------

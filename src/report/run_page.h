@@ -50,6 +50,9 @@ struct TaskReport {
   Curve dev_metric;
   std::vector<Miss> misses;  ///< of dev, the worst first; the page shows at most kShownMisses
   std::size_t n_misses = 0;  ///< how many there are in misses.jsonl
+
+  /// Of the split that the page judges by: test where there is one, as in result.json; null without either.
+  [[nodiscard]] eval::TaskScores const* judged() const { return test ? &*test : dev ? &*dev : nullptr; }
 };
 
 /// Misses of one task that the page shows.

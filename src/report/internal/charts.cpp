@@ -14,7 +14,7 @@ namespace {
 constexpr double kWidth = 340;
 constexpr double kHeight = 150;
 constexpr double kLeft = 46;
-constexpr double kRight = 14;
+constexpr double kRight = 20;
 constexpr double kTop = 16;
 constexpr double kBottom = 24;
 
@@ -178,10 +178,11 @@ Curve smoothed(Curve const& curve, std::size_t half_window) {
   Curve out = curve;
   for (std::size_t i = 0; i < curve.size(); ++i) {
     if (!std::isfinite(curve[i].value)) continue;
-    std::size_t const reach = std::min({half_window, i, curve.size() - 1 - i});  // symmetric, so the ends do not lag
+    std::size_t const begin = i - std::min(half_window, i);
+    std::size_t const end = std::min(curve.size(), i + half_window + 1);
     double sum = 0;
     double n = 0;
-    for (std::size_t k = i - reach; k <= i + reach; ++k)
+    for (std::size_t k = begin; k < end; ++k)
       if (std::isfinite(curve[k].value)) sum += curve[k].value, ++n;
     out[i].value = sum / n;
   }

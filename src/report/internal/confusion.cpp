@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kHeatLevels = 9;
 constexpr std::size_t kPairsBesideTable = 8;
-constexpr std::size_t kPairsBesideFigure = 20;
+constexpr std::size_t kPairsBesideFigure = 12;
 
 struct Pair {
   std::size_t gold = 0;
@@ -107,8 +107,8 @@ std::string pairs_table(Matrix const& matrix, std::vector<Pair> const& pairs, st
   auto out = fmt::format(R"(<div class="scroll" tabindex="0"><table class="pairs"><caption>{}</caption><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col" class="number">{}</th><th scope="col" class="number">{}</th></tr></thead><tbody>)",
                          both({"Confused most", "取り違えの多い組"}), both({"gold", "正解"}), both({"predicted", "予測"}), both({"rows", "件数"}), both({"share of gold", "正解中の割合"}));
   for (std::size_t i = 0; i < std::min(max, pairs.size()); ++i)
-    out += fmt::format(R"(<tr><td><bdi>{}</bdi></td><td><bdi>{}</bdi></td><td class="number">{}</td><td class="number">{:.0f} %</td></tr>)", escaped(matrix.label(pairs[i].gold)),
-                       escaped(matrix.label(pairs[i].predicted)), count_of(pairs[i].count), 100 * matrix.share(pairs[i].gold, pairs[i].predicted));
+    out += fmt::format(R"(<tr><td><bdi>{}</bdi></td><td><bdi>{}</bdi></td><td class="number">{}</td><td class="number">{:.0f} %</td></tr>)", escaped_head(matrix.label(pairs[i].gold), 60),
+                       escaped_head(matrix.label(pairs[i].predicted), 60), count_of(pairs[i].count), 100 * matrix.share(pairs[i].gold, pairs[i].predicted));
   out += "</tbody></table>";
   if (pairs.size() > max) {
     auto const n = count_of(pairs.size() - max);
@@ -124,13 +124,16 @@ bool fits(eval::TaskScores const& scores) {
 
 }  // namespace
 
-std::string confusion_section(eval::TaskScores const& scores, std::string const& id) {
-  if (!fits(scores)) return {};
-  Matrix const matrix(scores);
+std::string confusion_section(TaskReport const& task, std::string const& id) {
+  auto const* scores = task.judged();
+  if (scores == nullptr || !fits(*scores)) return {};
+  Matrix const matrix(*scores);
   auto const pairs = matrix.confused();
-  Words const caption{"Confusion: a row is the gold label, a column the prediction. Blue is right, orange is wrong; the colour deepens with the share of the row",
-                      "混同行列:行は正解、列は予測。青は正答、橙は誤答で、行の中での割合が大きいほど濃い"};
-  std::string out = fmt::format(R"(<h4>{}</h4><div class="confusion">)", both({"Confusion", "混同"}));
+  auto const split = split_words(task.test.has_value());
+  Words const caption{"rows: gold, columns: predicted", "行:正解、列:予測"};
+  auto out = fmt::format(R"(<h4>{}</h4><p class="note">{}{}</p><div class="confusion">)", both({"Confusion on " + split.en, split.ja + "での混同"}),
+                         both({"Blue is right, orange is wrong; the colour deepens with the share of the gold label's rows.", "青は正答、橙は誤答。正解ラベルの中での割合が大きいほど濃い色です。"}),
+                         task.type == task::TaskType::Tagging ? both({" O means that there is no span.", "O は範囲がないことを表します。"}) : "");
   if (matrix.size() <= kMaxTableLabels) {
     out += matrix_table(matrix, caption);
     if (!pairs.empty()) out += pairs_table(matrix, pairs, kPairsBesideTable);

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "eval/scores.h"
+#include "report/run_page.h"
 
 namespace polytask::report {
 
@@ -11,6 +11,6 @@ namespace polytask::report {
 inline constexpr std::size_t kMaxTableLabels = 30;
 
 /// Empty without a matrix, or when its sizes do not fit its labels. `id` is unique on the page and safe in an attribute.
-[[nodiscard]] std::string confusion_section(eval::TaskScores const& scores, std::string const& id);
+[[nodiscard]] std::string confusion_section(TaskReport const& task, std::string const& id);
 
 }  // namespace polytask::report

@@ -50,7 +50,11 @@ std::string escaped_head(std::string_view text, std::size_t max) {
   return out;
 }
 
-std::string score_text(double value) { return std::isfinite(value) ? fmt::format("{:.3f}", value) : kDash; }
+std::string score_text(double value) {
+  if (!std::isfinite(value)) return kDash;
+  auto const digits = fmt::format("{:.3f}", std::abs(value));
+  return std::signbit(value) && digits != "0.000" ? "−" + digits : digits;  // a true minus: it stands beside dashes
+}
 
 std::string number_text(double value) { return std::isfinite(value) ? fmt::format("{:.4g}", value) : kDash; }
 

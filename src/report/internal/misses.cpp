@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -44,8 +45,19 @@ std::string unmarked(std::string_view text, Ends left, Ends right) {
   return escaped(text.substr(0, *offsets.to_bytes(head))) + R"( <span class="cut">…</span> )" + escaped(text.substr(*offsets.to_bytes(n - tail)));
 }
 
+/// Labels in the text say nothing where a task has only one.
+enum class SpanLabels { Shown, Hidden };
+
+SpanLabels span_labels(TaskReport const& task) {
+  std::set<std::string_view> labels;
+  for (auto const& miss : task.misses)
+    for (auto const* answer : {&miss.gold, &miss.predicted})
+      for (auto const& span : answer->spans) labels.insert(span.label);
+  return labels.size() > 1 ? SpanLabels::Shown : SpanLabels::Hidden;
+}
+
 /// The text with every span marked: found, missed, invented, or found with another border or label.
-std::string marked_text(std::string_view text, std::vector<task::Span> gold, std::vector<task::Span> predicted) {
+std::string marked_text(std::string_view text, std::vector<task::Span> gold, std::vector<task::Span> predicted, SpanLabels labels) {
   std::erase_if(gold, [&](auto const& span) { return !is_within(span, text); });
   std::erase_if(predicted, [&](auto const& span) { return !is_within(span, text); });
   if (find_invalid_utf8(text) || (gold.empty() && predicted.empty())) return escaped_head(text, kMaxTextCodePoints);
@@ -71,11 +83,12 @@ std::string marked_text(std::string_view text, std::vector<task::Span> gold, std
     if (wanted != nullptr && wanted->end == end) label = wanted->label;
     if (found != nullptr && found->end == end && found->label != label) label += (label.empty() ? "" : "→") + found->label;
     out += fmt::format(R"(<mark class="{}">{}</mark>)", kind, escaped(piece));
-    if (!label.empty()) out += fmt::format(R"(<sub class="{}">{}</sub>)", kind, escaped_head(label, 30));
+    if (!label.empty() && labels == SpanLabels::Shown) out += fmt::format(R"(<sub class="{}">{}</sub>)", kind, escaped_head(label, 30));
   }
   return out;
 }
 
+/// Labels that the other side lacks stand out.
 std::string labels_html(std::vector<std::string> const& labels, std::vector<std::string> const& others) {
   if (labels.empty()) return fmt::format(R"(<span class="none">{}</span>)", both({"none", "なし"}));
   std::string out;
@@ -99,9 +112,9 @@ std::string spans_html(std::vector<task::Span> const& spans, std::string_view te
 
 std::string answer_html(task::TaskType type, Miss const& miss, Answer const& answer, Answer const& other) {
   switch (type) {
-    case task::TaskType::Classification:
-    case task::TaskType::Multilabel: {
-      auto out = labels_html(answer.labels, other.labels);
+    case task::TaskType::Multilabel: return labels_html(answer.labels, other.labels);
+    case task::TaskType::Classification: {
+      auto out = labels_html(answer.labels, answer.labels);
       if (answer.confidence) out += fmt::format(" <small>{}</small>", score_text(*answer.confidence));
       return out;
     }
@@ -111,11 +124,11 @@ std::string answer_html(task::TaskType type, Miss const& miss, Answer const& ans
   return {};
 }
 
-std::string row(TaskReport const& task, Miss const& miss) {
+std::string row(TaskReport const& task, Miss const& miss, SpanLabels labels) {
   std::string texts;
   for (std::size_t i = 0; i < miss.texts.size(); ++i) {
     bool const marked = i == 0 && task.type == task::TaskType::Tagging;
-    texts += fmt::format(R"(<p dir="auto">{}</p>)", marked ? marked_text(miss.texts[i], miss.gold.spans, miss.predicted.spans) : escaped_head(miss.texts[i], kMaxTextCodePoints));
+    texts += fmt::format(R"(<p dir="auto">{}</p>)", marked ? marked_text(miss.texts[i], miss.gold.spans, miss.predicted.spans, labels) : escaped_head(miss.texts[i], kMaxTextCodePoints));
   }
   return fmt::format(R"(<tr><td class="texts">{}<p class="where">{}</p></td><td><span class="term">{}</span><div>{}</div></td><td><span class="term">{}</span><div>{}</div></td></tr>)", texts,
                      escaped(miss.where), both(kGold), answer_html(task.type, miss, miss.gold, miss.predicted), both(kPredicted), answer_html(task.type, miss, miss.predicted, miss.gold));
@@ -124,7 +137,8 @@ std::string row(TaskReport const& task, Miss const& miss) {
 std::string table(TaskReport const& task, std::span<Miss const> misses, Words const& caption) {
   auto out = fmt::format(R"(<table class="misses"><caption>{}</caption><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead><tbody>)", both(caption),
                          both({"text", "テキスト"}), both(kGold), both(kPredicted));
-  for (auto const& miss : misses) out += row(task, miss);
+  auto const labels = span_labels(task);
+  for (auto const& miss : misses) out += row(task, miss, labels);
   return out + "</tbody></table>";
 }
 

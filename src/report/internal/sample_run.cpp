@@ -184,8 +184,8 @@ std::string ordinary_misses(std::vector<SampleTask> const& tasks, Rng& rng) {
       }
     }
     if (task.type != "tagging") continue;
-    out += miss(task.name, 8, {"画像を libpng と ImageMagick で変換する小さな道具。gcc 12 で構築できる。"}, {{4, 10, "LIBRARY"}, {13, 24, "PROGRAM"}, {34, 40, "PROGRAM"}},
-                {{"spans", {{4, 10, "LIBRARY", 0.97}, {34, 37, "PROGRAM", 0.71}, {28, 30, "LIBRARY", 0.4}}}}).dump() + "\n";
+    out += miss(task.name, 8, {"画像を libpng と ImageMagick で変換する小さな道具。gcc 12 で構築できる。"}, {{4, 10, "LIBRARY"}, {13, 24, "PROGRAM"}, {36, 42, "PROGRAM"}},
+                {{"spans", {{4, 10, "LIBRARY", 0.97}, {33, 35, "LIBRARY", 0.4}, {36, 39, "PROGRAM", 0.71}}}}).dump() + "\n";
     out += miss(task.name, 21, {"Converts between PNG files and OpenDocument sheets with LibreOffice. " + sentence(rng) + " " + sentence(rng) + " " + sentence(rng) + " Uses poppler."},
                 {{56, 67, "PROGRAM"}}, {{"spans", {{31, 43, "PROGRAM", 0.8}, {56, 67, "PROGRAM", 0.99}}}}).dump() + "\n";
   }

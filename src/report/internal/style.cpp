@@ -30,10 +30,10 @@ std::string base64_of_hex(std::string_view hex) {
 std::string_view style_sheet() {
   static constexpr std::string_view sheet = R"css(
 :root { --paper:#faf9f6; --card:#ffffff; --ink:#1c2024; --muted:#59626c; --rule:#dedbd3; --faint:#efede7;
-  --blue:#0a5a9c; --blue-rgb:10 90 156; --orange:#a8480a; --orange-rgb:196 86 12; --purple:#8a3370; --on-heat:#ffffff; --odd:#fbe9dc; }
+  --blue:#0a5a9c; --blue-rgb:10 90 156; --orange:#a8480a; --orange-rgb:196 86 12; --purple:#8a3370; --on-heat:#ffffff; --odd:#fbe9dc; --length:rgb(10 90 156 / .26); }
 @media screen and (prefers-color-scheme: dark) {
   :root { --paper:#14171a; --card:#1b1f24; --ink:#e7e4de; --muted:#a2abb5; --rule:#343b43; --faint:#262c33;
-    --blue:#74b6f2; --blue-rgb:64 140 214; --orange:#f2a468; --orange-rgb:214 106 38; --purple:#dd9bc9; --on-heat:#ffffff; --odd:#3d2a1c; }
+    --blue:#74b6f2; --blue-rgb:64 140 214; --orange:#f2a468; --orange-rgb:214 106 38; --purple:#dd9bc9; --on-heat:#ffffff; --odd:#3d2a1c; --length:rgb(64 140 214 / .5); }
 }
 * { box-sizing:border-box }
 html { color-scheme:light dark; -webkit-text-size-adjust:100% }
@@ -45,13 +45,14 @@ main, header, footer { max-width:1120px; margin:0 auto; padding:0 24px }
 a { color:var(--blue); text-underline-offset:3px }
 a:focus-visible, button:focus-visible, summary:focus-visible, .scroll:focus-visible { outline:2px solid var(--blue); outline-offset:2px }
 code, .mono { font-family:ui-monospace, "SF Mono", "Cascadia Mono", "DejaVu Sans Mono", "Noto Sans Mono CJK JP", monospace; font-size:.87em; overflow-wrap:anywhere }
-small { color:var(--muted); font-size:.8em }
+small { color:var(--muted); font-size:.84em }
 bdi { overflow-wrap:anywhere }
 
 header { padding-top:28px }
 .top { display:flex; justify-content:space-between; align-items:center; gap:16px; color:var(--muted); font-size:.9em }
 .brand { letter-spacing:.08em; font-weight:600; color:var(--blue) }
-.languages { display:inline-flex; border:1px solid var(--rule); border-radius:6px; overflow:hidden; background:var(--card) }
+.languages[hidden] { display:none }
+.languages { display:inline-flex; flex:none; white-space:nowrap; border:1px solid var(--rule); border-radius:6px; overflow:hidden; background:var(--card) }
 .languages button { font:inherit; font-size:.93em; border:0; padding:4px 12px; background:transparent; color:var(--muted); cursor:pointer }
 .languages button[aria-pressed=true] { background:var(--blue); color:var(--card) }
 h1 { font-size:2.1em; line-height:1.2; margin:18px 0 6px; font-weight:650; letter-spacing:-.01em; overflow-wrap:anywhere }
@@ -74,7 +75,7 @@ table { border-collapse:collapse; font-variant-numeric:tabular-nums; font-size:.
 caption { text-align:left; color:var(--muted); font-size:.88em; padding:0 0 6px }
 th { text-align:left; font-weight:600; color:var(--muted); font-size:.87em }
 th, td { padding:7px 12px; border-bottom:1px solid var(--faint); vertical-align:middle }
-thead th { border-bottom-color:var(--rule) }
+thead th, thead td { border-bottom-color:var(--rule) }
 tbody tr:last-child > * { border-bottom:0 }
 .number { text-align:right; white-space:nowrap }
 .summary { width:100% }
@@ -83,14 +84,20 @@ tbody tr:last-child > * { border-bottom:0 }
 .summary tbody th { font-size:1em; color:var(--ink); min-width:9em; overflow-wrap:anywhere }
 .summary tbody th a { font-weight:600 }
 .summary tbody th small, .score small { display:block; font-weight:400; line-height:1.35 }
+.summary tbody th small { overflow-wrap:normal }
 .score { white-space:nowrap }
 .score b { font-size:1.12em }
+.best { white-space:nowrap }
 .bar-cell { width:210px; min-width:150px }
+.narrow { display:none !important }
+.beside { display:flex; align-items:center; gap:18px }
+.beside > div { min-width:7.2em }
+.beside .bar { width:170px }
 
 svg { display:block; font-family:inherit }
 .bar { width:100%; max-width:220px; height:auto }
 .bar .grid, .chart .grid { stroke:var(--rule); stroke-width:1 }
-.bar .length { fill:rgb(var(--blue-rgb) / .26) }
+.bar .length { fill:var(--length) }
 .bar .whisker { stroke:var(--ink); stroke-width:1.5; fill:none }
 .bar .point { fill:var(--ink) }
 .chart { width:100%; height:auto }
@@ -118,11 +125,11 @@ figcaption { color:var(--muted); font-size:.84em; margin:6px 0 2px }
 .metrics td small { white-space:nowrap }
 .metrics .primary th { color:var(--ink) }
 .metrics .primary td b { font-weight:700 }
-.metrics th small { display:block; font-weight:400 }
+.metrics th small { display:block; font-weight:400; font-size:.9em }
 .confusion { display:grid; gap:18px 40px; grid-template-columns:minmax(0, max-content) minmax(0, 1fr); align-items:start }
 .confusion > details { grid-column:1 / -1; min-width:0 }
 .matrix { font-size:.82em; border-spacing:0 }
-.matrix caption, .confusion figcaption { max-width:38em }
+.matrix caption > span { display:inline-block; min-width:15em }
 .matrix th, .matrix td { padding:0; border:0 }
 .matrix tbody th { padding-right:8px; text-align:right; max-width:14em; font-weight:400; color:var(--ink); white-space:nowrap; overflow:hidden; text-overflow:ellipsis }
 .matrix thead th { vertical-align:bottom; padding:0 0 6px; font-weight:400; color:var(--ink); font-size:1em }
@@ -130,8 +137,8 @@ figcaption { color:var(--muted); font-size:.84em; margin:6px 0 2px }
 .matrix thead th { text-align:center }
 .matrix td { min-width:30px; height:28px; text-align:center; border:1px solid var(--card) }
 .matrix td.h0 { background:var(--faint) }
-.pairs td { padding:4px 12px }
-.pairs th { padding:4px 12px }
+.pairs td, .pairs th { padding:4px 12px }
+.pairs bdi { overflow-wrap:break-word }
 .pairs td:first-child, .pairs th:first-child, .metrics th:first-child { padding-left:0 }
 
 .misses { width:100%; table-layout:fixed }
@@ -149,7 +156,7 @@ mark.found { border-bottom:2px solid var(--blue); background:rgb(var(--blue-rgb)
 mark.missed { border-bottom:2px dashed var(--orange); background:rgb(var(--orange-rgb) / .16) }
 mark.invented { border-bottom:2px dotted var(--purple); background:rgb(160 60 130 / .14) }
 mark.differs { border-bottom:4px double var(--orange) }
-sub { font-size:.62em; letter-spacing:.02em; margin-left:2px; color:var(--muted); vertical-align:baseline }
+sub { font-size:.62em; letter-spacing:.03em; margin:0 3px 0 2px; color:var(--muted); vertical-align:baseline }
 .legend { font-size:.86em; margin:4px 0 8px }
 .legend mark { margin-right:12px }
 
@@ -185,13 +192,19 @@ footer { color:var(--muted); font-size:.84em; padding-top:28px; padding-bottom:4
   main, header, footer { padding-left:14px; padding-right:14px }
   header { padding-top:16px }
   h1 { font-size:1.6em }
-  .wide { display:none }
+  .wide, .beside .bar { display:none }
+  .narrow { display:block !important }
   .task { padding:14px 14px 16px }
   .summary th, .summary td { padding-left:10px; padding-right:10px }
-  .summary tbody th { min-width:6.5em }
-  .bar-cell { width:34%; min-width:96px }
+  .summary tbody th { min-width:7.5em }
+  .bar-cell { width:34%; min-width:110px }
+  .metrics th, .metrics td { padding-left:0; padding-right:10px }
+  .beside > div { min-width:6.4em }
   .misses, .misses tbody, .misses tr, .misses td { display:block; width:auto }
   .misses thead { display:none }
+  .misses caption { display:block }
+  .pairs td, .pairs th { padding:4px 7px }
+  .bar-cell .bar { min-width:100px }
   .misses td { padding:2px 0; border:0 }
   .misses tr { padding:8px 0; border-bottom:1px solid var(--faint) }
   .misses td + td { display:flex; gap:8px; align-items:baseline }

@@ -30,6 +30,8 @@ Words type_words(task::TaskType type) {
   return {};
 }
 
+Words split_words(bool test) { return test ? Words{"test", "テストデータ"} : Words{"dev", "開発データ"}; }
+
 Words metric_words(std::string_view metric) {
   static std::map<std::string, Words, std::less<>> const words{
       {"accuracy", {"share of rows that are fully right", "完全に正しい行の割合"}},

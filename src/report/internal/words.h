@@ -20,6 +20,8 @@ struct Words {
 [[nodiscard]] std::string both_in_svg(std::string_view attributes, Words const& words);
 
 [[nodiscard]] Words type_words(task::TaskType type);
+/// "test" or "dev": the split that `TaskReport::judged()` means.
+[[nodiscard]] Words split_words(bool test);
 /// What a metric measures; empty for one that is not known.
 [[nodiscard]] Words metric_words(std::string_view metric);
 /// "3 min 12 s".
