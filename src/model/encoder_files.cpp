@@ -71,13 +71,19 @@ bool may_be_ignored(std::string const& name) {
   return name.starts_with("pooler.") || name.starts_with("cls.") || name.starts_with("classifier.") || name == "embeddings.position_ids";
 }
 
+/// Not there and not to be looked at are the same to the caller; std::filesystem::exists throws for the second.
+bool is_there(fs::path const& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
 /// The weight files of a folder: one, or the shards that the index names.
 std::vector<fs::path> weight_files(fs::path const& folder) {
-  if (fs::exists(folder / "model.safetensors")) return {folder / "model.safetensors"};
+  if (is_there(folder / "model.safetensors")) return {folder / "model.safetensors"};
   auto const index_path = folder / "model.safetensors.index.json";
-  if (!fs::exists(index_path)) {
+  if (!is_there(index_path)) {
     for (auto const* name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt.index", "tf_model.h5"})
-      if (fs::exists(folder / name))
+      if (is_there(folder / name))
         throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not read, because a pickle file can run any program when it is opened; convert it once where you trust it "
                                                          "(transformers: model.save_pretrained(folder, safe_serialization=True)) and use model.safetensors", (folder / name).string()));
     throw Error(ErrorCode::NotFound, fmt::format("{}: has neither model.safetensors nor model.safetensors.index.json; give a Hugging Face model folder", folder.string()));
@@ -89,7 +95,7 @@ std::vector<fs::path> weight_files(fs::path const& folder) {
   for (auto const& [tensor, file] : index["weight_map"].items()) {
     if (!file.is_string()) throw bad_index();
     auto const name = file.get<std::string>();
-    if (name.empty() || fs::path(name).filename().string() != name || name == "." || name == ".." || !name.ends_with(".safetensors"))
+    if (name.empty() || name.find('\0') != std::string::npos || fs::path(name).filename().string() != name || name == "." || name == ".." || !name.ends_with(".safetensors"))
       throw Error(ErrorCode::InvalidInput, fmt::format("{}: names the file {}; expected the plain name of a .safetensors file beside it", index_path.string(), quote(name)));
     names.insert(name);
   }
@@ -108,9 +114,13 @@ void check_finite(fs::path const& path, std::string const& name, std::vector<flo
 
 EncoderConfig read_encoder_config(fs::path const& folder) {
   auto const path = folder / "config.json";
-  auto const json = parse_json(read_file(path, 1 << 24), path.string()).value();
-  if (!json.is_object()) throw Error(ErrorCode::InvalidInput, path.string() + ": is not a JSON object; expected the config.json of a Hugging Face encoder");
-  ConfigReader const reader(path.string(), json);
+  return parse_encoder_config(read_file(path, 1 << 24), path.string());
+}
+
+EncoderConfig parse_encoder_config(std::string_view text, std::string const& where) {
+  auto const json = parse_json(text, where).value();
+  if (!json.is_object()) throw Error(ErrorCode::InvalidInput, where + ": is not a JSON object; expected the config.json of a Hugging Face encoder");
+  ConfigReader const reader(where, json);
   auto const type = reader.word("model_type", "bert");
   if (type != "bert") reader.fail("model_type", quote(type), "\"bert\", the only family that is built so far");
   auto const positions = reader.word("position_embedding_type", "absolute");
@@ -200,6 +210,8 @@ std::map<std::string, Tensor> read_encoder_weights(fs::path const& folder, Encod
       if (view.shape != found->second)
         throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], config.json asks for [{}]; weights and configuration do not belong together",
                                                          path.string(), quote(published), fmt::join(view.shape, ", "), fmt::join(found->second, ", ")));
+      if (view.dtype != DType::F32 && view.dtype != DType::F16 && view.dtype != DType::BF16 && view.dtype != DType::F64)
+        throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has dtype {}; expected floating-point weights (F32, F16, BF16, F64)", path.string(), quote(published), to_string(view.dtype)));
       Tensor tensor{view.shape, view.to_floats()};
       check_finite(path, published, tensor.values);
       if (!weights.emplace(name, std::move(tensor)).second)

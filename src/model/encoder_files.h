@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/safetensors.h"
@@ -30,6 +31,8 @@ struct EncoderConfig {
 /// Throws Error{NotFound, InvalidInput}: another model type, an activation or position type that is not built, sizes
 /// that do not fit one another.
 [[nodiscard]] EncoderConfig read_encoder_config(std::filesystem::path const& folder);
+/// The same from text in memory; `where` starts the messages.
+[[nodiscard]] EncoderConfig parse_encoder_config(std::string_view text, std::string const& where);
 void write_encoder_config(std::filesystem::path const& folder, EncoderConfig const& config);
 
 struct Tensor {

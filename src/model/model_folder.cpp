@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/nearest.h"
 
 namespace polytask::model {
 namespace {
@@ -35,7 +37,18 @@ OrderedJson to_json(HeadSpec const& head) {
   return json;
 }
 
+std::optional<int> column_of(Json const& json, char const* key, std::string const& where) {
+  if (!json.contains(key)) return std::nullopt;
+  auto const& value = json[key];
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 1 || value.get<std::int64_t>() > 1'000'000)
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"{}\" is {}; expected the number of a column, the first is 1", where, key, quote(value.dump())));
+  return value.get<int>();
+}
+
 HeadSpec head_from_json(Json const& json, std::string const& where) {
+  auto const contradicts = [&](std::string const& task, std::string const& reason) {
+    return Error(ErrorCode::InvalidInput, fmt::format("{}: task {} {}; the file is damaged", where, quote(task), reason));
+  };
   HeadSpec head;
   head.task.name = json.at("name").get<std::string>();
   auto const type = json.at("type").get<std::string>();
@@ -46,17 +59,27 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   head.task.text = json.at("text").get<std::vector<std::string>>();
   head.task.label = json.value("label", "");
   head.task.spans = json.value("spans", "");
-  if (json.contains("tokens")) head.task.tokens_column = json["tokens"].get<int>();
-  if (json.contains("tags")) head.task.tags_column = json["tags"].get<int>();
-  head.labels = task::LabelSet(json.at("labels").get<std::vector<std::string>>());
+  head.task.tokens_column = column_of(json, "tokens", where);
+  head.task.tags_column = column_of(json, "tags", where);
+  try {
+    head.labels = task::LabelSet(json.at("labels").get<std::vector<std::string>>());
+  } catch (Error const& error) {
+    throw contradicts(head.task.name, fmt::format("has labels that cannot be used ({})", error.what()));
+  }
   head.task.metric = json.value("metric", task::default_metric(*known));
   head.task.owner = json.value("owner", "");
   head.target_mean = json.value("target_mean", 0.0);
   head.target_scale = json.value("target_scale", 1.0);
   head.threshold = json.value("threshold", 0.5);
   bool const needs_labels = head.task.type != task::TaskType::Regression;
-  if (head.task.name.empty() || head.labels.empty() == needs_labels || !std::isfinite(head.target_mean) || !(head.target_scale > 0) || !std::isfinite(head.target_scale))
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} contradicts itself (its labels or its scale); the file is damaged", where, quote(head.task.name)));
+  if (head.task.name.empty()) throw contradicts(head.task.name, "has no name");
+  if (head.labels.empty() == needs_labels) throw contradicts(head.task.name, fmt::format("is of type {} and has {} labels", type, head.labels.size()));
+  if (!std::isfinite(head.target_mean) || !(head.target_scale > 0) || !std::isfinite(head.target_scale)) throw contradicts(head.task.name, "has a mean or a scale that no number can have");
+  if (!(head.threshold >= 0 && head.threshold <= 1)) throw contradicts(head.task.name, fmt::format("has the threshold {}; expected 0 to 1", head.threshold));
+  if (head.task.text.size() > 2) throw contradicts(head.task.name, fmt::format("reads {} columns; expected one text or a pair", head.task.text.size()));
+  auto const& metrics = task::metrics_of(*known);
+  if (std::find(metrics.begin(), metrics.end(), head.task.metric) == metrics.end())
+    throw contradicts(head.task.name, fmt::format("has the metric {}, which {} does not know{}", quote(head.task.metric), type, did_you_mean(head.task.metric, metrics)));
   return head;
 }
 
@@ -94,7 +117,13 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where) {
     auto const max_length = json.at("max_length").get<std::int64_t>();
     if (max_length < 8 || max_length > (1 << 20)) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"max_length\" is {}; expected 8 to {}", where, max_length, 1 << 20));
     spec.max_length = static_cast<std::size_t>(max_length);
-    for (auto const& head : json.at("tasks")) spec.heads.push_back(head_from_json(head, where));
+    if (!json.at("tasks").is_array()) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"tasks\" is not a list; the file is damaged", where));
+    for (auto const& head : json["tasks"]) {
+      spec.heads.push_back(head_from_json(head, where));
+      auto const same = [&](HeadSpec const& other) { return other.task.name == spec.heads.back().task.name; };
+      if (std::any_of(spec.heads.begin(), spec.heads.end() - 1, same))
+        throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} stands twice; the file is damaged", where, quote(spec.heads.back().task.name)));
+    }
     return spec;
   } catch (Json::exception const& error) {
     throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not a model description ({}); the file is damaged", where, error.what()));
