@@ -30,10 +30,10 @@ std::string base64_of_hex(std::string_view hex) {
 std::string_view style_sheet() {
   static constexpr std::string_view sheet = R"css(
 :root { --paper:#faf9f6; --card:#ffffff; --ink:#1c2024; --muted:#59626c; --rule:#dedbd3; --faint:#efede7;
-  --blue:#0a5a9c; --blue-rgb:10 90 156; --orange:#a8480a; --orange-rgb:196 86 12; --purple:#8a3370; --on-heat:#ffffff; --odd:#fbe9dc; --length:rgb(10 90 156 / .26); }
+  --blue:#0a5a9c; --blue-rgb:10 90 156; --orange:#a8480a; --orange-rgb:196 86 12; --right:10 90 156; --wrong:176 74 6; --purple:#8a3370; --on-heat:#ffffff; --odd:#fbe9dc; --length:rgb(10 90 156 / .26); }
 @media screen and (prefers-color-scheme: dark) {
   :root { --paper:#14171a; --card:#1b1f24; --ink:#e7e4de; --muted:#a2abb5; --rule:#343b43; --faint:#262c33;
-    --blue:#74b6f2; --blue-rgb:64 140 214; --orange:#f2a468; --orange-rgb:214 106 38; --purple:#dd9bc9; --on-heat:#ffffff; --odd:#3d2a1c; --length:rgb(64 140 214 / .5); }
+    --blue:#74b6f2; --blue-rgb:64 140 214; --orange:#f2a468; --orange-rgb:214 106 38; --right:48 116 184; --wrong:176 82 22; --purple:#dd9bc9; --on-heat:#ffffff; --odd:#3d2a1c; --length:rgb(64 140 214 / .5); }
 }
 * { box-sizing:border-box }
 html { color-scheme:light dark; -webkit-text-size-adjust:100% }
@@ -168,24 +168,25 @@ summary { cursor:pointer; color:var(--blue); font-size:.93em; padding:4px 0 }
 .files th, .files td { padding:3px 16px 3px 0; vertical-align:top; border:0 }
 footer { color:var(--muted); font-size:.84em; padding-top:28px; padding-bottom:40px }
 
-.h1 { background:rgb(var(--blue-rgb) / .10); fill:rgb(var(--blue-rgb) / .10) }
-.h2 { background:rgb(var(--blue-rgb) / .19); fill:rgb(var(--blue-rgb) / .19) }
-.h3 { background:rgb(var(--blue-rgb) / .28); fill:rgb(var(--blue-rgb) / .28) }
-.h4 { background:rgb(var(--blue-rgb) / .37); fill:rgb(var(--blue-rgb) / .37) }
-.h5 { background:rgb(var(--blue-rgb) / .46); fill:rgb(var(--blue-rgb) / .46) }
-.h6 { background:rgb(var(--blue-rgb) / .70); fill:rgb(var(--blue-rgb) / .70); color:var(--on-heat) }
-.h7 { background:rgb(var(--blue-rgb) / .80); fill:rgb(var(--blue-rgb) / .80); color:var(--on-heat) }
-.h8 { background:rgb(var(--blue-rgb) / .90); fill:rgb(var(--blue-rgb) / .90); color:var(--on-heat) }
-.h9 { background:rgb(var(--blue-rgb)); fill:rgb(var(--blue-rgb)); color:var(--on-heat) }
-.e1 { background:rgb(var(--orange-rgb) / .12); fill:rgb(var(--orange-rgb) / .12) }
-.e2 { background:rgb(var(--orange-rgb) / .22); fill:rgb(var(--orange-rgb) / .22) }
-.e3 { background:rgb(var(--orange-rgb) / .31); fill:rgb(var(--orange-rgb) / .31) }
-.e4 { background:rgb(var(--orange-rgb) / .40); fill:rgb(var(--orange-rgb) / .40) }
-.e5 { background:rgb(var(--orange-rgb) / .49); fill:rgb(var(--orange-rgb) / .49) }
-.e6 { background:rgb(var(--orange-rgb) / .58); fill:rgb(var(--orange-rgb) / .58) }
-.e7 { background:rgb(var(--orange-rgb) / .94); fill:rgb(var(--orange-rgb) / .94); color:var(--on-heat) }
-.e8 { background:rgb(var(--orange-rgb) / .97); fill:rgb(var(--orange-rgb) / .97); color:var(--on-heat) }
-.e9 { background:rgb(var(--orange-rgb)); fill:rgb(var(--orange-rgb)); color:var(--on-heat) }
+/* Dark text up to level 6, white beyond: each has a contrast of at least 4.5. */
+.h1 { background:rgb(var(--right) / 0.10); fill:rgb(var(--right) / 0.10) }
+.h2 { background:rgb(var(--right) / 0.20); fill:rgb(var(--right) / 0.20) }
+.h3 { background:rgb(var(--right) / 0.29); fill:rgb(var(--right) / 0.29) }
+.h4 { background:rgb(var(--right) / 0.38); fill:rgb(var(--right) / 0.38) }
+.h5 { background:rgb(var(--right) / 0.47); fill:rgb(var(--right) / 0.47) }
+.h6 { background:rgb(var(--right) / 0.56); fill:rgb(var(--right) / 0.56) }
+.h7 { background:rgb(var(--right) / 0.85); fill:rgb(var(--right) / 0.85); color:var(--on-heat) }
+.h8 { background:rgb(var(--right) / 0.93); fill:rgb(var(--right) / 0.93); color:var(--on-heat) }
+.h9 { background:rgb(var(--right) / 1.00); fill:rgb(var(--right) / 1.00); color:var(--on-heat) }
+.e1 { background:rgb(var(--wrong) / 0.12); fill:rgb(var(--wrong) / 0.12) }
+.e2 { background:rgb(var(--wrong) / 0.21); fill:rgb(var(--wrong) / 0.21) }
+.e3 { background:rgb(var(--wrong) / 0.30); fill:rgb(var(--wrong) / 0.30) }
+.e4 { background:rgb(var(--wrong) / 0.39); fill:rgb(var(--wrong) / 0.39) }
+.e5 { background:rgb(var(--wrong) / 0.48); fill:rgb(var(--wrong) / 0.48) }
+.e6 { background:rgb(var(--wrong) / 0.57); fill:rgb(var(--wrong) / 0.57) }
+.e7 { background:rgb(var(--wrong) / 0.91); fill:rgb(var(--wrong) / 0.91); color:var(--on-heat) }
+.e8 { background:rgb(var(--wrong) / 0.96); fill:rgb(var(--wrong) / 0.96); color:var(--on-heat) }
+.e9 { background:rgb(var(--wrong) / 1.00); fill:rgb(var(--wrong) / 1.00); color:var(--on-heat) }
 
 @media (max-width: 900px) { .confusion { grid-template-columns:minmax(0, 1fr) } }
 @media (max-width: 720px) {
