@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <algorithm>
 
 #include "base/error.h"
 #include "base/nearest.h"
@@ -11,11 +11,22 @@
 namespace polytask::cli {
 namespace {
 
+/// A word of a short list; CLI11's own checks also take numbers and say it in their own notation.
+CLI::Validator one_of(std::vector<std::string> const& words) {
+  return {[words](std::string const& word) {
+            if (std::find(words.begin(), words.end(), word) != words.end()) return std::string();
+            std::string expected;
+            for (std::size_t i = 0; i < words.size(); ++i) expected += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+            return fmt::format("found {}, expected {}{}", quote(word), expected, did_you_mean(word, words));
+          },
+          ""};
+}
+
 void add_common(CLI::App& verb, CommandLine& line) {
   verb.add_option("--project", line.project, "the project file")->type_name("FILE")->capture_default_str();
   verb.add_option("--set", line.overrides, "overrides a value of the project file")->type_name("KEY=VALUE")->allow_extra_args(false)->take_all();
-  verb.add_option("--output", line.output, "text, or json alone on standard output")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Output>{{"text", Output::Text}, {"json", Output::Json}}))
+  verb.add_option_function<std::string>("--output", [&line](std::string const& word) { line.output = word == "json" ? Output::Json : Output::Text; }, "text, or json alone on standard output")
+      ->check(one_of({"text", "json"}))
       ->type_name("text|json");
   verb.add_option("--threads", line.n_threads, "threads that compute; all cores when not given")->type_name("N")->check(CLI::Range(1, 1024));
 }
@@ -24,22 +35,27 @@ std::vector<std::string> const kVerbs{"validate", "train", "evaluate", "predict"
 
 /// CLI11's words for a mistake, with the nearest verb or option.
 std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc, char const* const* argv) {
-  std::string message = error.what();
-  auto const chosen = app.get_subcommands();
-  if (chosen.empty() && argc > 1 && argv[1][0] != '-') return fmt::format("there is no verb {}{}; `polytask --help` lists them", quote(argv[1]), did_you_mean(argv[1], kVerbs));
-  if (!chosen.empty()) {
-    std::vector<std::string> known;
-    for (auto const* option : chosen.front()->get_options())
-      for (auto const& name : option->get_lnames()) known.push_back("--" + name);
-    for (int i = 2; i < argc; ++i) {
-      std::string const word(argv[i], std::string_view(argv[i]).find('=') == std::string_view::npos ? std::string_view(argv[i]).size() : std::string_view(argv[i]).find('='));
-      if (word.starts_with("--") && std::find(known.begin(), known.end(), word) == known.end())
-        return fmt::format("{} has no option {}{}; `polytask {} --help` lists them", chosen.front()->get_name(), quote(word), did_you_mean(word, known), chosen.front()->get_name());
-    }
+  auto const* chosen = &app;  // the verb, and below it `compare`
+  std::string name = app.get_name();
+  while (!chosen->get_subcommands().empty()) {
+    chosen = chosen->get_subcommands().front();
+    name += " " + chosen->get_name();
   }
+  if (chosen == &app && argc > 1 && argv[1][0] != '-') return fmt::format("there is no verb {}{}; `polytask --help` lists them", quote(argv[1]), did_you_mean(argv[1], kVerbs));
+  std::vector<std::string> known;
+  for (auto const* option : chosen->get_options())
+    for (auto const& long_name : option->get_lnames()) known.push_back("--" + long_name);
+  for (int i = 1; i < argc; ++i) {
+    std::string_view const argument = argv[i];
+    std::string const word(argument.substr(0, argument.find('=')));
+    if (word.starts_with("--") && word != "--" && std::find(known.begin(), known.end(), word) == known.end())
+      return fmt::format("`{}` has no option {}{}; `{} --help` lists them", name, quote(word), did_you_mean(word, known), name);
+  }
+  if (chosen == &app) return "a verb is missing; `polytask --help` lists them";
+  std::string message = error.what();
   if (!message.empty() && message.front() >= 'A' && message.front() <= 'Z') message.front() = static_cast<char>(message.front() + 32);
   while (!message.empty() && (message.back() == '.' || message.back() == '\n')) message.pop_back();
-  return message + "; see --help";
+  return fmt::format("{}; see `{} --help`", message, name);
 }
 
 }  // namespace
@@ -62,13 +78,13 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   train->add_option("--run", line.run, "name of the run; made from time and project when not given")->type_name("ID");
   train->add_flag("--resume", line.resume, "continues an interrupted run, bit-identically");
   train->add_option("--only", line.only, "trains this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
-  train->add_option("--device", line.device, "cpu or cuda")->type_name("cpu|cuda")->check(CLI::IsMember({"cpu", "cuda"}));
+  train->add_option("--device", line.device, "cpu or cuda")->type_name("cpu|cuda")->check(one_of({"cpu", "cuda"}));
   train->footer("Example: polytask train --run first --set train.epochs=3");
 
   auto* evaluate = app.add_subcommand("evaluate", "scores a run on a split, with intervals");
   add_common(*evaluate, line);
   evaluate->add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID");
-  evaluate->add_option("--split", line.split, "train, dev or test")->type_name("SPLIT")->check(CLI::IsMember({"train", "dev", "test"}))->capture_default_str();
+  evaluate->add_option("--split", line.split, "train, dev or test")->type_name("SPLIT")->check(one_of({"train", "dev", "test"}))->capture_default_str();
   evaluate->footer("Example: polytask evaluate --run first --split dev --output json");
 
   auto* predict = app.add_subcommand("predict", "answers rows, one JSON line each");
@@ -77,7 +93,7 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   predict->add_option("--task", line.tasks, "answers this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
   predict->add_option("--text", line.texts, "a text; give it twice for a pair")->type_name("TEXT")->allow_extra_args(false)->take_all();
   predict->add_option("--input", line.input, "a file of rows, or - for standard input")->type_name("FILE|-");
-  predict->add_option("--format", line.format, "format of standard input")->type_name("FORMAT")->check(CLI::IsMember({"jsonl", "csv", "tsv", "conll"}))->capture_default_str();
+  predict->add_option("--format", line.format, "format of standard input")->type_name("FORMAT")->check(one_of({"jsonl", "csv", "tsv", "conll"}))->capture_default_str();
   predict->add_option("--output-file", line.output_file, "where the answers go, - for standard output")->type_name("FILE|-");
   predict->footer("Example: polytask predict --run first --text \"my card has not arrived\"");
 

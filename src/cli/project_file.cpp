@@ -1,6 +1,7 @@
 #include "cli/project_file.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kLargestFile = 1 << 20;
+constexpr std::size_t kMostValues = 100'000;
 
 /// Collects what is wrong, with the place in the file.
 class Findings {
@@ -25,8 +27,8 @@ class Findings {
   explicit Findings(fs::path const& file) : file_(file.string()) {}
   void add(YAML::Node const& node, std::string const& message) {
     auto const mark = node.Mark();
-    // A value given by --set has no place in the file.
-    add_at(mark.is_null() || (mark.line == 0 && mark.pos <= 0 && mark.column <= 0) ? file_ : fmt::format("{}:{}", file_, mark.line + 1), message);
+    // A value given by --set has no place in the file (see without_marks).
+    add_at(mark.is_null() ? file_ : fmt::format("{}:{}", file_, mark.line + 1), message);
   }
   void add_at(std::string where, std::string const& message) { problems_.push_back({Severity::Error, "project-file", std::move(where), message}); }
   [[nodiscard]] std::vector<Problem> const& problems() const { return problems_; }
@@ -317,6 +319,41 @@ void read_train(YAML::Node const& node, Findings& findings, train::TrainConfig& 
   section.finish();
 }
 
+/// The library's words; for one kind of mistake it has none that help.
+std::string reason_of(YAML::Exception const& error) { return dynamic_cast<YAML::DeepRecursion const*>(&error) != nullptr ? "nested too deeply" : error.msg; }
+
+/// Whether a tree is larger than a project file can be, or has no end: each use of an alias counts anew, as every use is
+/// read anew.
+bool is_too_large(YAML::Node const& root) {
+  std::vector<YAML::Node> open{root};
+  for (std::size_t n = 0; !open.empty(); ++n) {
+    if (n + open.size() > kMostValues) return true;
+    auto const node = open.back();
+    open.pop_back();
+    if (!node.IsMap() && !node.IsSequence()) continue;
+    if (n + open.size() + node.size() > kMostValues) return true;
+    for (auto const& entry : node) {
+      if (node.IsMap()) open.push_back(entry.first);
+      open.push_back(node.IsMap() ? entry.second : static_cast<YAML::Node const&>(entry));
+    }
+  }
+  return false;
+}
+
+/// The same value without a place in a file.
+YAML::Node without_marks(YAML::Node const& node) {
+  if (node.IsScalar()) return YAML::Node(node.Scalar());
+  if (!node.IsMap() && !node.IsSequence()) return YAML::Node(YAML::NodeType::Null);
+  YAML::Node copy(node.Type());
+  for (auto const& entry : node) {
+    if (node.IsMap())
+      copy.force_insert(without_marks(entry.first), without_marks(entry.second));
+    else
+      copy.push_back(without_marks(entry));
+  }
+  return copy;
+}
+
 /// Sets `a.b.c` in the tree; missing maps on the way are made.
 void apply_override(YAML::Node root, std::string const& text, Findings& findings) {
   auto const equals = text.find('=');
@@ -324,9 +361,11 @@ void apply_override(YAML::Node root, std::string const& text, Findings& findings
   if (equals == std::string::npos || equals == 0) return fail("expected key=value, for example train.epochs=3");
   YAML::Node value;
   try {
-    value = YAML::Load(text.substr(equals + 1));
+    auto const parsed = YAML::Load(text.substr(equals + 1));
+    if (is_too_large(parsed)) return fail("the value has too many parts for a project file");
+    value = without_marks(parsed);
   } catch (YAML::Exception const& error) {
-    return fail(fmt::format("the value is not YAML ({})", error.msg));
+    return fail(fmt::format("the value is not YAML ({})", reason_of(error)));
   }
   std::string const path = text.substr(0, equals);
   YAML::Node at = root;
@@ -380,11 +419,18 @@ Project parse_project(std::string_view yaml, fs::path const& file, std::vector<s
     findings.add_at(file.string(), fmt::format("byte {} is not UTF-8; save the file as UTF-8", *bad + 1));
   } else {
     try {
-      auto root = YAML::Load(std::string(yaml));
-      for (auto const& override_text : overrides) apply_override(root, override_text, findings);
-      read_root(root, findings, project);
+      auto const documents = YAML::LoadAll(std::string(yaml));
+      auto root = documents.empty() ? YAML::Node() : documents.front();
+      if (documents.size() > 1) {
+        findings.add(documents[1], "a second document begins here (\"---\"); a project file is one");
+      } else if (is_too_large(root)) {
+        findings.add_at(file.string(), fmt::format("has more than {} values, counting what its aliases (\"*name\") repeat; a project file is smaller", kMostValues));
+      } else {
+        for (auto const& override_text : overrides) apply_override(root, override_text, findings);
+        read_root(root, findings, project);
+      }
     } catch (YAML::Exception const& error) {
-      findings.add_at(fmt::format("{}:{}", file.string(), error.mark.line + 1), fmt::format("is not valid YAML ({})", error.msg));
+      findings.add_at(fmt::format("{}:{}", file.string(), error.mark.line + 1), fmt::format("is not valid YAML ({})", reason_of(error)));
     }
   }
   if (!findings.problems().empty()) throw ProjectProblems(findings.problems());

@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <iostream>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "cli/baseline_scores.h"
 #include "cli/run_store.h"
+#include "cli/stored_answers.h"
 #include "eval/scores.h"
 #include "model/model_folder.h"
 
@@ -18,70 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What a run said about the rows of one task: predictions/<split>.<task>.jsonl.
-struct StoredAnswers {
-  std::vector<std::string> rows;
-  std::vector<task::Label> gold;
-  std::vector<task::Prediction> predicted;
-};
-
-std::vector<task::Span> spans_from(Json const& json) {
-  std::vector<task::Span> spans;
-  for (auto const& span : json) spans.push_back({span.at(0), span.at(1), span.at(2)});
-  return spans;
-}
-
-task::Label gold_from(Json const& json, task::TaskType type) {
-  switch (type) {
-    case task::TaskType::Classification: return json.get<std::string>();
-    case task::TaskType::Multilabel: return json.get<std::vector<std::string>>();
-    case task::TaskType::Regression: return json.get<double>();
-    case task::TaskType::Tagging: return spans_from(json);
-  }
-  return {};
-}
-
-task::Prediction prediction_from(Json const& line, task::TaskType type, task::LabelSet const& labels) {
-  auto const& json = line.at("predicted");
-  switch (type) {
-    case task::TaskType::Classification: {
-      task::ClassPrediction one{labels.index_of(json.at("label").get<std::string>()).value(), std::vector<float>(labels.size(), 0.0F)};
-      one.scores[one.label] = json.at("score").get<float>();
-      if (line.contains("probabilities")) one.scores = line["probabilities"].get<std::vector<float>>();
-      return one;
-    }
-    case task::TaskType::Multilabel: {
-      task::MultilabelPrediction several;
-      for (auto const& label : json.at("labels")) several.labels.push_back(labels.index_of(label.get<std::string>()).value());
-      for (auto const& label : labels.names()) several.scores.push_back(json.at("scores").at(label).get<float>());
-      return several;
-    }
-    case task::TaskType::Regression: return task::ValuePrediction{json.at("value").get<double>()};
-    case task::TaskType::Tagging: {
-      task::SpanPrediction spans;
-      for (auto const& span : json.at("spans")) spans.spans.push_back({{span.at(0), span.at(1), span.at(2)}, span.at(3)});
-      return spans;
-    }
-  }
-  return {};
-}
-
-StoredAnswers read_answers(fs::path const& path, task::TaskType type, task::LabelSet const& labels) {
-  StoredAnswers answers;
-  std::ifstream file(path);
-  if (!file) throw Error(ErrorCode::NotFound, fmt::format("{}: cannot be read; the run is incomplete, train it again", path.string()));
-  try {
-    for (std::string line; std::getline(file, line);) {
-      auto const json = parse_json(line, path.string()).value();
-      answers.rows.push_back(json.at("row"));
-      answers.gold.push_back(gold_from(json.at("gold"), type));
-      answers.predicted.push_back(prediction_from(json, type, labels));
-    }
-  } catch (Json::exception const& error) {
-    throw Error(ErrorCode::Corrupt, fmt::format("{}: is damaged ({}); train the run again", path.string(), error.what()));
-  }
-  return answers;
-}
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 struct ComparedRun {
   RunInfo info;
@@ -105,45 +44,114 @@ model::HeadSpec const* head_of(ComparedRun const& run, std::string const& task) 
   return nullptr;
 }
 
+/// Passes through an encoder that one text needs to be answered for all tasks of a run that read it.
+std::size_t n_passes(ComparedRun const& run) {
+  std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> texts;
+  for (auto const& head : run.spec.heads)
+    if (auto key = std::pair(head.task.datasets, head.task.text); std::find(texts.begin(), texts.end(), key) == texts.end()) texts.push_back(std::move(key));
+  return texts.size();
+}
+
 /// One line of the table.
 struct Comparison {
   std::string task;
   std::string metric;
-  std::string alone_run;
-  double together = std::nan("");
-  double alone = std::nan("");
-  eval::Score difference{std::nan(""), {std::nan(""), std::nan("")}};
+  data::Split split = data::Split::Test;
+  BaselineScores baselines{kUnknown, kUnknown};
+  ComparedRun const* alone_run = nullptr;
+  double alone = kUnknown;
+  double together = kUnknown;
+  eval::Score difference{kUnknown, {kUnknown, kUnknown}};
 };
 
-Comparison compare(ComparedRun const& together, std::vector<ComparedRun> const& others, model::HeadSpec const& head) {
+Comparison compare(ComparedRun const& together, std::vector<ComparedRun> const& others, model::HeadSpec const& head, data::Corpus const* corpus, std::uint64_t seed) {
   Comparison row{.task = head.task.name, .metric = head.task.metric};
-  std::string const name = model::head_file_name(head.task.name) + ".jsonl";
-  std::string const split = fs::exists(together.info.folder / "predictions" / ("test." + name)) ? "test." : "dev.";
-  auto const a = read_answers(together.info.folder / "predictions" / (split + name), head.task.type, head.labels);
+  auto const file = [&](ComparedRun const& run) { return run.info.folder / "predictions" / fmt::format("{}.{}.jsonl", data::to_string(row.split), model::head_file_name(head.task.name)); };
+  if (!fs::exists(file(together))) row.split = data::Split::Dev;
+  auto const a = read_answers(file(together), head.task.type, head.labels);
   row.together = eval::primary_score(head.task, head.labels, a.gold, a.predicted);
-  for (auto const& other : others) {
-    auto const* theirs = head_of(other, head.task.name);
-    if (theirs == nullptr) continue;
-    if (!(theirs->labels == head.labels)) throw Error(ErrorCode::Conflict, fmt::format("the runs {} and {} were trained on other labels of task {}; their scores cannot be compared", quote(together.info.id), quote(other.info.id), quote(head.task.name)));
-    auto const b = read_answers(other.info.folder / "predictions" / (split + name), head.task.type, head.labels);
-    if (a.rows != b.rows || a.gold != b.gold) throw Error(ErrorCode::Conflict, fmt::format("the runs {} and {} were scored on other rows of task {}; train them on the same data", quote(together.info.id), quote(other.info.id), quote(head.task.name)));
-    row.alone_run = other.info.id;
-    row.alone = eval::primary_score(head.task, head.labels, b.gold, b.predicted);
-    row.difference = eval::score_difference(head.task, head.labels, a.gold, b.predicted, a.predicted, {});
-    break;
+  if (corpus != nullptr) {
+    auto const task = std::find_if(corpus->tasks.begin(), corpus->tasks.end(), [&](auto const& spec) { return spec.name == head.task.name; });
+    if (task == corpus->tasks.end()) throw Error(ErrorCode::Conflict, fmt::format("the project has no task {} any more; compare without --baselines", quote(head.task.name)));
+    row.baselines = baseline_scores(*corpus, static_cast<std::size_t>(task - corpus->tasks.begin()), row.split, a.rows, seed);
   }
+  auto const other = std::find_if(others.begin(), others.end(), [&](auto const& run) { return head_of(run, head.task.name) != nullptr; });
+  if (other == others.end()) return row;
+  auto const conflict = [&](std::string_view what, std::string_view advice) {
+    return Error(ErrorCode::Conflict, fmt::format("the runs {} and {} {} task {}; {}", quote(together.info.id), quote(other->info.id), what, quote(head.task.name), advice));
+  };
+  if (!(head_of(*other, head.task.name)->labels == head.labels)) throw conflict("were trained on other labels of", "their scores cannot be compared");
+  auto const b = read_answers(file(*other), head.task.type, head.labels);
+  if (a.rows != b.rows || a.gold != b.gold) throw conflict("were scored on other rows of", "train them on the same data");
+  row.alone_run = &*other;
+  row.alone = eval::primary_score(head.task, head.labels, b.gold, b.predicted);
+  row.difference = eval::score_difference(head.task, head.labels, a.gold, b.predicted, a.predicted, {});
   return row;
 }
 
-std::string shown(double value, bool sign = false) { return std::isnan(value) ? "-" : sign ? fmt::format("{:+.3f}", value) : fmt::format("{:.3f}", value); }
+struct Totals {
+  double seconds = 0;
+  std::uintmax_t model_bytes = 0;
+  std::size_t passes = 0;
+};
+
+Totals totals_of(std::vector<ComparedRun> const& runs) {
+  Totals totals;
+  for (auto const& run : runs) totals.seconds += run.seconds, totals.model_bytes += run.model_bytes, totals.passes += n_passes(run);
+  return totals;
+}
+
 OrderedJson number(double value) { return std::isnan(value) ? OrderedJson() : OrderedJson(value); }
 
-/// Passes through an encoder that one text needs to be answered for all tasks that read it.
-std::size_t n_text_groups(ComparedRun const& run) {
-  std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> groups;
-  for (auto const& head : run.spec.heads)
-    if (auto key = std::pair(head.task.datasets, head.task.text); std::find(groups.begin(), groups.end(), key) == groups.end()) groups.push_back(std::move(key));
-  return groups.size();
+void print_json(ComparedRun const& together, std::vector<Comparison> const& rows, Totals const& alone) {
+  OrderedJson json;
+  json["together"] = together.info.id;
+  json["tasks"] = OrderedJson::object();
+  for (auto const& row : rows)
+    json["tasks"][row.task] = {{"metric", row.metric},
+                               {"split", data::to_string(row.split)},
+                               {"majority", number(row.baselines.majority)},
+                               {"bag_of_words", number(row.baselines.bag_of_words)},
+                               {"alone_run", row.alone_run == nullptr ? OrderedJson() : OrderedJson(row.alone_run->info.id)},
+                               {"alone", number(row.alone)},
+                               {"together", number(row.together)},
+                               {"difference", number(row.difference.value)},
+                               {"interval", OrderedJson::array({number(row.difference.interval.low), number(row.difference.interval.high)})}};
+  json["seconds"] = {{"alone", alone.seconds}, {"together", together.seconds}};
+  json["model_bytes"] = {{"alone", alone.model_bytes}, {"together", together.model_bytes}};
+  json["encoder_passes"] = {{"alone", alone.passes}, {"together", n_passes(together)}};
+  std::cout << json.dump(1) << '\n';
+}
+
+std::string shown(double value) { return std::isnan(value) ? "-" : fmt::format("{:.3f}", value); }
+
+std::string shown_difference(eval::Score const& score) {
+  return std::isnan(score.value) ? "-" : fmt::format("{:+.3f} ({:+.3f} to {:+.3f})", score.value, score.interval.low, score.interval.high);
+}
+
+std::string cost(double seconds, std::uintmax_t bytes, std::size_t passes) { return fmt::format("{:>6.0f} s {:>6.1f} MB {:>7}", seconds, static_cast<double>(bytes) / 1e6, passes); }
+
+std::string plural(std::size_t n, std::string_view word) { return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s"); }
+
+void print_table(ComparedRun const& together, std::vector<Comparison> const& rows, Totals const& alone, bool baselines) {
+  auto const line = [&](std::string_view task, std::string_view metric, std::string_view majority, std::string_view words, std::string_view apart, std::string_view joint, std::string_view difference, std::string_view costs) {
+    auto const base = baselines ? fmt::format(" {:>9} {:>12}", majority, words) : "";
+    std::cout << fmt::format("{:<14} {:<17}{} {:>7} {:>9}   {:<25} {}\n", task, metric, base, apart, joint, difference, costs);
+  };
+  line("task", "metric", "majority", "bag-of-words", "alone", "together", "difference (95 %)", fmt::format("{:>8} {:>9} {:>7}", "time", "size", "passes"));
+  std::size_t better = 0;
+  std::size_t worse = 0;
+  for (auto const& row : rows) {
+    line(row.task, row.metric, shown(row.baselines.majority), shown(row.baselines.bag_of_words), shown(row.alone), shown(row.together), shown_difference(row.difference),
+         row.alone_run == nullptr ? "" : cost(row.alone_run->seconds, row.alone_run->model_bytes, n_passes(*row.alone_run)));
+    better += row.difference.interval.low > 0;
+    worse += row.difference.interval.high < 0;
+  }
+  if (alone.passes > 0) line("all alone", "", "", "", "", "", "", cost(alone.seconds, alone.model_bytes, alone.passes));
+  line("together", "", "", "", "", "", "", cost(together.seconds, together.model_bytes, n_passes(together)));
+  std::cout << "\ntime: training; size: weights; passes: encoder passes that answer everything about one text (or pair)\n";
+  if (alone.passes == 0) return;
+  std::cout << fmt::format("together is better than alone on {}, worse on {}; on {} the interval of the difference holds 0\n", plural(better, "task"), plural(worse, "task"), plural(rows.size() - better - worse, "task"));
 }
 
 }  // namespace
@@ -152,32 +160,13 @@ int compare_runs(CommandLine const& line, Project const& project) {
   auto const together = open_run(project, line.compared.front());
   std::vector<ComparedRun> others;
   for (std::size_t i = 1; i < line.compared.size(); ++i) others.push_back(open_run(project, line.compared[i]));
+  std::optional<data::Corpus> corpus;
+  if (line.baselines) corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
   std::vector<Comparison> rows;
-  for (auto const& head : together.spec.heads) rows.push_back(compare(together, others, head));
-
-  double seconds_alone = 0;
-  std::uintmax_t bytes_alone = 0;
-  for (auto const& other : others) seconds_alone += other.seconds, bytes_alone += other.model_bytes;
-  if (line.output == Output::Json) {
-    OrderedJson json;
-    json["together"] = together.info.id;
-    json["tasks"] = OrderedJson::object();
-    for (auto const& row : rows)
-      json["tasks"][row.task] = {{"metric", row.metric}, {"alone_run", row.alone_run}, {"alone", number(row.alone)}, {"together", number(row.together)}, {"difference", number(row.difference.value)},
-                                 {"interval", OrderedJson::array({number(row.difference.interval.low), number(row.difference.interval.high)})}};
-    json["seconds"] = {{"together", together.seconds}, {"alone", seconds_alone}};
-    json["model_bytes"] = {{"together", together.model_bytes}, {"alone", bytes_alone}};
-    json["encoder_passes"] = {{"together", n_text_groups(together)}, {"alone", together.spec.heads.size()}};
-    std::cout << json.dump(1) << '\n';
-    return 0;
-  }
-  std::cout << fmt::format("{:<16} {:<18} {:>7} {:>9} {:>11}   {}\n", "task", "metric", "alone", "together", "difference", "95 % interval");
-  for (auto const& row : rows)
-    std::cout << fmt::format("{:<16} {:<18} {:>7} {:>9} {:>11}   {} to {}\n", row.task, row.metric, shown(row.alone), shown(row.together), shown(row.difference.value, true), shown(row.difference.interval.low, true), shown(row.difference.interval.high, true));
-  std::cout << fmt::format("\n{:<35} {:>7} {:>9}\n", "", "alone", "together");
-  std::cout << fmt::format("{:<35} {:>6.0f}s {:>8.0f}s\n", "training time", seconds_alone, together.seconds);
-  std::cout << fmt::format("{:<35} {:>5.1f}MB {:>7.1f}MB\n", "size of the models", static_cast<double>(bytes_alone) / 1e6, static_cast<double>(together.model_bytes) / 1e6);
-  std::cout << fmt::format("{:<35} {:>7} {:>9}\n", "encoder passes for all answers", together.spec.heads.size(), n_text_groups(together));
+  for (auto const& head : together.spec.heads) rows.push_back(compare(together, others, head, corpus ? &*corpus : nullptr, project.seed));
+  auto const alone = totals_of(others);
+  if (line.output == Output::Json) print_json(together, rows, alone);
+  else print_table(together, rows, alone, line.baselines);
   return 0;
 }
 

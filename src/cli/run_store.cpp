@@ -37,10 +37,10 @@ std::string_view to_string(RunStatus status) {
 
 void check_run_id(std::string const& id) {
   constexpr std::size_t kLongest = 100;
-  bool const good = !id.empty() && id.size() <= kLongest && id.front() != '.' && std::all_of(id.begin(), id.end(), [](char c) {
+  bool const good = !id.empty() && id.size() <= kLongest && id.front() != '.' && id.front() != '-' && std::all_of(id.begin(), id.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
-  if (!good) throw Error(ErrorCode::InvalidUsage, fmt::format("the run name {} cannot be used; expected up to {} letters, digits, \".\", \"_\" and \"-\", not starting with \".\"", quote(id), kLongest));
+  if (!good) throw Error(ErrorCode::InvalidUsage, fmt::format("the run name {} cannot be used; expected up to {} letters, digits, \".\", \"_\" and \"-\", not starting with \".\" or \"-\"", quote(id), kLongest));
 }
 
 fs::path runs_folder(fs::path const& project_folder) { return project_folder / ".polytask" / "runs"; }

@@ -19,7 +19,7 @@ struct RunInfo {
   Json state;  ///< state.json
 };
 
-/// Letters, digits, ".", "_" and "-", not starting with "."; at most 100. Throws Error{InvalidUsage}.
+/// Letters, digits, ".", "_" and "-", not starting with "." or "-"; at most 100. Throws Error{InvalidUsage}.
 void check_run_id(std::string const& id);
 
 /// `<project folder>/.polytask/runs`.

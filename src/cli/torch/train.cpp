@@ -19,6 +19,8 @@
 #include "cli/torch/scoring.h"
 #include "cli/torch/verbs.h"
 #include "cli/verbs.h"
+#include "report/run_files.h"
+#include "report/run_page.h"
 #include "train/trainer.h"
 
 namespace polytask::cli {
@@ -180,8 +182,11 @@ void print_result(Json const& result, fs::path const& folder, Output output) {
   auto const number = [](Json const& value) { return value.is_number() ? fmt::format("{:.4f}", value.get<double>()) : std::string("-"); };
   for (auto const& [task, score] : result["tasks"].items())
     std::cout << fmt::format("{:<20} {:<18} {:>8}   {} to {}   {}\n", task, score["metric"].get<std::string>(), number(score["value"]), number(score["interval"][0]), number(score["interval"][1]), score["n"].get<std::size_t>());
-  std::cout << fmt::format("\n{} in {}, {:.0f} tokens/s; everything is in {}\n", result["run"].get<std::string>(), duration_text(result["seconds"].get<double>()), result["tokens_per_second"].get<double>(), folder.string());
+  std::cout << fmt::format("\n{} in {}, {:.0f} tokens/s\nits page: {}\n", result["run"].get<std::string>(), duration_text(result["seconds"].get<double>()), result["tokens_per_second"].get<double>(), (folder / "report.html").string());
 }
+
+/// The page of a run that is complete or interrupted.
+void write_page(fs::path const& folder) { write_file_atomically(folder / "report.html", report::run_page(report::read_run(folder))); }
 
 OrderedJson state_json(std::string_view status, std::string const& started) {
   return {{"status", status}, {"started", started}};
@@ -239,12 +244,18 @@ int train(CommandLine const& line) {
     state["seconds"] = result.seconds;
     for (auto const& [task, score] : json["tasks"].items()) state["scores"][task] = score["value"];
     write_state(folder, state);
+    write_page(folder);
     print_result(Json::parse(json.dump()), folder, line.output);
     return 0;
   } catch (Error const& error) {
     progress.finish();
     if (error.code() != ErrorCode::Interrupted) throw;
     write_state(folder, state_json("interrupted", started));
+    try {
+      write_page(folder);
+    } catch (Error const& reason) {
+      progress.note(fmt::format("the page of the interrupted run could not be written: {}", reason.what()));
+    }
     throw Error(ErrorCode::Interrupted, fmt::format("{}; continue with `polytask train --run {} --resume`", error.what(), id));
   }
 }

@@ -1,0 +1,73 @@
+#include "cli/stored_answers.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace polytask::cli {
+namespace {
+
+std::vector<task::Span> spans_from(Json const& json) {
+  std::vector<task::Span> spans;
+  for (auto const& span : json) spans.push_back({span.at(0), span.at(1), span.at(2)});
+  return spans;
+}
+
+task::Label gold_from(Json const& json, task::TaskType type) {
+  switch (type) {
+    case task::TaskType::Classification: return json.get<std::string>();
+    case task::TaskType::Multilabel: return json.get<std::vector<std::string>>();
+    case task::TaskType::Regression: return json.get<double>();
+    case task::TaskType::Tagging: return spans_from(json);
+  }
+  return {};
+}
+
+task::Prediction prediction_from(Json const& line, task::TaskType type, task::LabelSet const& labels) {
+  auto const& json = line.at("predicted");
+  switch (type) {
+    case task::TaskType::Classification: {
+      task::ClassPrediction one{labels.index_of(json.at("label").get<std::string>()).value(), std::vector<float>(labels.size(), 0.0F)};
+      one.scores[one.label] = json.at("score").get<float>();
+      if (line.contains("probabilities")) one.scores = line["probabilities"].get<std::vector<float>>();
+      return one;
+    }
+    case task::TaskType::Multilabel: {
+      task::MultilabelPrediction several;
+      for (auto const& label : json.at("labels")) several.labels.push_back(labels.index_of(label.get<std::string>()).value());
+      for (auto const& label : labels.names()) several.scores.push_back(json.at("scores").at(label).get<float>());
+      return several;
+    }
+    case task::TaskType::Regression: return task::ValuePrediction{json.at("value").get<double>()};
+    case task::TaskType::Tagging: {
+      task::SpanPrediction spans;
+      for (auto const& span : json.at("spans")) spans.spans.push_back({{span.at(0), span.at(1), span.at(2)}, span.at(3)});
+      return spans;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+StoredAnswers read_answers(std::filesystem::path const& path, task::TaskType type, task::LabelSet const& labels) {
+  StoredAnswers answers;
+  std::ifstream file(path);
+  if (!file) throw Error(ErrorCode::NotFound, fmt::format("{}: cannot be read; the run is incomplete, train it again", path.string()));
+  try {
+    for (std::string line; std::getline(file, line);) {
+      auto const json = parse_json(line, path.string()).value();
+      answers.rows.push_back(json.at("row"));
+      answers.gold.push_back(gold_from(json.at("gold"), type));
+      answers.predicted.push_back(prediction_from(json, type, labels));
+    }
+  } catch (Json::exception const& error) {
+    throw Error(ErrorCode::Corrupt, fmt::format("{}: is damaged ({}); train the run again", path.string(), error.what()));
+  }
+  return answers;
+}
+
+}  // namespace polytask::cli
