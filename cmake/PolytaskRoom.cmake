@@ -32,6 +32,7 @@ function(polytask_room name)
       polytask_use_torch(${name}_tests)
     endif()
     add_test(NAME ${name} COMMAND ${name}_tests)
-    set_tests_properties(${name} PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    # Spinning OpenMP threads of one test would starve the next where tests run side by side.
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} ENVIRONMENT OMP_WAIT_POLICY=passive)
   endif()
 endfunction()
