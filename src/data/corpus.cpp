@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/error.h"
@@ -98,7 +99,11 @@ class DatasetReader {
     auto example = example_of(row, first_task, where);
     if (!example) {
       // A row of another kind, without this text and without these labels, is not this stream's. A CoNLL row always is.
-      bool const labelled = !row.words.empty() || std::any_of(stream.tasks.begin(), stream.tasks.end(), [&](auto t) { return row.find(corpus_.tasks[t].label) != nullptr || row.find(corpus_.tasks[t].spans) != nullptr; });
+      auto const carries = [&](std::string const& column) {
+        auto const* value = row.find(column);
+        return value != nullptr && !std::holds_alternative<std::monostate>(*value);
+      };
+      bool const labelled = !row.words.empty() || std::any_of(stream.tasks.begin(), stream.tasks.end(), [&](auto t) { return carries(corpus_.tasks[t].label) || carries(corpus_.tasks[t].spans); });
       if (!labelled) return;
       auto const unknown = std::find_if(first_task.text.begin(), first_task.text.end(), [&](auto const& column) { return !columns_.contains(column); });
       if (unknown == first_task.text.end())
@@ -120,6 +125,8 @@ class DatasetReader {
       }
       bool const stratifies = spec_.split && spec_.split->stratify_by.empty() && facts.stratum.empty() && corpus_.tasks[t].type == task::TaskType::Classification;
       if (auto const* name = std::get_if<std::string>(&*label); name != nullptr && stratifies) facts.stratum = *name;
+      if (split == Split::Train && spec_.split)
+        for (auto const& name : names_in(*label)) facts.labels.push_back(label_numbers_.emplace(std::pair(t, name), label_numbers_.size()).first->second);
       made.labels.push_back(*label);
     }
     if (!good) return;
@@ -147,6 +154,8 @@ class DatasetReader {
     if (value == nullptr) return {};
     if (auto const* text = std::get_if<std::string>(value)) return *text;
     if (auto const* number = std::get_if<std::int64_t>(value)) return std::to_string(*number);
+    if (auto const* number = std::get_if<double>(value)) return fmt::format("{}", *number);
+    if (auto const* flag = std::get_if<bool>(value)) return *flag ? "true" : "false";
     return {};
   }
 
@@ -199,6 +208,10 @@ class DatasetReader {
         if (auto const& task = corpus_.tasks[t]; !task.text.empty())
           report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
                  fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out", quote(task.name), quote(task.text[0])));
+    if (spec_.split)
+      for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by})
+        if (!column->empty())
+          report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)), fmt::format("its split names the column {}, but a CoNLL file has no named columns; leave it out", quote(*column)));
   }
 
   DatasetSpec const& spec_;
@@ -208,6 +221,7 @@ class DatasetReader {
   std::vector<std::array<std::vector<std::size_t>, 3>> rows_;  ///< by stream and split: the row of each example
   std::array<std::size_t, 3> n_rows_{};
   std::vector<RowFacts> train_facts_;
+  std::map<std::pair<std::size_t, std::string>, std::size_t> label_numbers_;  ///< by task and name, for the split
   std::set<std::string> columns_;
   std::vector<std::pair<std::string, Error>> unread_rows_;  ///< and the column that no row before had
   bool has_words_ = false;

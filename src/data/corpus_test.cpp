@@ -309,6 +309,36 @@ TEST_F(CorpusFiles, AreSplitAlikeForEveryTaskThatReadsThem) {
   for (auto const split : kSplits) EXPECT_EQ(sorted_texts(corpus.streams[0], split), sorted_texts(corpus.streams[1], split));
 }
 
+TEST_F(CorpusFiles, KeepRareLabelsOfEveryTaskInTrain) {
+  TaskSpec const topics{.name = "topics", .type = TaskType::Multilabel, .datasets = {"d"}, .text = {"t"}, .label = "m"};
+  TaskSpec const second{.name = "second", .type = TaskType::Classification, .datasets = {"d"}, .text = {"t"}, .label = "z"};
+  std::string rows;
+  for (int i = 0; i < 60; ++i)
+    rows += "{\"t\":\"" + std::to_string(i) + "\",\"y\":\"" + (i % 2 == 0 ? "a" : "b") + "\",\"m\":\"" + (i == 7 ? "x|rare" : "x") + "\",\"z\":\"" + (i < 4 ? "few" : "many") + "\"}\n";
+  auto spec = dataset(rows);
+  spec.split = DeclaredSplit{.dev = 0.4, .test = 0.5};
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) EXPECT_THAT(load_corpus({spec}, {kIntent, topics, second}, seed).problems, IsEmpty()) << seed;
+}
+
+TEST_F(CorpusFiles, AreGroupedByTruthValuesAndNumbersToo) {
+  std::string rows;
+  for (int i = 0; i < 40; ++i) rows += "{\"t\":\"" + std::to_string(i) + "\",\"y\":\"a\",\"g\":" + (i % 2 == 0 ? "true" : "1.5") + "}\n";
+  auto spec = dataset(rows);
+  spec.split = DeclaredSplit{.dev = 0.5, .group_by = "g"};
+  EXPECT_THAT(load_corpus({spec}, {kIntent}, 1).datasets[0].n_rows, ElementsAre(20, 20, 0));
+}
+
+TEST_F(CorpusFiles, OfWordsHaveNoColumnsToSplitBy) {
+  DatasetSpec const spec{.name = "d", .files = {{Split::Train, {write("a.conll", "New B-LOC\n\nin O\n")}}}, .split = DeclaredSplit{.dev = 0.5, .group_by = "user"}};
+  EXPECT_THAT(load_corpus({spec}, {kSlots}, 1).problems, Contains(problem("unknown-column", "dataset \"d\"", "\"user\", but a CoNLL file has no named columns")));
+}
+
+TEST_F(CorpusFiles, MayHoldRowsWhoseTextAndLabelsAreNull) {
+  auto const corpus = load_corpus({dataset("{\"t\":\"one\",\"y\":\"a\"}\n{\"t\":null,\"y\":null}\n{\"t\":\"two\",\"y\":\"b\"}\n")}, {kIntent}, 1);
+  EXPECT_THAT(corpus.problems, IsEmpty());
+  EXPECT_THAT(texts(corpus.streams[0].of(Split::Train)), ElementsAre("one", "two"));
+}
+
 TEST(AssignSplits, LeavesAStratumAsItIsWhenRowsOfAnotherAreReordered) {
   std::vector<RowFacts> rows;
   for (int i = 0; i < 300; ++i) rows.push_back({.stratum = i % 3 == 0 ? "a" : "b"});

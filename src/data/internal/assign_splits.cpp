@@ -9,7 +9,7 @@
 namespace polytask::data {
 namespace {
 
-constexpr std::size_t kSmallestStratum = 3;
+constexpr std::size_t kFewestRows = 3;  // of a stratum or a label that is split
 
 using Group = std::vector<std::size_t>;  // rows
 
@@ -33,6 +33,32 @@ std::map<std::string, std::vector<Group>> groups_by_stratum(std::vector<RowFacts
   return strata;
 }
 
+/// Which labels train can still give rows of.
+class LabelBudget {
+ public:
+  explicit LabelBudget(std::vector<RowFacts> const& rows) : rows_(rows) {
+    for (auto const& row : rows)
+      for (auto const label : row.labels) ++total_[label];
+    left_ = total_;
+  }
+
+  /// Takes the group's rows out of train; false, and nothing taken, when a label would be too rare there.
+  bool take(Group const& group) {
+    std::map<std::size_t, std::size_t> counts;
+    for (auto const row : group)
+      for (auto const label : rows_[row].labels) ++counts[label];
+    for (auto const& [label, n] : counts)
+      if (total_[label] < kFewestRows || left_[label] <= n) return false;
+    for (auto const& [label, n] : counts) left_[label] -= n;
+    return true;
+  }
+
+ private:
+  std::vector<RowFacts> const& rows_;
+  std::map<std::size_t, std::size_t> total_;
+  std::map<std::size_t, std::size_t> left_;
+};
+
 }  // namespace
 
 std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSplit const& split, std::string_view salt, std::uint64_t seed) {
@@ -40,12 +66,13 @@ std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSpli
   for (char const c : salt) purpose = (purpose ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   Rng rng = Rng::for_purpose(seed, purpose);
   std::vector<Split> assigned(rows.size(), Split::Train);
+  LabelBudget labels(rows);
   double owed_dev = 0;   // fractions that earlier strata were too small for
   double owed_test = 0;
   for (auto& [stratum, groups] : groups_by_stratum(rows)) {
     std::size_t n_rows = 0;
     for (auto const& group : groups) n_rows += group.size();
-    if (n_rows < kSmallestStratum) continue;
+    if (n_rows < kFewestRows) continue;
     owed_dev += split.dev * static_cast<double>(n_rows);
     owed_test += split.test * static_cast<double>(n_rows);
     rng.shuffle(std::span(groups));
@@ -55,7 +82,7 @@ std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSpli
       // A group is taken when at least half of it is owed, and something stays in train.
       if (left <= group.size()) break;
       auto const take = [&](double& owed, Split to) {
-        if (owed < size / 2 + 1e-9) return false;
+        if (owed < size / 2 + 1e-9 || !labels.take(group)) return false;
         owed -= size;
         for (auto const row : group) assigned[row] = to;
         left -= group.size();

@@ -1,6 +1,7 @@
 // Which training rows become dev and test rows.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,10 +14,12 @@ namespace polytask::data {
 struct RowFacts {
   std::string group;    ///< empty = the row is a group of its own
   std::string stratum;  ///< rows of one stratum are cut in the declared proportions
+  std::vector<std::size_t> labels;  ///< of all tasks, each label under a number of its own
 };
 
-/// Seeded, the same on every platform. A stratum of fewer than three rows stays in train whole, and every stratum keeps
-/// at least one row there; whole groups go to one side, a group's stratum is its first row's.
+/// Seeded, the same on every platform. Whole groups go to one side, a group's stratum is its first row's. A stratum or a
+/// label of fewer than three rows stays in train whole, and each keeps at least one row there: a model could not learn
+/// what only dev or test shows.
 [[nodiscard]] std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSplit const& split, std::string_view salt, std::uint64_t seed);
 
 }  // namespace polytask::data
