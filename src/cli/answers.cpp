@@ -1,15 +1,19 @@
 #include "cli/answers.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
+#include <cstdlib>
 
 #include "base/utf8.h"
 
 namespace polytask::cli {
 namespace {
 
-/// Four digits after the point are what anybody reads.
-double rounded(double value) { return std::round(value * 1e6) / 1e6; }
-OrderedJson number(double value) { return std::isfinite(value) ? OrderedJson(rounded(value)) : OrderedJson(); }
+/// A fraction: more than six digits after the point nobody reads.
+OrderedJson number(double value) { return std::isfinite(value) ? OrderedJson(std::round(value * 1e6) / 1e6) : OrderedJson(); }
+/// A number of any size, in the seven digits that a float32 holds.
+OrderedJson quantity(double value) { return std::isfinite(value) ? OrderedJson(std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr)) : OrderedJson(); }
 
 OrderedJson span_json(Utf8Offsets const& offsets, task::Span const& span) {
   return OrderedJson::array({offsets.to_code_points(span.begin), offsets.to_code_points(span.end), span.label});
@@ -28,7 +32,7 @@ OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& pr
     json["scores"] = OrderedJson::object();
     for (std::size_t i = 0; i < labels.size(); ++i) json["scores"][labels[i]] = number(static_cast<double>(several->scores[i]));
   } else if (auto const* value = std::get_if<task::ValuePrediction>(&prediction)) {
-    json["value"] = number(value->value);
+    json["value"] = quantity(value->value);
   } else {
     Utf8Offsets const offsets(text);
     json["spans"] = OrderedJson::array();
@@ -62,6 +66,9 @@ OrderedJson scores_json(eval::TaskScores const& scores) {
   json["all"] = OrderedJson::object();
   for (auto const& [name, score] : scores.all)
     json["all"][name] = {{"value", number(score.value)}, {"interval", OrderedJson::array({number(score.interval.low), number(score.interval.high)})}};
+  if (scores.confusion_labels.empty()) return json;
+  json["confusion_labels"] = scores.confusion_labels;
+  json["confusion"] = scores.confusion;
   return json;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "cli/stored_answers.h"
 #include "eval/baselines.h"
 #include "eval/scores.h"
 
@@ -33,7 +34,7 @@ BaselineScores baseline_scores(data::Corpus const& corpus, std::size_t task, dat
   auto const& labels = corpus.label_sets[task];
   auto const train = labelled_rows(corpus, task, data::Split::Train);
   auto const scored = labelled_rows(corpus, task, split);
-  auto const same_row = [&](task::Example const* example, std::string const& row) { return corpus.where(*example) == row; };
+  auto const same_row = [&](task::Example const* example, std::string const& row) { return place_of(corpus.where(*example)) == place_of(row); };
   if (!std::equal(scored.examples.begin(), scored.examples.end(), rows.begin(), rows.end(), same_row))
     throw Error(ErrorCode::Conflict, fmt::format("the {} rows of task {} are not those that the run was scored on; train the run again, or compare without --baselines", data::to_string(split), quote(spec.name)));
   auto const score = [&](std::vector<task::Prediction> const& predicted) { return eval::primary_score(spec, labels, scored.labels, predicted); };

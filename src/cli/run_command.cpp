@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <iostream>
 #include <new>
 
@@ -23,6 +24,9 @@ int run_command(int argc, char** argv, std::function<int(CommandLine const&, int
   } catch (Error const& error) {
     std::cerr << "polytask: " << error.what() << '\n';
     return exit_code(error.code());
+  } catch (std::filesystem::filesystem_error const& error) {
+    std::cerr << "polytask: " << error.path1().string() << ": cannot be looked at (" << error.code().message() << "); check the path and its permissions\n";
+    return exit_code(ErrorCode::InvalidInput);
   } catch (std::bad_alloc const&) {
     std::cerr << "polytask: the memory is not enough; lower train.batch_tokens or train.max_length\n";
     return exit_code(ErrorCode::Unavailable);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <limits>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -12,6 +14,7 @@
 #include "cli/baseline_scores.h"
 #include "cli/run_store.h"
 #include "cli/stored_answers.h"
+#include "cli/verbs.h"
 #include "eval/scores.h"
 #include "model/model_folder.h"
 
@@ -44,11 +47,12 @@ model::HeadSpec const* head_of(ComparedRun const& run, std::string const& task) 
   return nullptr;
 }
 
-/// Passes through an encoder that one text needs to be answered for all tasks of a run that read it.
+/// Passes through an encoder that one text of each kind needs for all answers: `predict` answers the tasks that read the
+/// same columns in one.
 std::size_t n_passes(ComparedRun const& run) {
-  std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> texts;
+  std::vector<std::pair<std::vector<std::string>, std::optional<int>>> texts;
   for (auto const& head : run.spec.heads)
-    if (auto key = std::pair(head.task.datasets, head.task.text); std::find(texts.begin(), texts.end(), key) == texts.end()) texts.push_back(std::move(key));
+    if (auto key = std::pair(head.task.text, head.task.tokens_column); std::find(texts.begin(), texts.end(), key) == texts.end()) texts.push_back(std::move(key));
   return texts.size();
 }
 
@@ -82,7 +86,8 @@ Comparison compare(ComparedRun const& together, std::vector<ComparedRun> const& 
   };
   if (!(head_of(*other, head.task.name)->labels == head.labels)) throw conflict("were trained on other labels of", "their scores cannot be compared");
   auto const b = read_answers(file(*other), head.task.type, head.labels);
-  if (a.rows != b.rows || a.gold != b.gold) throw conflict("were scored on other rows of", "train them on the same data");
+  auto const same_place = [](std::string const& x, std::string const& y) { return place_of(x) == place_of(y); };
+  if (!std::equal(a.rows.begin(), a.rows.end(), b.rows.begin(), b.rows.end(), same_place) || a.gold != b.gold) throw conflict("were scored on other rows of", "train them on the same data");
   row.alone_run = &*other;
   row.alone = eval::primary_score(head.task, head.labels, b.gold, b.predicted);
   row.difference = eval::score_difference(head.task, head.labels, a.gold, b.predicted, a.predicted, {});
@@ -162,6 +167,10 @@ int compare_runs(CommandLine const& line, Project const& project) {
   for (std::size_t i = 1; i < line.compared.size(); ++i) others.push_back(open_run(project, line.compared[i]));
   std::optional<data::Corpus> corpus;
   if (line.baselines) corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
+  if (corpus && has_errors(corpus->problems)) {
+    print_problems(std::cerr, corpus->problems);
+    throw Error(ErrorCode::InvalidInput, "the data has errors; correct them, or compare without --baselines");
+  }
   std::vector<Comparison> rows;
   for (auto const& head : together.spec.heads) rows.push_back(compare(together, others, head, corpus ? &*corpus : nullptr, project.seed));
   auto const alone = totals_of(others);

@@ -18,10 +18,25 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kLongestId = 100;
+
 RunStatus status_of(Json const& state) {
   auto const word = state.value("status", "");
   if (word == "complete") return RunStatus::Complete;
   return word == "interrupted" ? RunStatus::Interrupted : RunStatus::Running;
+}
+
+bool is_state(Json const& json) {
+  if (!json.is_object()) return false;
+  for (auto const* key : {"status", "started"})
+    if (json.contains(key) && !json[key].is_string()) return false;
+  return !json.contains("seconds") || json["seconds"].is_number();
+}
+
+bool is_run_id(std::string const& id) {
+  return !id.empty() && id.size() <= kLongestId && id.front() != '.' && id.front() != '-' && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
 }
 
 }  // namespace
@@ -36,11 +51,7 @@ std::string_view to_string(RunStatus status) {
 }
 
 void check_run_id(std::string const& id) {
-  constexpr std::size_t kLongest = 100;
-  bool const good = !id.empty() && id.size() <= kLongest && id.front() != '.' && id.front() != '-' && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-  });
-  if (!good) throw Error(ErrorCode::InvalidUsage, fmt::format("the run name {} cannot be used; expected up to {} letters, digits, \".\", \"_\" and \"-\", not starting with \".\" or \"-\"", quote(id), kLongest));
+  if (!is_run_id(id)) throw Error(ErrorCode::InvalidUsage, fmt::format("the run name {} cannot be used; expected up to {} letters, digits, \".\", \"_\" and \"-\", not starting with \".\" or \"-\"", quote(id), kLongestId));
 }
 
 fs::path runs_folder(fs::path const& project_folder) { return project_folder / ".polytask" / "runs"; }
@@ -51,7 +62,7 @@ std::optional<RunInfo> find_run(fs::path const& project_folder, std::string cons
   auto const state = folder / "state.json";
   if (!fs::exists(state)) return std::nullopt;
   RunInfo info{.id = id, .folder = folder, .state = parse_json(read_file(state, 1 << 24), state.string()).value()};
-  if (!info.state.is_object()) throw Error(ErrorCode::Corrupt, fmt::format("{}: is not a run's state; remove the run's folder", state.string()));
+  if (!is_state(info.state)) throw Error(ErrorCode::Corrupt, fmt::format("{}: is not a run's state; remove the run's folder", state.string()));
   info.status = status_of(info.state);
   return info;
 }
@@ -61,7 +72,7 @@ std::vector<RunInfo> list_runs(fs::path const& project_folder) {
   std::error_code failed;
   for (auto const& entry : fs::directory_iterator(runs_folder(project_folder), failed)) {
     auto const name = entry.path().filename().string();
-    if (!entry.is_directory() || name.starts_with(".")) continue;
+    if (!is_run_id(name) || !entry.is_directory()) continue;
     if (auto run = find_run(project_folder, name)) runs.push_back(std::move(*run));
   }
   std::sort(runs.begin(), runs.end(), [](auto const& a, auto const& b) { return std::pair(a.state.value("started", ""), a.id) < std::pair(b.state.value("started", ""), b.id); });
@@ -69,8 +80,8 @@ std::vector<RunInfo> list_runs(fs::path const& project_folder) {
 }
 
 RunInfo complete_run(fs::path const& project_folder, std::string const& id) {
-  auto const runs = list_runs(project_folder);
   if (id.empty()) {
+    auto const runs = list_runs(project_folder);
     for (auto run = runs.rbegin(); run != runs.rend(); ++run)
       if (run->status == RunStatus::Complete) return *run;
     throw Error(ErrorCode::NotFound, fmt::format("{}: has no complete run yet; `polytask train` makes one", runs_folder(project_folder).string()));
@@ -78,7 +89,7 @@ RunInfo complete_run(fs::path const& project_folder, std::string const& id) {
   auto run = find_run(project_folder, id);
   if (!run) {
     std::vector<std::string> names;
-    for (auto const& known : runs) names.push_back(known.id);
+    for (auto const& known : list_runs(project_folder)) names.push_back(known.id);
     throw Error(ErrorCode::NotFound, fmt::format("there is no run {} in {}{}", quote(id), runs_folder(project_folder).string(), did_you_mean(id, names)));
   }
   if (run->status != RunStatus::Complete) throw Error(ErrorCode::Conflict, fmt::format("the run {} is not complete; continue it with `polytask train --run {} --resume`", quote(id), id));

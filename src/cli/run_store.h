@@ -27,7 +27,7 @@ void check_run_id(std::string const& id);
 
 /// Nothing when there is no such run.
 [[nodiscard]] std::optional<RunInfo> find_run(std::filesystem::path const& project_folder, std::string const& id);
-/// Oldest first.
+/// Oldest first; folders that no run can be named like are not looked at.
 [[nodiscard]] std::vector<RunInfo> list_runs(std::filesystem::path const& project_folder);
 /// The named run, or the latest complete one for an empty name. Throws Error{NotFound} with what to do, Error{Conflict}
 /// for a run that is not complete.

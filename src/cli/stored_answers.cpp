@@ -70,4 +70,6 @@ StoredAnswers read_answers(std::filesystem::path const& path, task::TaskType typ
   return answers;
 }
 
+std::string_view place_of(std::string_view row) { return row.substr(row.rfind('/') + 1); }
+
 }  // namespace polytask::cli

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iostream>
 
+#include "base/error.h"
 #include "base/json.h"
 #include "cli/project_file.h"
 #include "cli/verbs.h"
@@ -42,6 +44,19 @@ void print_tables(data::Corpus const& corpus, std::size_t n_errors, std::size_t 
   std::cout << fmt::format("\n{} error{}, {} warning{}\n", n_errors, n_errors == 1 ? "" : "s", n_warnings, n_warnings == 1 ? "" : "s");
 }
 
+/// What is wrong with the texts' lengths; an encoder whose tokenizer cannot be read is a finding beside the others.
+std::vector<Problem> check_encoder(Project const& project, data::Corpus const& corpus) {
+  try {
+    return data::check_lengths(corpus, *text::load_tokenizer(*project.encoder), static_cast<std::size_t>(project.train.max_length));
+  } catch (Error const& error) {
+    std::string const message = error.what();
+    auto const at = message.find(": ");
+    return {{Severity::Error, "unreadable-encoder", message.substr(0, at), at == std::string::npos ? message : message.substr(at + 2)}};
+  } catch (std::filesystem::filesystem_error const& error) {
+    return {{Severity::Error, "unreadable-encoder", project.encoder->string(), "cannot be read (" + error.code().message() + "); check the path and its permissions"}};
+  }
+}
+
 }  // namespace
 
 int validate(CommandLine const& line) {
@@ -50,7 +65,7 @@ int validate(CommandLine const& line) {
   auto problems = corpus.problems;
   auto const add = [&](std::vector<Problem> more) { problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end())); };
   add(data::check_corpus(corpus));
-  if (project.encoder) add(data::check_lengths(corpus, *text::load_tokenizer(*project.encoder), static_cast<std::size_t>(project.train.max_length)));
+  if (project.encoder) add(check_encoder(project, corpus));
   std::size_t n_errors = 0;
   for (auto const& problem : problems) n_errors += problem.severity == Severity::Error;
   if (line.output == Output::Json) {
