@@ -28,6 +28,7 @@ release_list() {
 # install_packages LIST...: installs what is missing of the lists' packages.
 install_packages() {
   local wanted missing package sudo=""
+  [ -n "$1" ] || exit 1  # release_list has said why there is no list
   wanted=$(grep -hv '^#' "$@" | sort -u)
   missing=""
   for package in $wanted; do
