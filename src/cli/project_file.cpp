@@ -5,13 +5,13 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
+#include "cli/internal/project_section.h"
 
 namespace polytask::cli {
 namespace {
@@ -21,172 +21,14 @@ namespace fs = std::filesystem;
 constexpr std::size_t kLargestFile = 1 << 20;
 constexpr std::size_t kMostValues = 100'000;
 
-/// Collects what is wrong, with the place in the file.
-class Findings {
- public:
-  explicit Findings(fs::path const& file) : file_(file.string()) {}
-  void add(YAML::Node const& node, std::string const& message) {
-    auto const mark = node.Mark();
-    // A value given by --set has no place in the file (see without_marks).
-    add_at(mark.is_null() ? file_ : fmt::format("{}:{}", file_, mark.line + 1), message);
-  }
-  void add_at(std::string where, std::string const& message) { problems_.push_back({Severity::Error, "project-file", std::move(where), message}); }
-  [[nodiscard]] std::vector<Problem> const& problems() const { return problems_; }
-  [[nodiscard]] std::string const& file() const { return file_; }
-
- private:
-  std::string file_;
-  std::vector<Problem> problems_;
-};
-
-/// A map of the file: hands out its values by key and, at its end, names the keys that nobody asked for.
-class Section {
- public:
-  Section(YAML::Node node, std::string path, Findings& findings) : node_(std::move(node)), path_(std::move(path)), findings_(findings) {
-    if (!node_.IsDefined() || node_.IsNull()) return;
-    if (!node_.IsMap()) {
-      findings_.add(node_, fmt::format("{} is not a map; expected \"key: value\" lines", name()));
-      return;
-    }
-    is_map_ = true;
-    std::set<std::string> seen;
-    for (auto const& entry : node_) {
-      if (!entry.first.IsScalar()) {
-        findings_.add(entry.first, fmt::format("a key of {} is not a word", name()));
-        continue;
-      }
-      if (!seen.insert(entry.first.Scalar()).second) findings_.add(entry.first, fmt::format("the key {} stands twice in {}; keep one", quote(entry.first.Scalar()), name()));
-    }
-  }
-  Section(Section const&) = delete;
-  Section& operator=(Section const&) = delete;
-  ~Section() = default;
-
-  [[nodiscard]] bool is_map() const { return is_map_; }
-  [[nodiscard]] std::string name() const { return path_.empty() ? "the project file" : quote(path_); }
-  [[nodiscard]] std::string path_of(std::string const& key) const { return path_.empty() ? key : path_ + "." + key; }
-
-  YAML::Node get(std::string const& key) {
-    known_.push_back(key);
-    if (!is_map_) return YAML::Node(YAML::NodeType::Undefined);
-    for (auto const& entry : node_)
-      if (entry.first.IsScalar() && entry.first.Scalar() == key) return entry.second;
-    return YAML::Node(YAML::NodeType::Undefined);
-  }
-
-  /// Keys that the user chose: names of datasets, tasks, weights.
-  std::vector<std::pair<std::string, YAML::Node>> entries() {
-    std::vector<std::pair<std::string, YAML::Node>> result;
-    if (!is_map_) return result;
-    for (auto const& entry : node_)
-      if (entry.first.IsScalar()) result.emplace_back(entry.first.Scalar(), entry.second);
-    return result;
-  }
-
-  void text(std::string const& key, std::string& value) {
-    auto const node = get(key);
-    if (!present(node)) return;
-    if (node.IsScalar())
-      value = node.Scalar();
-    else
-      wrong(node, key, "a word");
-  }
-
-  /// One word or a list of them.
-  void texts(std::string const& key, std::vector<std::string>& values) {
-    auto const node = get(key);
-    if (!present(node)) return;
-    values.clear();
-    if (node.IsScalar()) {
-      values.push_back(node.Scalar());
-    } else if (node.IsSequence()) {
-      for (auto const& item : node) {
-        if (item.IsScalar())
-          values.push_back(item.Scalar());
-        else
-          wrong(item, key, "a word or a list of words");
-      }
-    } else {
-      wrong(node, key, "a word or a list of words");
-    }
-  }
-
-  void number(std::string const& key, double& value) {
-    auto const node = get(key);
-    if (!present(node)) return;
-    double read = 0;
-    if (node.IsScalar() && YAML::convert<double>::decode(node, read) && std::isfinite(read))
-      value = read;
-    else
-      wrong(node, key, "a number");
-  }
-
-  template <typename Integer>
-  bool whole(std::string const& key, Integer& value) {
-    auto const node = get(key);
-    if (!present(node)) return false;
-    Integer read = 0;
-    if (node.IsScalar() && YAML::convert<Integer>::decode(node, read)) {
-      value = read;
-      return true;
-    }
-    wrong(node, key, std::is_unsigned_v<Integer> ? "a whole number of at least 0" : "a whole number");
-    return false;
-  }
-
-  /// One of a few words.
-  template <typename Value>
-  void choice(std::string const& key, Value& value, std::vector<std::pair<std::string, Value>> const& choices) {
-    auto const node = get(key);
-    if (!present(node)) return;
-    std::vector<std::string> names;
-    for (auto const& [word, meaning] : choices) {
-      if (node.IsScalar() && node.Scalar() == word) {
-        value = meaning;
-        return;
-      }
-      names.push_back(word);
-    }
-    std::string expected;
-    for (auto const& word : names) expected += (expected.empty() ? "" : ", ") + word;
-    wrong(node, key, expected + (node.IsScalar() ? did_you_mean(node.Scalar(), names) : ""));
-  }
-
-  void wrong(YAML::Node const& node, std::string const& key, std::string const& expected) {
-    findings_.add(node, fmt::format("{} is {}; expected {}", quote(path_of(key)), node.IsScalar() ? quote(node.Scalar()) : node.IsMap() ? "a map" : "a list", expected));
-  }
-
-  void missing(std::string const& key, std::string const& what) {
-    auto const where = node_.IsDefined() ? node_ : YAML::Node();
-    findings_.add(where, fmt::format("{} has no {}; {}", name(), quote(key), what));
-  }
-
-  /// To be called when everything has been asked for.
-  void finish() {
-    if (!is_map_) return;
-    for (auto const& entry : node_) {
-      if (!entry.first.IsScalar()) continue;
-      auto const& key = entry.first.Scalar();
-      if (std::find(known_.begin(), known_.end(), key) == known_.end()) findings_.add(entry.first, fmt::format("{} is not a key of {}{}", quote(key), name(), did_you_mean(key, known_)));
-    }
-  }
-
- private:
-  static bool present(YAML::Node const& node) { return node.IsDefined() && !node.IsNull(); }
-  YAML::Node node_;
-  std::string path_;
-  Findings& findings_;
-  bool is_map_ = false;
-  std::vector<std::string> known_;
-};
-
 void read_dataset(std::string const& name, YAML::Node const& node, Findings& findings, Project& project) {
   data::DatasetSpec dataset{.name = name};
   Section section(node, "datasets." + name, findings);
   for (auto const& [key, split] : std::vector<std::pair<std::string, data::Split>>{{"train", data::Split::Train}, {"dev", data::Split::Dev}, {"validation", data::Split::Dev}, {"test", data::Split::Test}}) {
     std::vector<std::string> files;
     section.texts(key, files);
-    for (auto const& file : files) dataset.files[split].push_back(fs::path(file).is_absolute() ? fs::path(file) : project.folder / file);
+    // In the current folder a file is named as the user names it, without "./".
+    for (auto const& file : files) dataset.files[split].push_back(project.folder == "." ? fs::path(file) : project.folder / file);
   }
   section.texts("columns", dataset.columns);
   if (auto const split = section.get("split"); split.IsDefined() && !split.IsNull()) {
@@ -245,6 +87,10 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
   bool const tags = known && *known == task::TaskType::Tagging;
   if (known && !tags && task.label.empty()) section.missing("label", "name the column that holds its label");
   if (known && !tags && task.text.empty()) section.missing("text", "name the column that holds its text");
+  // Without both, the words and tags of CoNLL files are meant.
+  if (tags && !task.text.empty() && task.spans.empty() && task.label.empty()) section.missing("spans", "name the column that holds its spans, or leave \"text\" out for CoNLL files");
+  if (tags && task.text.empty() && !task.spans.empty()) section.missing("text", "name the column that holds its text, or leave \"spans\" out for CoNLL files");
+  if (known && *known != task::TaskType::Classification && task.class_weights != task::ClassWeights::None) section.wrong(section.get("class_weights"), "class_weights", "none, as only classification has class weights");
   if (known && !task.metric.empty()) {
     auto const& metrics = task::metrics_of(*known);
     if (std::find(metrics.begin(), metrics.end(), task.metric) == metrics.end()) {
@@ -260,16 +106,23 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
   project.tasks.push_back(std::move(task));
 }
 
-void read_weights(YAML::Node const& node, std::string const& path, Findings& findings, std::map<std::string, double>& weights) {
+/// Weights by name; `known` are the names that there are.
+void read_weights(YAML::Node const& node, std::string const& path, std::vector<std::string> const& known, Findings& findings, std::map<std::string, double>& weights) {
   Section section(node, path, findings);
   for (auto const& [name, value] : section.entries()) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) findings.add(value, fmt::format("{} weighs {}, which this project does not have{}", quote(path), quote(name), did_you_mean(name, known)));
     double weight = 0;
     section.number(name, weight);
     weights[name] = weight;
   }
 }
 
-void read_train(YAML::Node const& node, Findings& findings, train::TrainConfig& config) {
+void read_train(YAML::Node const& node, Findings& findings, Project& project) {
+  auto& config = project.train;
+  std::vector<std::string> names;  // that may carry a weight
+  for (auto const& task : project.tasks) names.push_back(task.name);
+  auto const task_names = names;
+  for (auto const& dataset : project.datasets) names.push_back(dataset.name);
   Section section(node, "train", findings);
   section.text("architecture", config.architecture);
   section.number("epochs", config.epochs);
@@ -285,10 +138,7 @@ void read_train(YAML::Node const& node, Findings& findings, train::TrainConfig& 
   section.number("max_grad_norm", config.max_grad_norm);
   section.number("label_smoothing", config.label_smoothing);
   section.number("head_dropout", config.head_dropout);
-  if (double dropout = -1; section.get("dropout").IsDefined()) {
-    section.number("dropout", dropout);
-    config.dropout = dropout;
-  }
+  if (double dropout = 0; section.number("dropout", dropout)) config.dropout = dropout;
   section.number("evaluations_per_epoch", config.evaluations_per_epoch);
   section.whole("early_stopping_patience", config.early_stopping_patience);
   section.whole("checkpoint_steps", config.checkpoint_steps);
@@ -297,14 +147,14 @@ void read_train(YAML::Node const& node, Findings& findings, train::TrainConfig& 
   sampling.choice<train::SamplingType>("type", config.sampling.type, {{"uniform", train::SamplingType::Uniform}, {"proportional", train::SamplingType::Proportional}, {"temperature", train::SamplingType::Temperature}, {"specified", train::SamplingType::Specified}});
   sampling.number("temperature", config.sampling.temperature);
   sampling.whole("examples_cap", config.sampling.examples_cap);
-  read_weights(sampling.get("weights"), "train.sampling.weights", findings, config.sampling.weights);
+  read_weights(sampling.get("weights"), "train.sampling.weights", names, findings, config.sampling.weights);
   sampling.finish();
 
   std::vector<std::pair<std::string, train::SelectionRule>> const rules{{"mean", train::SelectionRule::Mean}, {"weighted", train::SelectionRule::Weighted}};
   if (auto const selection = section.get("selection"); selection.IsDefined() && selection.IsMap()) {
     Section part(selection, "train.selection", findings);
     part.choice("rule", config.selection.rule, rules);
-    read_weights(part.get("weights"), "train.selection.weights", findings, config.selection.weights);
+    read_weights(part.get("weights"), "train.selection.weights", task_names, findings, config.selection.weights);
     part.finish();
   } else {
     section.choice("selection", config.selection.rule, rules);
@@ -400,7 +250,7 @@ void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   Section task_section(tasks, "tasks", findings);
   for (auto const& [name, node] : task_section.entries()) read_task(name, node, findings, project);
   auto const train = section.get("train");
-  read_train(train, findings, project.train);
+  read_train(train, findings, project);
   for (auto const& problem : train::problems(project.train)) findings.add_at(findings.file(), fmt::format("{} {}", problem.where, problem.message));
   section.finish();
 }
