@@ -366,7 +366,7 @@ def command_options_are_documented(tree):
     """docs/reference/command.md has every verb and option that the command knows, and no other."""
     code, document = 'src/cli/command_line.cpp', 'docs/reference/command.md'
     source, text = tree.text(code), tree.text(document)
-    options = {option for names in re.findall(r'add_(?:option|flag|flag_function)(?:<[^>(]*>)?\s*\(\s*"([^"]+)"', source)
+    options = {option for names in re.findall(r'add_(?:option|flag)(?:_function)?(?:<[^>(]*>)?\s*\(\s*"([^"]+)"', source)
                for option in names.split(',') if option.startswith('--')}
     options |= {'--help'} | set(re.findall(r'set_version_flag\(\s*"(--\w+)"', source))
     verbs = set(re.findall(r'add_subcommand\(\s*"(\w+)"', source))
