@@ -234,6 +234,19 @@ void apply_override(YAML::Node root, std::string const& text, Findings& findings
   }
 }
 
+/// The value at `a.b.c`; where there is none, the nearest map above it.
+YAML::Node node_at(YAML::Node const& root, std::string const& path) {
+  YAML::Node at = root;
+  for (std::size_t begin = 0; begin < path.size() && at.IsMap();) {
+    std::size_t const end = std::min(path.find('.', begin), path.size());
+    auto const entry = std::find_if(at.begin(), at.end(), [&](auto const& one) { return one.first.IsScalar() && one.first.Scalar() == path.substr(begin, end - begin); });
+    if (entry == at.end()) return at;
+    at.reset(entry->second);
+    begin = end + 1;
+  }
+  return at;
+}
+
 void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   Section section(root, "", findings);
   section.text("project", project.name);
@@ -251,7 +264,7 @@ void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   for (auto const& [name, node] : task_section.entries()) read_task(name, node, findings, project);
   auto const train = section.get("train");
   read_train(train, findings, project);
-  for (auto const& problem : train::problems(project.train)) findings.add_at(findings.file(), fmt::format("{} {}", problem.where, problem.message));
+  for (auto const& problem : train::problems(project.train)) findings.add(node_at(root, problem.where), fmt::format("{} {}", problem.where, problem.message));
   section.finish();
 }
 

@@ -188,6 +188,20 @@ void print_result(Json const& result, fs::path const& folder, Output output) {
 /// The page of a run that is complete or interrupted.
 void write_page(fs::path const& folder) { write_file_atomically(folder / "report.html", report::run_page(report::read_run(folder))); }
 
+/// What a killed process was writing; the lock says that nobody else is.
+void remove_unfinished_files(fs::path const& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> unfinished;
+  for (auto const& entry : fs::recursive_directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".part") unfinished.push_back(entry.path());
+  for (auto const& file : unfinished) fs::remove(file, ignored);
+}
+
+void remove_run(fs::path const& folder) {
+  std::error_code ignored;
+  fs::remove_all(folder, ignored);
+}
+
 OrderedJson state_json(std::string_view status, std::string const& started) {
   return {{"status", status}, {"started", started}};
 }
@@ -220,6 +234,7 @@ int train(CommandLine const& line) {
     print_result(parse_json(read_file(path), path.string()).value(), folder, line.output);
     return 0;
   }
+  remove_unfinished_files(folder);
   auto const existing = find_run(project.folder, id);
   auto const started = existing ? existing->state.value("started", "") : utc_time("%Y-%m-%dT%H:%M:%SZ");
   write_file_atomically(folder / "config.json", identity.dump(1) + "\n");
@@ -227,8 +242,9 @@ int train(CommandLine const& line) {
   write_state(folder, state_json("running", started));
 
   Progress progress;
+  bool has_begun = existing.has_value();
   train::TrainEvents const events{
-      .on_plan = [&](train::Plan const& plan) { progress.show(plan); },
+      .on_plan = [&](train::Plan const& plan) { progress.show(plan), has_begun = true; },
       .on_step = [&](train::StepRecord const& record) { progress.show(record); },
       .on_evaluation = [&](train::EvaluationRecord const& record) { progress.show(record); },
       .on_note = [&](std::string const& sentence) { progress.note(sentence); },
@@ -249,6 +265,7 @@ int train(CommandLine const& line) {
     return 0;
   } catch (Error const& error) {
     progress.finish();
+    if (!has_begun) remove_run(folder);  // nothing to resume: what is put right would look like another configuration
     if (error.code() != ErrorCode::Interrupted) throw;
     write_state(folder, state_json("interrupted", started));
     try {
