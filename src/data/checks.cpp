@@ -47,7 +47,8 @@ class Checker {
   explicit Checker(Corpus const& corpus) : corpus_(corpus) {}
 
   std::vector<Problem> run() {
-    index_training();
+    index(Split::Train, training_);
+    index(Split::Dev, dev_);
     check_leakage();
     check_duplicates();
     check_rare_labels();
@@ -57,18 +58,23 @@ class Checker {
  private:
   void warn(std::string kind, std::string where, std::string message) { problems_.push_back({Severity::Warning, std::move(kind), std::move(where), std::move(message)}); }
 
-  void index_training() {
+  void index(Split split, std::unordered_map<std::string, Place>& places) const {
     for (std::size_t s = 0; s < corpus_.streams.size(); ++s)
-      for (auto const& example : corpus_.streams[s].of(Split::Train))
-        if (auto key = key_of(example); says_something(key)) training_.emplace(std::move(key), Place{s, &example});
+      for (auto const& example : corpus_.streams[s].of(split))
+        if (auto key = key_of(example); says_something(key)) places.emplace(std::move(key), Place{s, &example});
   }
 
   void check_leakage() {
     for (std::size_t s = 0; s < corpus_.streams.size(); ++s)
       for (auto const split : {Split::Test, Split::Dev})
         for (auto const& example : corpus_.streams[s].of(split)) {
-          auto const found = training_.find(key_of(example));
-          if (found == training_.end()) continue;
+          auto const key = key_of(example);
+          auto const found = training_.find(key);
+          if (found == training_.end()) {
+            if (auto const chosen_by = dev_.find(key); split == Split::Test && chosen_by != dev_.end())
+              warn("leakage", corpus_.where(example), fmt::format("the test text {} also stands in dev ({}), which chooses the checkpoint; remove one of them", quote(example.texts[0]), corpus_.where(*chosen_by->second.example)));
+            continue;
+          }
           auto const& other = corpus_.streams[found->second.stream];
           bool const across = other.dataset != corpus_.streams[s].dataset;
           warn(across ? "leakage-across-tasks" : "leakage", corpus_.where(example),
@@ -133,6 +139,7 @@ class Checker {
 
   Corpus const& corpus_;
   std::unordered_map<std::string, Place> training_;
+  std::unordered_map<std::string, Place> dev_;
   std::vector<Problem> problems_;
 };
 

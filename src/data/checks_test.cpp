@@ -78,6 +78,12 @@ TEST_F(Checks, NameLeakageIntoDevAndTest) {
   EXPECT_THAT(found, Contains(warning("leakage", "d.jsonl:22", "the test text")));
 }
 
+TEST_F(Checks, NameLeakageFromDevIntoTest) {
+  add(0, Split::Dev, "a new text", label("a"));
+  add(0, Split::Test, "A new text.", label("a"));
+  EXPECT_THAT(check_corpus(corpus), testing::ElementsAre(warning("leakage", "d.jsonl:22", "also stands in dev (d.jsonl:21)")));
+}
+
 TEST_F(Checks, NameLeakageAcrossTasks) {
   add(0, Split::Test, "dataset 1 row 2", label("a"));
   EXPECT_THAT(check_corpus(corpus), testing::ElementsAre(warning("leakage-across-tasks", "d.jsonl:21", "in training of dataset \"e\" (e.jsonl:13)")));

@@ -47,7 +47,9 @@ Result<Value> unpack_list(Value const& value, std::string_view where) {
 
 Result<task::Label> class_label(Value const& value, std::string const& column, std::string_view where) {
   if (auto const* text = std::get_if<std::string>(&value)) return task::Label(*text);
-  if (std::holds_alternative<std::int64_t>(value) || std::holds_alternative<bool>(value) || std::holds_alternative<double>(value)) return task::Label(describe(value));
+  if (std::holds_alternative<std::int64_t>(value) || std::holds_alternative<bool>(value)) return task::Label(describe(value));
+  // Tools that know no missing whole numbers write 3 as 3.0.
+  if (auto const* number = std::get_if<double>(&value); number != nullptr && std::floor(*number) == *number && std::abs(*number) < 0x1p53) return task::Label(fmt::format("{:.0f}", *number));
   return bad(where, fmt::format("column {} is {}; expected one label (text or a whole number)", quote(column), describe(value)));
 }
 
