@@ -10,7 +10,8 @@
 
 namespace polytask::text {
 
-/// Which text of a pair loses tokens when both do not fit; named as in Hugging Face tokenizers.
+/// Which text of a pair loses tokens when both do not fit; named as in Hugging Face tokenizers. Where the named text
+/// alone is too short to give enough, which is an error there, both lose tokens, the longer one first.
 enum class Truncation { LongestFirst, OnlyFirst, OnlySecond };
 
 struct EncodeOptions {

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -15,6 +17,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kLargestVocabulary = 2'000'000;
+
+/// The first option of an added token that asks for another way of matching than the plain one; null when there is none.
+char const* unsupported_option(Json const& token) {
+  for (auto const* option : {"single_word", "lstrip", "rstrip", "normalized"})
+    if (token.contains(option) && token[option] != false && !token[option].is_null()) return option;
+  return nullptr;
+}
 
 /// Reads one component after the other; every message names the file and the component.
 class JsonReader {
@@ -33,6 +42,7 @@ class JsonReader {
     (void)component("pre_tokenizer", "BertPreTokenizer");
     read_post_processor();
     read_added_tokens();
+    check_special_ids();
   }
 
  private:
@@ -56,6 +66,7 @@ class JsonReader {
   }
 
   void read_model(Json const& model) {
+    if (model.contains("merges")) fail("\"model\" has \"merges\", so it is a BPE; only WordPiece is supported so far");
     config.unknown = text_of(model, "unk_token", "[UNK]");
     config.prefix = text_of(model, "continuing_subword_prefix", "##");
     if (config.prefix.empty()) fail("\"continuing_subword_prefix\" is empty; words and their pieces could not be told apart");
@@ -95,7 +106,9 @@ class JsonReader {
     if (type == "BertProcessing") {
       auto const pair_of = [&](char const* key) {
         if (!post.contains(key) || !post[key].is_array() || post[key].size() != 2 || !post[key][0].is_string()) fail(fmt::format("\"post_processor\" has no \"{}\"", key));
-        return post[key][0].get<std::string>();
+        auto const name = post[key][0].get<std::string>();
+        special_ids_.emplace_back(name, post[key][1]);
+        return name;
       };
       config.cls = pair_of("cls");
       config.sep = pair_of("sep");
@@ -130,6 +143,20 @@ class JsonReader {
     auto const pair = template_of(post, "pair");
     if (single != fmt::format("{}:0 $A:0 {}:0", config.cls, config.sep) || pair != fmt::format("{}:0 $A:0 {}:0 $B:1 {}:1", config.cls, config.sep, config.sep))
       fail(fmt::format("the templates {} and {} are not BERT's \"[CLS] $A [SEP]\" and \"[CLS] $A [SEP] $B [SEP]\"; no others are supported so far", quote(single, 200), quote(pair, 200)));
+    for (auto const& name : {config.cls, config.sep}) {
+      if (!post.contains("special_tokens") || !post["special_tokens"].is_object() || !post["special_tokens"].contains(name)) continue;
+      auto const& entry = post["special_tokens"][name];
+      if (!entry.is_object() || !entry.contains("ids") || !entry["ids"].is_array() || entry["ids"].size() != 1)
+        fail(fmt::format("the \"post_processor\" makes {} of the special token {}; expected one id", quote(entry.dump()), quote(name)));
+      special_ids_.emplace_back(name, entry["ids"][0]);
+    }
+  }
+
+  /// The post-processor repeats the ids of its tokens; ours come from the vocabulary, so they must be the same.
+  void check_special_ids() const {
+    for (auto const& [name, id] : special_ids_)
+      if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= tokens.size() || tokens[id.get<std::size_t>()] != name)
+        fail(fmt::format("the \"post_processor\" gives {} the id {}, which the vocabulary does not", quote(name), quote(id.dump())));
   }
 
   void read_added_tokens() {
@@ -140,8 +167,7 @@ class JsonReader {
       if (!token.is_object() || !token.contains("id")) fail("\"added_tokens\" holds something that is not a token");
       auto const text = text_of(token, "content", "");
       if (text.empty()) fail("an added token is empty");
-      for (auto const* unsupported : {"single_word", "lstrip", "rstrip", "normalized"})
-        if (flag_of(token, unsupported, false)) fail(fmt::format("the added token {} is \"{}\"; that is not supported so far", quote(text), unsupported));
+      if (auto const* const option = unsupported_option(token)) fail(fmt::format("the added token {} is \"{}\"; that is not supported so far", quote(text), option));
       place(text, token["id"]);
       config.special.push_back(text);
     }
@@ -150,6 +176,7 @@ class JsonReader {
   Json const& json_;
   std::string_view where_;
   std::vector<bool> present_;
+  std::vector<std::pair<std::string, Json>> special_ids_;  ///< what the post-processor says of its tokens
 };
 
 std::vector<std::string> read_vocabulary(fs::path const& path) {
@@ -165,30 +192,89 @@ std::vector<std::string> read_vocabulary(fs::path const& path) {
   return tokens;
 }
 
-std::unique_ptr<Tokenizer const> load_vocabulary(fs::path const& folder) {
-  WordPieceConfig config;
-  bool strips_by_case = true;
-  auto const path = folder / "tokenizer_config.json";
-  if (fs::exists(path)) {
-    auto const json = parse_json(read_file(path, 1 << 24), path.string()).value();
-    auto const flag = [&](char const* key, bool& value) {
-      if (!json.is_object() || !json.contains(key) || json[key].is_null()) return false;
-      if (!json[key].is_boolean()) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"{}\" is {}; expected true or false", path.string(), key, quote(json[key].dump())));
-      value = json[key].get<bool>();
-      return true;
-    };
-    auto const word = [&](char const* key, std::string& value) {
-      if (json.is_object() && json.contains(key) && json[key].is_string()) value = json[key].get<std::string>();
-    };
-    (void)flag("do_lower_case", config.lowercase);
-    (void)flag("tokenize_chinese_chars", config.handle_chinese_chars);
-    strips_by_case = !flag("strip_accents", config.strip_accents);
-    word("unk_token", config.unknown);
-    word("cls_token", config.cls);
-    word("sep_token", config.sep);
+/// The `tokenizer_config.json` that stands beside a `vocab.txt`.
+class ConfigReader {
+ public:
+  ConfigReader(Json const& json, std::string where) : json_(json), where_(std::move(where)) {
+    if (!json_.is_object()) fail("is not a JSON object; expected the configuration of a Hugging Face tokenizer");
   }
-  if (strips_by_case) config.strip_accents = config.lowercase;
-  return make_wordpiece(read_vocabulary(folder / "vocab.txt"), config, (folder / "vocab.txt").string()).value();
+
+  WordPieceConfig read(std::span<std::string const> tokens) const {
+    check_class();
+    WordPieceConfig config;
+    config.lowercase = flag("do_lower_case", config.lowercase);
+    config.handle_chinese_chars = flag("tokenize_chinese_chars", config.handle_chinese_chars);
+    config.strip_accents = flag("strip_accents", config.lowercase);
+    config.unknown = token("unk_token", config.unknown);
+    config.cls = token("cls_token", config.cls);
+    config.sep = token("sep_token", config.sep);
+    config.special = {token("pad_token", "[PAD]"), config.unknown, config.cls, config.sep, token("mask_token", "[MASK]")};
+    add_tokens(tokens, config.special);
+    return config;
+  }
+
+ private:
+  [[noreturn]] void fail(std::string const& reason) const { throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}", where_, reason)); }
+
+  bool has(char const* key) const { return json_.contains(key) && !json_[key].is_null(); }
+
+  bool flag(char const* key, bool missing) const {
+    if (!has(key)) return missing;
+    if (!json_[key].is_boolean()) fail(fmt::format("\"{}\" is {}; expected true or false", key, quote(json_[key].dump())));
+    return json_[key].get<bool>();
+  }
+
+  /// A token is text, or an object with its "content".
+  std::string token(char const* key, std::string const& missing) const {
+    if (!has(key)) return missing;
+    auto const& value = json_[key];
+    if (value.is_string()) return value.get<std::string>();
+    return content_of(value, key);
+  }
+
+  std::string content_of(Json const& value, std::string_view key) const {
+    if (!value.is_object() || !value.contains("content") || !value["content"].is_string()) fail(fmt::format("\"{}\" is {}; expected a token", key, quote(value.dump())));
+    auto content = value["content"].get<std::string>();
+    if (auto const* const option = unsupported_option(value)) fail(fmt::format("the added token {} is \"{}\"; that is not supported so far", quote(content), option));
+    return content;
+  }
+
+  /// Other classes read a vocab.txt too, but cut the text into words in their own way (Japanese with MeCab, say).
+  void check_class() const {
+    auto name = has("tokenizer_class") && json_["tokenizer_class"].is_string() ? json_["tokenizer_class"].get<std::string>() : "BertTokenizer";
+    if (name.ends_with("Fast")) name.resize(name.size() - 4);
+    constexpr std::array<std::string_view, 4> kSame{"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer"};
+    if (std::find(kSame.begin(), kSame.end(), name) == kSame.end()) fail(fmt::format("\"tokenizer_class\" is {}; with a vocab.txt only BertTokenizer is supported so far", quote(name)));
+    if (!flag("do_basic_tokenize", true)) fail("\"do_basic_tokenize\" is false; that is not supported so far");
+    if (has("never_split") && !json_["never_split"].empty()) fail(fmt::format("\"never_split\" is {}; that is not supported so far", quote(json_["never_split"].dump())));
+  }
+
+  void add_tokens(std::span<std::string const> tokens, std::vector<std::string>& special) const {
+    if (!has("added_tokens_decoder")) return;
+    if (!json_["added_tokens_decoder"].is_object()) fail("\"added_tokens_decoder\" is not an object of ids and tokens");
+    for (auto const& [id, value] : json_["added_tokens_decoder"].items()) {
+      auto const content = content_of(value, id);
+      auto const found = std::find(tokens.begin(), tokens.end(), content);
+      if (content.empty() || found == tokens.end() || std::to_string(found - tokens.begin()) != id)
+        fail(fmt::format("the added token {} has the id {}, but does not stand at that line of vocab.txt; that is supported only in a tokenizer.json so far", quote(content), quote(id)));
+      if (std::find(special.begin(), special.end(), content) == special.end()) special.push_back(content);
+    }
+  }
+
+  Json const& json_;
+  std::string where_;
+};
+
+std::unique_ptr<Tokenizer const> load_vocabulary(fs::path const& folder) {
+  auto tokens = read_vocabulary(folder / "vocab.txt");
+  if (auto const path = folder / "added_tokens.json"; fs::exists(path) && !parse_json(read_file(path, 1 << 24), path.string()).value().empty())
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tokens beside a vocab.txt are not supported so far; save the tokenizer as tokenizer.json", path.string()));
+  WordPieceConfig config;
+  if (auto const path = folder / "tokenizer_config.json"; fs::exists(path)) {
+    auto const json = parse_json(read_file(path, 1 << 24), path.string()).value();
+    config = ConfigReader(json, path.string()).read(tokens);
+  }
+  return make_wordpiece(std::move(tokens), config, (folder / "vocab.txt").string()).value();
 }
 
 }  // namespace

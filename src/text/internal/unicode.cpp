@@ -11,22 +11,25 @@
 namespace polytask::text {
 namespace {
 
-/// Code points that Unicode 8.0 knew; the library's categories stop there.
-bool in_unicode_8(char32_t c) {
+/// Whether Unicode up to this version knew the code point.
+bool is_known_to(std::uint8_t version, char32_t c) {
   UVersionInfo age;
   u_charAge(static_cast<UChar32>(c), age);
-  return age[0] >= 1 && age[0] <= 8;
+  return age[0] >= 1 && age[0] <= version;
 }
+
+bool in_unicode_8(char32_t c) { return is_known_to(8, c); }  ///< where the library's categories stop
+bool in_unicode_9(char32_t c) { return is_known_to(9, c); }  ///< where its decompositions and combining classes stop
 
 template <std::size_t n>
 bool is_one_of(std::array<char32_t, n> const& sorted, char32_t c) {
   return std::binary_search(sorted.begin(), sorted.end(), c);
 }
 
-// Categories that changed after Unicode 8.0.
+// Categories that changed after Unicode 8.0, in any of the ICUs we run on.
 constexpr std::array<char32_t, 2> kPunctuationThen{0x166D, 0x111C9};
-constexpr std::array<char32_t, 1> kMarksThen{0x1734};
-constexpr std::array<char32_t, 9> kNoMarksThen{0x1885, 0x1886, 0xA9BD, 0x111C9, 0x11A07, 0x11A08, 0x11720, 0x11C9, 0x0};
+constexpr std::array<char32_t, 2> kMarksThen{0x1734, 0x1171E};
+constexpr std::array<char32_t, 5> kNoMarksThen{0x1885, 0x1886, 0xA9BD, 0x111C9, 0x11720};
 
 icu::Normalizer2 const& canonical() {
   static icu::Normalizer2 const* const normalizer = [] {
@@ -88,7 +91,7 @@ char32_t lower_case(char32_t c) {
 
 int decompose(char32_t c, char32_t* out) {
   icu::UnicodeString parts;
-  if (!canonical().getDecomposition(static_cast<UChar32>(c), parts)) {
+  if (!canonical().getDecomposition(static_cast<UChar32>(c), parts) || !in_unicode_9(c)) {
     out[0] = c;
     return 1;
   }
@@ -97,6 +100,9 @@ int decompose(char32_t c, char32_t* out) {
   return n;
 }
 
-std::uint8_t combining_class(char32_t c) { return u_getCombiningClass(static_cast<UChar32>(c)); }
+std::uint8_t combining_class(char32_t c) {
+  auto const combining = u_getCombiningClass(static_cast<UChar32>(c));
+  return combining == 0 || in_unicode_9(c) ? combining : 0;
+}
 
 }  // namespace polytask::text

@@ -1,5 +1,5 @@
 // What the reference tokenizer library believes about code points. Its tables are of several Unicode versions: the
-// categories of 8.0, decompositions and case of newer ones. Agreement is checked over every code point by a test.
+// categories of 8.0, decompositions and combining classes of 9.0, case of newer ones. A test compares every code point.
 #pragma once
 
 #include <cstdint>
