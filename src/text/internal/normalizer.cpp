@@ -72,9 +72,26 @@ bool WordCutter::take_ascii_run() {
 }
 
 void WordCutter::settle_marks() {
-  std::stable_sort(decomposed_.begin(), decomposed_.end(), [](Character const& a, Character const& b) {
+  auto const by_class = [](Character const& a, Character const& b) {
     return a.combining_class != 0 && b.combining_class != 0 && a.combining_class < b.combining_class;
-  });
+  };
+  if (!std::is_sorted(decomposed_.begin(), decomposed_.end(), by_class)) {
+    // The reference hands out the sources in their old order to the marks in their new one, and so do we.
+    auto const before = decomposed_;
+    std::stable_sort(decomposed_.begin(), decomposed_.end(), by_class);
+    auto source = before.begin();
+    for (auto& character : decomposed_) {
+      if (character.is_first) {
+        while (!source->is_first) ++source;
+        character.begin = source->begin;
+        character.end = source->end;
+        ++source;
+      } else if (&character != decomposed_.data()) {
+        character.begin = (&character - 1)->begin;
+        character.end = (&character - 1)->end;
+      }
+    }
+  }
   for (auto const& character : decomposed_)
     if (!is_nonspacing_mark(character.code_point)) ready_.push_back(character);
   decomposed_.clear();
@@ -91,7 +108,7 @@ void WordCutter::normalize(char32_t code_point, std::uint32_t begin, std::uint32
     auto const part = parts[static_cast<std::size_t>(i)];
     auto const ccc = combining_class(part);
     if (ccc == 0) settle_marks();  // a starter ends the marks before it
-    decomposed_.push_back({part, begin, end, ccc});
+    decomposed_.push_back({part, begin, end, ccc, i == 0});
   }
 }
 

@@ -41,6 +41,7 @@ class WordCutter {
     char32_t code_point;
     std::uint32_t begin, end;
     std::uint8_t combining_class;
+    bool is_first = true;  ///< of the parts that its source decomposed into
   };
 
   /// Normalises characters until a whole one, with its marks in order, is in `ready_`; false at the end of the text.

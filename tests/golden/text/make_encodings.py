@@ -26,6 +26,9 @@ TEXTS = [
     # accents, composed and decomposed, in and out of order
     'Café Cafe\u0301 CAFÉ CAFE\u0301', 'naïve coöperate résumé', 'Ångström A\u030angstro\u0308m Å', 'ệ e\u0323\u0302 e\u0302\u0323 ê\u0323 ẹ\u0302', '\u0301abc', 'a\u0301\u0302\u0303\u0304\u0305b',
     'x\u0315\u0300\u05ae\u0300b', 'a\u302e\u0323\U0001d165\u0301b', '\u1e9b\u0323', 'ﬁ ﬂ ﬀ ﬃ ſt', 'Ǆ ǅ ǆ Ǳ', 'a\u0338=\u0338 ≠', 'ñ n\u0303 Ñ N\u0303', '\u0344 \u0374 \u037e \u0387 \u1fef', 'Ⅷ ⅷ Ⓐ ⓐ', '\u2126 \u212a \u212b',
+    # marks that stay among marks that are stripped, out of order: who gets whose place in the text
+    'a\u0d4e\u0d4a\u1dbc\ucb69\u0613\u1dee\U0001e023\u0334', '\u200b\ua9b3\u0f86\x00 \u08dc\U000116b7\u1de6', '\u1ab1\u08d7\u0b3c', '\ua66f\u1039\u033b\u2dfb\u0d4d\u034e\U0001d172\ua677\U0001d187',
+    '\u05b7\u031b\u030a\U0001193e\u2de3\u1dfa\u1b6c\u1714\u0337\ufe2f\u0345\u0343\u0a4d\u20d3\u17d2\U0001d17c', '\u05c1\u0335\u01c3 \u1fff\u032d\u035d\U0001d17c\u036d', 'q\u0344\u302e\u0f73\U0001d165\u0316', 'é\u302e\u0323 日\U0001d165\u302e x',
     # case
     'İstanbul Iıİi ISPARTA ırmak', 'I\u0307 i\u0307 İ\u0307', 'ΌΣΟΣ ὈΔΥΣΣΕΎΣ ς σ Σ', 'Straße STRASSE ẞ ß', 'ŒUVRE Œuvre œuvre', 'ǅungla ᾼ ᾳ ᾈ', 'ЁЖИК Ёжик ёжик И\u0306 Й й', 'Ꭰ ꭰ Ა ა ᲀ', 'Ⴀ ⴀ Ა', '\ua7cb\ua7dc\u1c89\ua7da', '\U00010d50\U00010d65 \U00016ea0', '\U00010400\U00010428 \U0001e900\U0001e922',
     # CJK, kana, Hangul
