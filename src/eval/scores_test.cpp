@@ -1,11 +1,14 @@
 #include "eval/scores.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
 #include <fstream>
 
 #include "base/json.h"
+#include "base/random.h"
+#include "eval/metrics.h"
 #include "task/bio.h"
 
 namespace polytask::eval {
@@ -19,37 +22,58 @@ Json golden() {
 
 double expected(Json const& value) { return value.is_null() ? std::nan("") : value.get<double>(); }
 
-void expect_scores(TaskScores const& scores, Json const& reference, double& largest) {
-  for (auto const& [name, value] : reference.items()) {
-    double const found = scores.all.at(name).value;
-    double const wanted = expected(value);
-    if (std::isnan(wanted)) {
-      EXPECT_TRUE(std::isnan(found)) << name;
-      continue;
-    }
-    largest = std::max(largest, std::abs(found - wanted));
-    EXPECT_NEAR(found, wanted, 1e-9) << name;
+/// Holds one kind of cases to 1e-9 and says how close they came.
+class Comparison {
+ public:
+  Comparison() = default;
+  Comparison(Comparison const&) = delete;
+  Comparison& operator=(Comparison const&) = delete;
+  ~Comparison() {
+    EXPECT_GT(n_, 100u) << "the golden file holds too few numbers";
+    testing::Test::RecordProperty("largest_difference", fmt::format("{}", largest_));
+    fmt::print("{} numbers, largest difference {:.1e}\n", n_, largest_);
   }
-}
+
+  void expect(TaskScores const& scores, Json const& reference) {
+    for (auto const& [name, value] : reference.items()) {
+      double const found = scores.all.at(name).value;
+      double const wanted = expected(value);
+      ++n_;
+      if (std::isnan(wanted)) {
+        EXPECT_TRUE(std::isnan(found)) << name;
+        continue;
+      }
+      largest_ = std::max(largest_, std::abs(found - wanted));
+      EXPECT_NEAR(found, wanted, 1e-9) << name;
+    }
+  }
+
+ private:
+  std::size_t n_ = 0;
+  double largest_ = 0;
+};
+
+std::string label_of(task::LabelSet const& labels, std::size_t index) { return index < labels.size() ? labels[index] : "a label the model does not know"; }
 
 TEST(Scores, EqualScikitLearnForClassification) {
-  double largest = 0;
-  for (auto const& one : golden()["classification"]) {
+  Comparison comparison;
+  for (auto const cases = golden(); auto const& one : cases["classification"]) {
     task::LabelSet const labels(one["labels"].get<std::vector<std::string>>());
     std::vector<task::Label> gold;
     std::vector<task::Prediction> predicted;
     for (std::size_t i = 0; i < one["gold"].size(); ++i) {
-      gold.emplace_back(labels[one["gold"][i]]);
+      gold.emplace_back(label_of(labels, one["gold"][i]));
       predicted.emplace_back(task::ClassPrediction{one["predicted"][i], one["scores"][i].get<std::vector<float>>()});
     }
-    expect_scores(score_task({.name = "t"}, labels, gold, predicted, {.n_resamples = 0}), one["expected"], largest);
+    auto const scores = score_task({.name = "t"}, labels, gold, predicted, {.n_resamples = 0});
+    comparison.expect(scores, one["expected"]);
+    EXPECT_EQ(scores.confusion, one["confusion"].get<std::vector<std::vector<std::size_t>>>());
   }
-  RecordProperty("largest_difference", std::to_string(largest));
 }
 
 TEST(Scores, EqualScikitLearnForMultilabel) {
-  double largest = 0;
-  for (auto const& one : golden()["multilabel"]) {
+  Comparison comparison;
+  for (auto const cases = golden(); auto const& one : cases["multilabel"]) {
     task::LabelSet const labels(one["labels"].get<std::vector<std::string>>());
     std::vector<task::Label> gold;
     std::vector<task::Prediction> predicted;
@@ -59,20 +83,20 @@ TEST(Scores, EqualScikitLearnForMultilabel) {
       gold.emplace_back(names);
       predicted.emplace_back(task::MultilabelPrediction{one["predicted"][i].get<std::vector<std::size_t>>(), one["scores"][i].get<std::vector<float>>()});
     }
-    expect_scores(score_task({.name = "t", .type = task::TaskType::Multilabel}, labels, gold, predicted, {.n_resamples = 0}), one["expected"], largest);
+    comparison.expect(score_task({.name = "t", .type = task::TaskType::Multilabel}, labels, gold, predicted, {.n_resamples = 0}), one["expected"]);
   }
 }
 
 TEST(Scores, EqualScipyForRegression) {
-  double largest = 0;
-  for (auto const& one : golden()["regression"]) {
+  Comparison comparison;
+  for (auto const cases = golden(); auto const& one : cases["regression"]) {
     std::vector<task::Label> gold;
     std::vector<task::Prediction> predicted;
     for (std::size_t i = 0; i < one["gold"].size(); ++i) {
       gold.emplace_back(one["gold"][i].get<double>());
       predicted.emplace_back(task::ValuePrediction{one["predicted"][i]});
     }
-    expect_scores(score_task({.name = "t", .type = task::TaskType::Regression}, {}, gold, predicted, {.n_resamples = 0}), one["expected"], largest);
+    comparison.expect(score_task({.name = "t", .type = task::TaskType::Regression}, {}, gold, predicted, {.n_resamples = 0}), one["expected"]);
   }
 }
 
@@ -82,19 +106,26 @@ std::vector<task::Span> spans_of(std::vector<std::string> const& tags) {
   return spans;
 }
 
+std::vector<task::Span> given_spans(Json const& json) {
+  std::vector<task::Span> spans;
+  for (auto const& span : json) spans.push_back({span[0], span[1], span[2]});
+  return spans;
+}
+
 TEST(Scores, EqualSeqevalForTagging) {
-  double largest = 0;
-  for (auto const& one : golden()["tagging"]) {
+  Comparison comparison;
+  for (auto const cases = golden(); auto const& one : cases["tagging"]) {
     task::LabelSet const labels(one["labels"].get<std::vector<std::string>>());
     std::vector<task::Label> gold;
     std::vector<task::Prediction> predicted;
     for (std::size_t i = 0; i < one["gold"].size(); ++i) {
       gold.emplace_back(spans_of(one["gold"][i]));
+      EXPECT_EQ(std::get<std::vector<task::Span>>(gold.back()), given_spans(one["gold_spans"][i])) << one["gold"][i];
       task::SpanPrediction prediction;
       for (auto& span : spans_of(one["predicted"][i])) prediction.spans.push_back({std::move(span), 1.0F});
       predicted.emplace_back(std::move(prediction));
     }
-    expect_scores(score_task({.name = "t", .type = task::TaskType::Tagging}, labels, gold, predicted, {.n_resamples = 0}), one["expected"], largest);
+    comparison.expect(score_task({.name = "t", .type = task::TaskType::Tagging}, labels, gold, predicted, {.n_resamples = 0}), one["expected"]);
   }
 }
 
@@ -105,6 +136,47 @@ TEST(Scores, RowsWithoutALabelDoNotCount) {
   auto const scores = score_task({.name = "t"}, labels, gold, predicted, {});
   EXPECT_EQ(scores.n, 1u);
   EXPECT_EQ(scores.primary.value, 1.0);
+}
+
+/// What a bootstrap does: a row that counts twice scores as two rows.
+TEST(Metric, CountsARowAsOftenAsItIsDrawn) {
+  task::LabelSet const labels({"a", "b", "c"});
+  Rng rng(5);
+  auto const score = [&] { return static_cast<float>(rng.below(5)) / 4; };  // few values: many ties
+  std::vector<task::Label> classes, sets, values, spans;
+  std::vector<task::Prediction> of_classes, of_sets, of_values, of_spans;
+  for (int i = 0; i < 30; ++i) {
+    classes.emplace_back(labels[rng.below(3)]);
+    of_classes.emplace_back(task::ClassPrediction{rng.below(3), {score(), score(), score()}});
+    sets.emplace_back(std::vector<std::string>{labels[rng.below(3)]});
+    of_sets.emplace_back(task::MultilabelPrediction{{rng.below(3)}, {score(), score(), score()}});
+    values.emplace_back(static_cast<double>(rng.below(5)));
+    of_values.emplace_back(task::ValuePrediction{static_cast<double>(rng.below(5))});
+    spans.emplace_back(std::vector<task::Span>{{0, 1 + rng.below(2), "a"}});
+    of_spans.emplace_back(task::SpanPrediction{{{{0, 1 + rng.below(2), "a"}, 1.0F}}});
+  }
+  std::vector<std::uint32_t> counts;
+  for (int i = 0; i < 30; ++i) counts.push_back(static_cast<std::uint32_t>(rng.below(4)));
+
+  auto const check = [&](task::TaskType type, std::vector<task::Label> const& gold, std::vector<task::Prediction> const& predicted) {
+    GoldAndPredicted rows, drawn;
+    for (std::size_t i = 0; i < gold.size(); ++i) {
+      rows.gold.push_back(&gold[i]);
+      rows.predicted.push_back(&predicted[i]);
+      drawn.gold.insert(drawn.gold.end(), counts[i], &gold[i]);
+      drawn.predicted.insert(drawn.predicted.end(), counts[i], &predicted[i]);
+    }
+    auto names = task::metrics_of(type);
+    if (type == task::TaskType::Classification) names.emplace_back("ece");
+    for (auto const& name : names) {
+      std::vector<std::uint32_t> const ones(drawn.gold.size(), 1);
+      EXPECT_NEAR(make_metric(name, type, labels, rows)->value(counts), make_metric(name, type, labels, drawn)->value(ones), 1e-12) << name;
+    }
+  };
+  check(task::TaskType::Classification, classes, of_classes);
+  check(task::TaskType::Multilabel, sets, of_sets);
+  check(task::TaskType::Regression, values, of_values);
+  check(task::TaskType::Tagging, spans, of_spans);
 }
 
 TEST(ScoreDifference, OfASystemWithItselfIsZeroWithAnIntervalOfZero) {
