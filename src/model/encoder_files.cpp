@@ -82,10 +82,12 @@ std::vector<fs::path> weight_files(fs::path const& folder) {
   if (is_there(folder / "model.safetensors")) return {folder / "model.safetensors"};
   auto const index_path = folder / "model.safetensors.index.json";
   if (!is_there(index_path)) {
-    for (auto const* name : {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.ckpt.index", "tf_model.h5"})
+    constexpr auto kConvert = "convert it once where you trust it (transformers: model.save_pretrained(folder, safe_serialization=True)) and use model.safetensors";
+    for (auto const* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
       if (is_there(folder / name))
-        throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not read, because a pickle file can run any program when it is opened; convert it once where you trust it "
-                                                         "(transformers: model.save_pretrained(folder, safe_serialization=True)) and use model.safetensors", (folder / name).string()));
+        throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not read, because a pickle file can run any program when it is opened; {}", (folder / name).string(), kConvert));
+    for (auto const* name : {"model.ckpt.index", "tf_model.h5"})
+      if (is_there(folder / name)) throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not read, because only safetensors are; {}", (folder / name).string(), kConvert));
     throw Error(ErrorCode::NotFound, fmt::format("{}: has neither model.safetensors nor model.safetensors.index.json; give a Hugging Face model folder", folder.string()));
   }
   auto const index = parse_json(read_file(index_path), index_path.string()).value();
@@ -125,6 +127,8 @@ EncoderConfig parse_encoder_config(std::string_view text, std::string const& whe
   if (type != "bert") reader.fail("model_type", quote(type), "\"bert\", the only family that is built so far");
   auto const positions = reader.word("position_embedding_type", "absolute");
   if (positions != "absolute") reader.fail("position_embedding_type", quote(positions), "\"absolute\"");
+  for (auto const* key : {"is_decoder", "add_cross_attention"})
+    if (json.contains(key) && json[key] != false && !json[key].is_null()) reader.fail(key, quote(json[key].dump()), "false: an encoder whose tokens see one another");
   EncoderConfig config;
   config.vocab_size = reader.size("vocab_size", 0);
   config.hidden_size = reader.size("hidden_size", 0);

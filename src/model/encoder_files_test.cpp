@@ -1,0 +1,138 @@
+#include "model/encoder_files.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <limits>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace polytask::model {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr char const* kConfig = R"({"vocab_size": 3, "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2,
+                                    "intermediate_size": 6, "max_position_embeddings": 5)";
+
+EncoderConfig tiny_config() { return parse_encoder_config(std::string(kConfig) + "}", "config.json"); }
+
+std::map<std::string, Tensor> tiny_weights() {
+  std::map<std::string, Tensor> weights;
+  for (auto const& [name, shape] : expected_encoder_tensors(tiny_config())) {
+    std::int64_t n = 1;
+    for (auto const size : shape) n *= size;
+    weights[name] = {shape, std::vector<float>(static_cast<std::size_t>(n), 0.5F)};
+  }
+  return weights;
+}
+
+/// An empty folder, gone at the end.
+class EncoderFolder : public testing::Test {
+ protected:
+  void SetUp() override { fs::create_directories(folder_); }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string error_of_reading() const {
+    try {
+      (void)read_encoder_weights(folder_, tiny_config());
+    } catch (Error const& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+  std::string error_with(std::map<std::string, Tensor> const& weights) const {
+    write_encoder_weights(folder_, weights);
+    return error_of_reading();
+  }
+
+  fs::path const folder_ = fs::path(testing::TempDir()) / "polytask_encoder_files_test";
+};
+
+std::string error_of_config(std::string const& more) {
+  try {
+    (void)parse_encoder_config(std::string(kConfig) + ", " + more + "}", "config.json");
+  } catch (Error const& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(EncoderConfig, NamesTheKeyThatAsksForWhatIsNotBuilt) {
+  EXPECT_EQ(error_of_config(R"("model_type": "bert", "hidden_act": "gelu_pytorch_tanh", "is_decoder": false, "position_embedding_type": null)"), "no error");
+  EXPECT_THAT(error_of_config(R"("model_type": "roberta")"), HasSubstr("\"model_type\" is \"roberta\"; expected \"bert\""));
+  EXPECT_THAT(error_of_config(R"("hidden_act": "silu")"), HasSubstr("\"hidden_act\" is \"silu\"; expected"));
+  EXPECT_THAT(error_of_config(R"("position_embedding_type": "relative_key")"), HasSubstr("\"position_embedding_type\""));
+  EXPECT_THAT(error_of_config(R"("is_decoder": true)"), HasSubstr("\"is_decoder\" is"));
+  EXPECT_THAT(error_of_config(R"("add_cross_attention": true)"), HasSubstr("\"add_cross_attention\" is"));
+  EXPECT_THAT(error_of_config(R"("layer_norm_eps": "small")"), HasSubstr("\"layer_norm_eps\""));
+}
+
+TEST_F(EncoderFolder, IsReadAsItWasWritten) {
+  write_encoder_weights(folder_, tiny_weights());
+  auto const read = read_encoder_weights(folder_, tiny_config());
+  ASSERT_EQ(read.size(), tiny_weights().size());
+  for (auto const& [name, tensor] : tiny_weights()) EXPECT_EQ(read.at(name).values, tensor.values) << name;
+}
+
+TEST_F(EncoderFolder, WithAPickleOnlyIsRefusedWithTheReason) {
+  for (auto const* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    write_file_atomically(folder_ / name, "anything");
+    EXPECT_THAT(error_of_reading(), AllOf(HasSubstr(name), HasSubstr("a pickle file can run any program"), HasSubstr("safe_serialization=True"))) << name;
+    fs::remove(folder_ / name);
+  }
+}
+
+TEST_F(EncoderFolder, OfAnotherLibrarySaysHowToConvertIt) {
+  for (auto const* name : {"model.ckpt.index", "tf_model.h5"}) {
+    write_file_atomically(folder_ / name, "anything");
+    EXPECT_THAT(error_of_reading(), AllOf(HasSubstr(name), HasSubstr("only safetensors"), HasSubstr("safe_serialization=True"))) << name;
+    fs::remove(folder_ / name);
+  }
+}
+
+TEST_F(EncoderFolder, WithBothIsReadFromSafetensors) {
+  write_file_atomically(folder_ / "pytorch_model.bin", "anything");
+  EXPECT_EQ(error_with(tiny_weights()), "no error");
+}
+
+TEST_F(EncoderFolder, WithoutWeightsSaysWhatIsMissing) { EXPECT_THAT(error_of_reading(), HasSubstr("has neither model.safetensors nor")); }
+
+TEST_F(EncoderFolder, NamesTheTensorThatDoesNotFit) {
+  auto weights = tiny_weights();
+  weights.erase("encoder.layer.0.output.dense.bias");
+  EXPECT_THAT(error_with(weights), HasSubstr("has no tensor \"encoder.layer.0.output.dense.bias\" of shape [4]"));
+
+  weights = tiny_weights();
+  weights["encoder.layer.0.output.dense.bias"] = {{2, 2}, std::vector<float>(4)};
+  EXPECT_THAT(error_with(weights), HasSubstr("has shape [2, 2], config.json asks for [4]"));
+
+  weights = tiny_weights();
+  weights["encoder.layer.1.output.dense.bias"] = {{4}, std::vector<float>(4)};
+  EXPECT_THAT(error_with(weights), HasSubstr("which no encoder of this config.json has"));
+
+  weights = tiny_weights();
+  weights["embeddings.LayerNorm.weight"].values[2] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(error_with(weights), HasSubstr("\"embeddings.LayerNorm.weight\" holds nan at position 2"));
+
+  weights = tiny_weights();
+  weights["bert.embeddings.LayerNorm.bias"] = weights["embeddings.LayerNorm.bias"];
+  EXPECT_THAT(error_with(weights), HasSubstr("stands twice in the folder"));
+}
+
+TEST_F(EncoderFolder, ReadsOnlyShardsThatLieBesideTheirIndex) {
+  auto const with_shard = [&](std::string const& file) {
+    write_file_atomically(folder_ / "model.safetensors.index.json", fmt::format(R"({{"weight_map": {{"embeddings.LayerNorm.bias": "{}"}}}})", file));
+    return error_of_reading();
+  };
+  for (auto const* file : {"../model.safetensors", "a/b.safetensors", "..", "", "weights.bin"}) EXPECT_THAT(with_shard(file), HasSubstr("expected the plain name of a .safetensors file")) << file;
+  EXPECT_THAT(with_shard("absent.safetensors"), HasSubstr("absent.safetensors"));
+  write_file_atomically(folder_ / "model.safetensors.index.json", "{}");
+  EXPECT_THAT(error_of_reading(), HasSubstr("has no \"weight_map\""));
+}
+
+}  // namespace
+}  // namespace polytask::model
