@@ -105,8 +105,16 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   compare->add_flag("--baselines", line.baselines, "adds majority and bag-of-words");
   runs->footer("Example: polytask runs compare together intent-alone urgency-alone");
 
+  // "--text=" is an empty text; the library would take the next argument for its value.
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {  // the library wants the last first
+    std::string argument = argv[i];
+    bool const is_empty = argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+    if (is_empty) arguments.emplace_back(), argument.pop_back();
+    arguments.push_back(std::move(argument));
+  }
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments));
   } catch (CLI::CallForHelp const& call) {
     app.exit(call);
     return std::nullopt;

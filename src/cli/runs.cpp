@@ -28,7 +28,7 @@ int list(CommandLine const& line, Project const& project) {
   }
   if (all.empty()) std::cout << "no runs yet; `polytask train` makes one\n";
   for (auto const& run : all)
-    std::cout << fmt::format("{:<28} {:<12} {:<20} {:>7} s  {}\n", run.id, to_string(run.status), run.state.value("started", ""),
+    std::cout << fmt::format("{:<28} {:<12} {:<24} {:>7} s  {}\n", run.id, to_string(run.status), run.state.value("started", ""),
                              run.state.contains("seconds") ? fmt::format("{:.0f}", run.state["seconds"].get<double>()) : "-", short_scores(run.state));
   return 0;
 }

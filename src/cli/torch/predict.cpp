@@ -2,6 +2,8 @@
 
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <mutex>
 #include <optional>
@@ -20,67 +22,77 @@
 namespace polytask::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 /// A row, or why there is none, with its place in the input.
 struct NumberedRow {
   std::size_t number = 0;  ///< 1-based
   Result<data::Row> row;
 };
 
-/// Rows read ahead by a thread: what has arrived is answered without waiting for more.
+/// Rows read ahead by a thread: what has arrived is answered without waiting for more. The thread owns what it uses and is
+/// not waited for: a read of standard input cannot be cut short when the answers can no longer be written.
 class RowQueue {
  public:
-  explicit RowQueue(data::RowReader& reader) : reader_(reader), thread_([this](std::stop_token const& stop) { read(stop); }) {}
+  explicit RowQueue(std::unique_ptr<data::RowReader> reader) : shared_(std::make_shared<Shared>()) {
+    std::thread([shared = shared_, reader = std::move(reader)] { shared->fill(*reader); }).detach();
+  }
   ~RowQueue() {
-    thread_.request_stop();
-    changed_.notify_all();
+    std::lock_guard const lock(shared_->mutex);
+    shared_->is_abandoned = true;
+    shared_->changed.notify_all();
   }
   RowQueue(RowQueue const&) = delete;
   RowQueue& operator=(RowQueue const&) = delete;
 
   /// Waits for at least one row; empty at the end of the input. Throws what reading threw.
   std::vector<NumberedRow> take(std::size_t at_most) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !rows_.empty() || ended_; });
-    if (rows_.empty() && failure_) std::rethrow_exception(failure_);
+    auto& [mutex, changed, rows, failure, has_ended, is_abandoned] = *shared_;
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return !rows.empty() || has_ended; });
+    if (rows.empty() && failure) std::rethrow_exception(failure);
     std::vector<NumberedRow> taken;
-    while (!rows_.empty() && taken.size() < at_most) {
-      taken.push_back(std::move(rows_.front()));
-      rows_.pop_front();
+    while (!rows.empty() && taken.size() < at_most) {
+      taken.push_back(std::move(rows.front()));
+      rows.pop_front();
     }
-    changed_.notify_all();
+    changed.notify_all();
     return taken;
   }
 
  private:
   static constexpr std::size_t kReadAhead = 256;
 
-  void read(std::stop_token const& stop) {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<NumberedRow> rows;
     std::exception_ptr failure;
-    try {
-      std::size_t number = 0;
-      while (auto row = reader_.next()) {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return rows_.size() < kReadAhead || stop.stop_requested(); });
-        if (stop.stop_requested()) return;
-        rows_.push_back({++number, std::move(*row)});
-        changed_.notify_all();
-      }
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    std::lock_guard const lock(mutex_);
-    failure_ = failure;
-    ended_ = true;
-    changed_.notify_all();
-  }
+    bool has_ended = false;
+    bool is_abandoned = false;
 
-  data::RowReader& reader_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<NumberedRow> rows_;
-  std::exception_ptr failure_;
-  bool ended_ = false;
-  std::jthread thread_;  // last: it starts when everything is there
+    void fill(data::RowReader& reader) {
+      std::exception_ptr reason;
+      try {
+        std::size_t number = 0;
+        while (auto row = reader.next()) {
+          std::unique_lock lock(mutex);
+          changed.wait(lock, [&] { return rows.size() < kReadAhead || is_abandoned; });
+          if (is_abandoned) return;
+          rows.push_back({++number, std::move(*row)});
+          changed.notify_all();
+        }
+      } catch (...) {
+        reason = std::current_exception();
+      }
+      std::lock_guard const lock(mutex);
+      failure = reason;
+      has_ended = true;
+      changed.notify_all();
+    }
+  };
+
+  std::shared_ptr<Shared> shared_;
 };
 
 /// Tasks that read the same columns: one pass through the encoder answers them all.
@@ -217,6 +229,44 @@ data::Format format_named(std::string const& name) {
   return data::Format::Jsonl;
 }
 
+/// Where the answers go: standard output, a pipe or a device as they come, or a file that appears whole at `commit()`.
+class AnswerSink {
+ public:
+  explicit AnswerSink(std::string const& name) {
+    if (name == "-") return;
+    std::error_code ignored;
+    auto const status = fs::status(name, ignored);
+    if (fs::is_directory(status)) throw Error(ErrorCode::InvalidUsage, fmt::format("--output-file {}: is a folder; name a file in it", quote(name)));
+    if (fs::exists(status) && !fs::is_regular_file(status)) {
+      name_ = name;
+      stream_.open(name);
+      out_ = &stream_;
+    } else {
+      file_.emplace(fs::weakly_canonical(name));  // what a link names is replaced, not the link
+    }
+  }
+
+  void print(std::vector<std::string> const& lines) {
+    for (auto const& line : lines) {
+      if (file_)
+        file_->write(line + "\n");
+      else
+        *out_ << line << '\n';
+    }
+    if (!file_ && !out_->flush()) throw Error(ErrorCode::Unavailable, fmt::format("{} cannot be written; the answers were cut", name_));
+  }
+
+  void commit() {
+    if (file_) file_->commit();
+  }
+
+ private:
+  std::string name_ = "standard output";
+  std::ofstream stream_;
+  std::ostream* out_ = &std::cout;
+  std::optional<AtomicFile> file_;
+};
+
 }  // namespace
 
 int predict(CommandLine const& line) {
@@ -229,28 +279,15 @@ int predict(CommandLine const& line) {
   auto const groups = groups_of(predictor.spec(), line.tasks);
   Answerer answerer(predictor, groups);
 
-  std::optional<AtomicFile> file;
-  if (line.output_file != "-") file.emplace(line.output_file);
-  auto const print = [&](std::vector<std::string> const& lines) {
-    for (auto const& text : lines) {
-      if (file)
-        file->write(text + "\n");
-      else
-        std::cout << text << '\n';
-    }
-    if (file) return;
-    std::cout << std::flush;
-    if (!std::cout) throw Error(ErrorCode::Unavailable, "standard output cannot be written; the answers were cut");
-  };
-
+  AnswerSink sink(line.output_file);
   if (!line.texts.empty()) {
-    print(answerer.answer({{1, row_of_texts(line.texts, groups)}}));
+    sink.print(answerer.answer({{1, row_of_texts(line.texts, groups)}}));
   } else {
-    auto const reader = line.input == "-" ? data::read_rows(std::cin, format_named(line.format), "standard input", {}) : data::open_rows(line.input, {});
-    RowQueue queue(*reader);
-    for (auto rows = queue.take(kRowsPerBatch); !rows.empty(); rows = queue.take(kRowsPerBatch)) print(answerer.answer(rows));
+    auto reader = line.input == "-" ? data::read_rows(std::cin, format_named(line.format), "standard input", {}) : data::open_rows(line.input, {});
+    RowQueue queue(std::move(reader));
+    for (auto rows = queue.take(kRowsPerBatch); !rows.empty(); rows = queue.take(kRowsPerBatch)) sink.print(answerer.answer(rows));
   }
-  if (file) file->commit();
+  sink.commit();
   return answerer.n_errors > 0 ? exit_code(ErrorCode::InvalidInput) : 0;
 }
 

@@ -50,12 +50,18 @@ class StopOnSignal {
   std::jthread waiter_;
 };
 
-std::string utc_time(char const* format) {
-  std::time_t const now = std::time(nullptr);
+std::string utc_time(char const* format, std::time_t now) {
   std::tm utc{};
   gmtime_r(&now, &utc);
   char text[32];
   return {text, std::strftime(text, sizeof text, format, &utc)};
+}
+
+/// To the millisecond, so that runs made one after the other sort in that order.
+std::string start_time() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return utc_time("%Y-%m-%dT%H:%M:%S", now.tv_sec) + fmt::format(".{:03}Z", now.tv_nsec / 1'000'000);
 }
 
 std::string processor_name() {
@@ -222,7 +228,7 @@ int train(CommandLine const& line) {
     print_problems(std::cerr, corpus.problems);
     throw Error(ErrorCode::InvalidInput, "the data has errors; nothing was trained (`polytask validate` shows the warnings too)");
   }
-  auto const id = line.run.empty() ? project.name + "-" + utc_time("%Y%m%d-%H%M%S") : line.run;
+  auto const id = line.run.empty() ? project.name + "-" + utc_time("%Y%m%d-%H%M%S", std::time(nullptr)) : line.run;
   check_run_id(id);
   auto const identity = identity_of(project, corpus, line);
   auto const folder = runs_folder(project.folder) / id;
@@ -236,7 +242,7 @@ int train(CommandLine const& line) {
   }
   remove_unfinished_files(folder);
   auto const existing = find_run(project.folder, id);
-  auto const started = existing ? existing->state.value("started", "") : utc_time("%Y-%m-%dT%H:%M:%SZ");
+  auto const started = existing ? existing->state.value("started", "") : start_time();
   write_file_atomically(folder / "config.json", identity.dump(1) + "\n");
   write_environment(folder, line);
   write_state(folder, state_json("running", started));
