@@ -17,16 +17,6 @@ target_link_libraries(polytask_torch_pch PRIVATE polytask_warnings ${TORCH_LIBRA
 target_include_directories(polytask_torch_pch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
 target_precompile_headers(polytask_torch_pch PRIVATE <torch/torch.h>)
 
-# LibTorch calls libblas.so.3, and the distribution decides which that is. Its threads are OpenMP's, and an OpenBLAS with
-# threads of its own fights with them (measured: training at half the speed): prefer the OpenMP build where it is
-# installed, without changing the machine's alternatives. Only an RPATH, not a RUNPATH, reaches a library's own needs.
-find_path(openblas_openmp_folder libblas.so.3 PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp NO_DEFAULT_PATH)
-set(polytask_torch_rpath "${torch_folder}")
-if(openblas_openmp_folder)
-  list(APPEND polytask_torch_rpath "${openblas_openmp_folder}")
-endif()
-set(polytask_torch_rpath "${polytask_torch_rpath}" CACHE INTERNAL "")
-
 function(polytask_use_torch target)
   target_link_libraries(${target} PRIVATE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
   target_include_directories(${target} SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
@@ -34,7 +24,7 @@ function(polytask_use_torch target)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "EXECUTABLE")
     # A LibTorch given by the user must win over the distribution's at run time too.
-    set_target_properties(${target} PROPERTIES BUILD_RPATH "${polytask_torch_rpath}")
+    set_target_properties(${target} PROPERTIES BUILD_RPATH "${torch_folder}")
     target_link_options(${target} PRIVATE -Wl,--disable-new-dtags)
   endif()
 endfunction()

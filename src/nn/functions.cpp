@@ -2,11 +2,15 @@
 
 #include <torch/torch.h>
 
+#include <array>
 #include <cmath>
 
 #include "base/error.h"
+#include "kernels/activation.h"
 #include "kernels/attention.h"
+#include "kernels/linear.h"
 #include "kernels/normalization.h"
+#include "kernels/pooling.h"
 
 namespace polytask::nn {
 namespace {
@@ -32,6 +36,111 @@ Tensor int_tensor(std::vector<std::int32_t> const& values) {
 kernels::AttentionShape attention_shape(Tensor const& offsets, std::int64_t hidden, std::int64_t heads) {
   return {{offsets.data_ptr<std::int32_t>(), static_cast<std::size_t>(offsets.numel())}, hidden, heads};
 }
+
+struct Linear : torch::autograd::Function<Linear> {
+  static Tensor forward(AutogradContext* context, Tensor const& x_any, Tensor const& weight_any, Tensor const& bias) {
+    auto const x = x_any.contiguous();
+    auto const weight = weight_any.contiguous();
+    auto y = torch::empty({x.size(0), weight.size(0)}, x.options());
+    kernels::linear_forward({x.size(0), x.size(1), weight.size(0), weight.size(0)}, x.data_ptr<float>(), weight.data_ptr<float>(),
+                            bias.contiguous().data_ptr<float>(), y.data_ptr<float>());
+    context->save_for_backward({x, weight});
+    return y;
+  }
+
+  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
+    auto const saved = context->get_saved_variables();
+    auto const& x = saved[0];
+    auto const& weight = saved[1];
+    auto const gradient = gradients[0].contiguous();
+    kernels::LinearShape const shape{x.size(0), x.size(1), weight.size(0), weight.size(0)};
+    auto grad_x = torch::empty_like(x);
+    auto grad_weight = torch::empty_like(weight);
+    auto grad_bias = torch::empty({weight.size(0)}, weight.options());
+    kernels::linear_backward_input(shape, gradient.data_ptr<float>(), weight.data_ptr<float>(), kernels::Write::Replace, grad_x.data_ptr<float>());
+    kernels::linear_backward_weight(shape, x.data_ptr<float>(), gradient.data_ptr<float>(), grad_weight.data_ptr<float>(), grad_bias.data_ptr<float>());
+    return {grad_x, grad_weight, grad_bias};
+  }
+};
+
+/// Three layers of one width that read the same rows; their results lie side by side.
+struct TripleLinear : torch::autograd::Function<TripleLinear> {
+  static Tensor forward(AutogradContext* context, Tensor const& x_any, Tensor const& weight_a, Tensor const& bias_a, Tensor const& weight_b,
+                        Tensor const& bias_b, Tensor const& weight_c, Tensor const& bias_c) {
+    auto const x = x_any.contiguous();
+    std::array const weights{weight_a.contiguous(), weight_b.contiguous(), weight_c.contiguous()};
+    std::array const biases{bias_a.contiguous(), bias_b.contiguous(), bias_c.contiguous()};
+    auto const width = weight_a.size(0);
+    auto y = torch::empty({x.size(0), 3 * width}, x.options());
+    for (std::size_t i = 0; i < 3; ++i)
+      kernels::linear_forward({x.size(0), x.size(1), width, 3 * width}, x.data_ptr<float>(), weights[i].data_ptr<float>(), biases[i].data_ptr<float>(),
+                              y.data_ptr<float>() + static_cast<std::int64_t>(i) * width);
+    context->save_for_backward({x, weights[0], weights[1], weights[2]});
+    return y;
+  }
+
+  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
+    auto const saved = context->get_saved_variables();
+    auto const& x = saved[0];
+    auto const width = saved[1].size(0);
+    auto const gradient = gradients[0].contiguous();
+    kernels::LinearShape const shape{x.size(0), x.size(1), width, 3 * width};
+    auto grad_x = torch::empty_like(x);
+    tensor_list result{grad_x};
+    for (std::size_t i = 0; i < 3; ++i) {
+      auto const& weight = saved[1 + i];
+      auto const* own = gradient.data_ptr<float>() + static_cast<std::int64_t>(i) * width;
+      auto grad_weight = torch::empty_like(weight);
+      auto grad_bias = torch::empty({width}, weight.options());
+      kernels::linear_backward_input(shape, own, weight.data_ptr<float>(), i == 0 ? kernels::Write::Replace : kernels::Write::Add, grad_x.data_ptr<float>());
+      kernels::linear_backward_weight(shape, x.data_ptr<float>(), own, grad_weight.data_ptr<float>(), grad_bias.data_ptr<float>());
+      result.push_back(grad_weight);
+      result.push_back(grad_bias);
+    }
+    return result;
+  }
+};
+
+struct Gelu : torch::autograd::Function<Gelu> {
+  static Tensor forward(AutogradContext* context, Tensor const& x_any) {
+    auto const x = x_any.contiguous();
+    auto y = torch::empty_like(x);
+    kernels::gelu_forward(x.numel(), x.data_ptr<float>(), y.data_ptr<float>());
+    context->save_for_backward({x});
+    return y;
+  }
+
+  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
+    auto const x = context->get_saved_variables()[0];
+    auto const gradient = gradients[0].contiguous();
+    auto grad_x = torch::empty_like(x);
+    kernels::gelu_backward(x.numel(), x.data_ptr<float>(), gradient.data_ptr<float>(), grad_x.data_ptr<float>());
+    return {grad_x};
+  }
+};
+
+kernels::PoolingShape pooling_shape(Tensor const& offsets, Tensor const& texts, std::int64_t width) {
+  return {{offsets.data_ptr<std::int32_t>(), static_cast<std::size_t>(offsets.numel())}, {texts.data_ptr<std::int64_t>(), static_cast<std::size_t>(texts.numel())}, width};
+}
+
+struct MeanPool : torch::autograd::Function<MeanPool> {
+  static Tensor forward(AutogradContext* context, Tensor const& hidden_any, Tensor const& offsets, Tensor const& texts) {
+    auto const hidden = hidden_any.contiguous();
+    auto pooled = torch::empty({texts.numel(), hidden.size(1)}, hidden.options());
+    kernels::mean_pool_forward(pooling_shape(offsets, texts, hidden.size(1)), hidden.data_ptr<float>(), pooled.data_ptr<float>());
+    context->save_for_backward({offsets, texts});
+    context->saved_data["n_tokens"] = hidden.size(0);
+    return pooled;
+  }
+
+  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
+    auto const saved = context->get_saved_variables();
+    auto const gradient = gradients[0].contiguous();
+    auto grad_hidden = torch::zeros({context->saved_data["n_tokens"].toInt(), gradient.size(1)}, gradient.options());
+    kernels::mean_pool_backward(pooling_shape(saved[0], saved[1], gradient.size(1)), gradient.data_ptr<float>(), grad_hidden.data_ptr<float>());
+    return {grad_hidden, Tensor(), Tensor()};
+  }
+};
 
 struct PackedAttention : torch::autograd::Function<PackedAttention> {
   static Tensor forward(AutogradContext* context, Tensor const& qkv_any, Tensor const& offsets, std::int64_t heads,
@@ -133,6 +242,20 @@ Tensor attention_by_torch(Tensor const& qkv, std::vector<std::int32_t> const& of
 
 }  // namespace
 
+Tensor linear(Tensor const& x, torch::nn::LinearImpl const& layer) {
+  expects(x.dim() == 2 && x.size(1) == layer.weight.size(1), "rows are as wide as the layer expects");
+  if (!x.is_cpu()) return torch::linear(x, layer.weight, layer.bias);
+  return Linear::apply(x, layer.weight, layer.bias);
+}
+
+Tensor linear_side_by_side(Tensor const& x, torch::nn::LinearImpl const& a, torch::nn::LinearImpl const& b, torch::nn::LinearImpl const& c) {
+  expects(x.dim() == 2 && x.size(1) == a.weight.size(1) && a.weight.sizes() == b.weight.sizes() && a.weight.sizes() == c.weight.sizes(), "three layers of one shape read the same rows");
+  if (!x.is_cpu()) return torch::linear(x, torch::cat({a.weight, b.weight, c.weight}), torch::cat({a.bias, b.bias, c.bias}));
+  return TripleLinear::apply(x, a.weight, a.bias, b.weight, b.bias, c.weight, c.bias);
+}
+
+Tensor exact_gelu(Tensor const& x) { return x.is_cpu() ? Gelu::apply(x) : torch::gelu(x); }
+
 Tensor packed_attention(Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,
                         kernels::Dropout const& dropout) {
   expects(qkv.dim() == 2 && qkv.size(1) % (3 * heads) == 0 && offsets.back() == qkv.size(0), "query, key and value of every token fit the heads");
@@ -159,16 +282,15 @@ Tensor dropout(Tensor const& x, kernels::Dropout const& dropout) {
 }
 
 Tensor mean_pool(Tensor const& hidden, std::vector<std::int32_t> const& offsets, std::vector<std::int64_t> const& texts) {
-  // A small matrix that averages: one product forward, one backward, on any device.
-  auto average = torch::zeros({static_cast<std::int64_t>(texts.size()), hidden.size(0)}, torch::kFloat32);
-  float* const values = average.data_ptr<float>();
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    auto const t = static_cast<std::size_t>(texts[i]);
-    float const share = 1.0F / static_cast<float>(offsets[t + 1] - offsets[t]);
-    std::fill(values + static_cast<std::int64_t>(i) * hidden.size(0) + offsets[t],
-              values + static_cast<std::int64_t>(i) * hidden.size(0) + offsets[t + 1], share);
+  if (!hidden.is_cpu()) {
+    std::vector<Tensor> means;
+    for (auto const text : texts) {
+      auto const t = static_cast<std::size_t>(text);
+      means.push_back(hidden.narrow(0, offsets[t], offsets[t + 1] - offsets[t]).mean(0));
+    }
+    return torch::stack(means);
   }
-  return torch::matmul(average.to(hidden.device()), hidden);
+  return MeanPool::apply(hidden, int_tensor(offsets), torch::tensor(texts, torch::TensorOptions().dtype(torch::kInt64)));
 }
 
 }  // namespace polytask::nn

@@ -2,6 +2,7 @@
 // elsewhere use LibTorch's own operations, with the same meaning.
 #pragma once
 
+#include <torch/nn/modules/linear.h>
 #include <torch/types.h>
 
 #include <cstdint>
@@ -10,6 +11,15 @@
 #include "kernels/dropout.h"
 
 namespace polytask::nn {
+
+/// x: [rows, in]; x W^T + b of the layer: [rows, out].
+torch::Tensor linear(torch::Tensor const& x, torch::nn::LinearImpl const& layer);
+
+/// Three layers of one shape on the same rows: [rows, 3 * out], a before b before c.
+torch::Tensor linear_side_by_side(torch::Tensor const& x, torch::nn::LinearImpl const& a, torch::nn::LinearImpl const& b, torch::nn::LinearImpl const& c);
+
+/// The exact GELU, element by element.
+torch::Tensor exact_gelu(torch::Tensor const& x);
 
 /// qkv: [tokens, 3 * hidden]; returns the context, [tokens, hidden].
 torch::Tensor packed_attention(torch::Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,

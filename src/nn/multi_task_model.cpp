@@ -65,7 +65,7 @@ std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::s
       states = hidden.index_select(0, index_tensor(first, hidden.device()));
     }
     auto const* head = heads_->ptr(input.head)->as<torch::nn::LinearImpl>();
-    logits.push_back(torch::linear(dropout(states, sites.next(head_dropout_)), head->weight, head->bias));
+    logits.push_back(linear(dropout(states, sites.next(head_dropout_)), *head));
   }
   return logits;
 }

@@ -227,7 +227,6 @@ Plan plan_of(Session& session, data::Corpus const& corpus, TrainConfig const& co
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop) {
   use_threads(options.n_threads);
-  if (auto const warning = blas_warning(); warning && events.on_note) events.on_note(*warning);
   try {
     Session session(corpus, config, options);
     std::int64_t resumed_from = 0;

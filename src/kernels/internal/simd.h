@@ -27,8 +27,9 @@ namespace polytask::kernels {
   p = p * r + 1.6666665459e-1F;
   p = p * r + 5.0000001201e-1F;
   p = p * r * r + r + 1.0F;
-  float const power = std::bit_cast<float>((static_cast<std::int32_t>(n) + 127) << 23);
-  return x < -87.0F ? 0.0F : p * power;
+  // 0 as a mask of bits: a branch here would keep the loops around it from becoming vectors.
+  std::int32_t const is_in_range = -static_cast<std::int32_t>(x >= -87.0F);
+  return p * std::bit_cast<float>(((static_cast<std::int32_t>(n) + 127) << 23) & is_in_range);
 }
 
 }  // namespace polytask::kernels

@@ -1,9 +1,8 @@
-// Where a run computes, and whether the machine is set up for it.
+// Where a run computes.
 #pragma once
 
 #include <torch/types.h>
 
-#include <optional>
 #include <string>
 
 namespace polytask::train {
@@ -11,10 +10,7 @@ namespace polytask::train {
 /// "cpu" or "cuda". Throws Error{InvalidUsage} when this LibTorch has no such device.
 [[nodiscard]] torch::Device device_of(std::string const& name);
 
-/// Threads of LibTorch, OpenMP and, through it, the matrix products.
+/// Threads of LibTorch and of OpenMP, with which the kernels and their matrix products compute.
 void use_threads(int n_threads);
-
-/// One sentence when the matrix products run on a library that is slow or fights with our threads.
-[[nodiscard]] std::optional<std::string> blas_warning();
 
 }  // namespace polytask::train

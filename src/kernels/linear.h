@@ -1,0 +1,30 @@
+// Fully connected layers over packed rows, forward and backward: y = x W^T + b.
+// The products run on oneDNN, which writes its code for the processor it finds at run time, so a new one is never taken
+// for an old one. Its C interface `dnnl_sgemm` is the same in all versions (2.6 and 3.7 are tried).
+#pragma once
+
+#include <cstdint>
+
+namespace polytask::kernels {
+
+/// Rows of y may lie `row_stride` floats apart, so that layers that read the same x can fill one array side by side
+/// (query, key and value).
+struct LinearShape {
+  std::int64_t n_rows = 0;
+  std::int64_t n_in = 0;
+  std::int64_t n_out = 0;
+  std::int64_t row_stride = 0;  ///< of y and its gradient; >= n_out
+};
+
+enum class Write { Replace, Add };
+
+/// x: [n_rows, n_in]; weight: [n_out, n_in]; bias: [n_out]; y: [n_rows, n_out] with the stride. All shapes >= 0.
+void linear_forward(LinearShape const& shape, float const* x, float const* weight, float const* bias, float* y);
+
+/// grad_x: [n_rows, n_in]; replaced, or added to.
+void linear_backward_input(LinearShape const& shape, float const* grad_y, float const* weight, Write write, float* grad_x);
+
+/// grad_weight: [n_out, n_in] and grad_bias: [n_out], both replaced.
+void linear_backward_weight(LinearShape const& shape, float const* x, float const* grad_y, float* grad_weight, float* grad_bias);
+
+}  // namespace polytask::kernels
