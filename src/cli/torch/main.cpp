@@ -1,4 +1,6 @@
 // The verbs that need LibTorch. Users call `polytask`, which starts this.
+#include <malloc.h>
+
 #include "cli/torch/verbs.h"
 #include "cli/verbs.h"
 
@@ -16,6 +18,17 @@ int run(polytask::cli::CommandLine const& line, int /*argc*/, char** /*argv*/) {
   return 42;
 }
 
+/// Every step allocates arrays as large as the embedding table. Left to itself, the allocator gives them back to the
+/// kernel and gets them again, page by page and zeroed.
+void keep_freed_memory() {
+  constexpr int kBytes = 256 << 20;
+  mallopt(M_MMAP_THRESHOLD, kBytes);
+  mallopt(M_TRIM_THRESHOLD, kBytes);
+}
+
 }  // namespace
 
-int main(int argc, char** argv) { return polytask::cli::run_command(argc, argv, run); }
+int main(int argc, char** argv) {
+  keep_freed_memory();
+  return polytask::cli::run_command(argc, argv, run);
+}
