@@ -21,14 +21,16 @@ namespace fs = std::filesystem;
 constexpr std::size_t kLargestFile = 1 << 20;
 constexpr std::size_t kMostValues = 100'000;
 
+/// In the current folder a file is named as the user names it, without "./".
+fs::path path_in(Project const& project, std::string const& file) { return project.folder == "." ? fs::path(file) : project.folder / file; }
+
 void read_dataset(std::string const& name, YAML::Node const& node, Findings& findings, Project& project) {
   data::DatasetSpec dataset{.name = name};
   Section section(node, "datasets." + name, findings);
   for (auto const& [key, split] : std::vector<std::pair<std::string, data::Split>>{{"train", data::Split::Train}, {"dev", data::Split::Dev}, {"validation", data::Split::Dev}, {"test", data::Split::Test}}) {
     std::vector<std::string> files;
     section.texts(key, files);
-    // In the current folder a file is named as the user names it, without "./".
-    for (auto const& file : files) dataset.files[split].push_back(project.folder == "." ? fs::path(file) : project.folder / file);
+    for (auto const& file : files) dataset.files[split].push_back(path_in(project, file));
   }
   section.texts("columns", dataset.columns);
   if (auto const split = section.get("split"); split.IsDefined() && !split.IsNull()) {
@@ -252,7 +254,7 @@ void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   section.text("project", project.name);
   std::string encoder;
   section.text("encoder", encoder);
-  if (!encoder.empty()) project.encoder = fs::path(encoder).is_absolute() ? fs::path(encoder) : project.folder / encoder;
+  if (!encoder.empty()) project.encoder = path_in(project, encoder);
   section.whole("seed", project.seed);
   auto const datasets = section.get("datasets");
   auto const tasks = section.get("tasks");

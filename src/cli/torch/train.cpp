@@ -235,6 +235,7 @@ int train(CommandLine const& line) {
   make_folders(folder);
   RunLock const lock(folder);
   if (is_done_already(project.folder, id, identity, line.resume)) {
+    if (!fs::exists(folder / "report.html")) write_page(folder);  // the disk was full when the run had ended
     auto const path = folder / "result.json";
     if (line.output == Output::Text) std::cout << fmt::format("the run {} is complete and unchanged; nothing to do\n", quote(id));
     print_result(parse_json(read_file(path), path.string()).value(), folder, line.output);
