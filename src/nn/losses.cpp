@@ -29,8 +29,15 @@ double entropy(double p) {
 double chance_level(model::HeadSpec const& head, std::vector<double> const& base_rates) {
   switch (head.task.type) {
     case task::TaskType::Classification:
-    case task::TaskType::Tagging:
-      return std::log(std::max<double>(2.0, static_cast<double>(head.n_outputs())));
+    case task::TaskType::Tagging: {
+      double const uniform = std::log(std::max<double>(2.0, static_cast<double>(head.n_outputs())));
+      if (head.task.class_weights == task::ClassWeights::Balanced) return uniform;
+      double total = 0;
+      for (double const rate : base_rates)
+        if (rate > 0) total -= rate * std::log(rate);
+      // A label that nearly every row has leaves almost nothing to guess: do not let the rest of them rule the encoder.
+      return std::max(total, 0.1 * uniform);
+    }
     case task::TaskType::Multilabel: {
       double total = 0;
       for (double const rate : base_rates) total += entropy(rate);

@@ -15,9 +15,10 @@ struct LossConfig {
   std::vector<float> class_weights;  ///< classification: by label; empty = all 1
 };
 
-/// The loss of a head that knows only how often each label occurs: ln(labels) for classification and ln(tags) for
-/// tagging (uniform guessing), the summed entropies of the labels' base rates for multilabel, 1 for regression (its
-/// targets have deviation 1). Dividing by it makes the losses of different tasks comparable. > 0.
+/// The loss of the best head that answers every row alike: the entropy of the base rates of labels (classification) or
+/// tags (tagging), at least a tenth of ln(outputs); ln(labels) where class weights make all labels count the same; the
+/// summed entropies of the labels for multilabel; 1 for regression (its targets have deviation 1). Dividing by it makes
+/// the losses of different tasks comparable. > 0. `base_rates`: by output; unused for regression.
 [[nodiscard]] double chance_level(model::HeadSpec const& head, std::vector<double> const& base_rates);
 
 /// logits: [texts, outputs], or [tagged tokens, outputs] for tagging, in the order of `targets` (and of the tagged

@@ -15,15 +15,29 @@ model::HeadSpec head_of(task::TaskType type, std::vector<std::string> labels) {
   return head;
 }
 
-TEST(TaskLoss, OfUniformGuessingIsTheChanceLevel) {
-  auto const classification = head_of(task::TaskType::Classification, {"a", "b", "c"});
-  data::Target const target = std::int32_t{1};
-  auto const loss = task_loss(classification, {}, torch::zeros({1, 3}), {&target});
-  EXPECT_NEAR(loss.item<double>(), chance_level(classification, {}), 1e-6);
+TEST(TaskLoss, OfPredictingTheBaseRatesIsTheChanceLevelOfClassificationAndTagging) {
+  auto const logits_of = [](std::vector<double> const& rates, std::int64_t n_rows) {
+    std::vector<float> logits;
+    for (double const rate : rates) logits.push_back(static_cast<float>(std::log(rate)));
+    return torch::tensor(logits).repeat({n_rows, 1});
+  };
+  auto const classification = head_of(task::TaskType::Classification, {"a", "b"});
+  data::Target const often = std::int32_t{0};
+  data::Target const seldom = std::int32_t{1};
+  std::vector<double> const rates{0.75, 0.25};
+  EXPECT_NEAR(task_loss(classification, {}, logits_of(rates, 4), {&often, &seldom, &often, &often}).item<double>(), chance_level(classification, rates), 1e-6);
 
-  auto const tagging = head_of(task::TaskType::Tagging, {"PER", "LOC"});
-  data::Target const tags = std::vector<std::int32_t>{data::kIgnored, 0, 1, data::kIgnored};
-  EXPECT_NEAR(task_loss(tagging, {}, torch::zeros({2, 5}), {&tags}).item<double>(), chance_level(tagging, {}), 1e-6);
+  auto const tagging = head_of(task::TaskType::Tagging, {"PER"});
+  data::Target const tags = std::vector<std::int32_t>{data::kIgnored, 0, 1, 0, 2, data::kIgnored};
+  std::vector<double> const tag_rates{0.5, 0.25, 0.25};
+  EXPECT_NEAR(task_loss(tagging, {}, logits_of(tag_rates, 4), {&tags}).item<double>(), chance_level(tagging, tag_rates), 1e-6);
+}
+
+TEST(ChanceLevel, IsThatOfAUniformGuessWhereClassesAreBalancedAndNeverFarBelowIt) {
+  auto head = head_of(task::TaskType::Classification, {"a", "b", "c"});
+  EXPECT_NEAR(chance_level(head, {1.0, 0.0, 0.0}), 0.1 * std::log(3.0), 1e-12);
+  head.task.class_weights = task::ClassWeights::Balanced;
+  EXPECT_NEAR(chance_level(head, {0.9, 0.1, 0.0}), std::log(3.0), 1e-12);
 }
 
 TEST(TaskLoss, OfPredictingTheBaseRatesIsTheChanceLevelOfMultilabel) {

@@ -56,7 +56,12 @@ LabelCounts count_labels(std::vector<PreparedStream> const& streams, std::size_t
         } else if (auto const* labels = std::get_if<std::vector<float>>(&target)) {
           for (std::size_t i = 0; i < n_labels; ++i) counts.by_label[i] += static_cast<double>((*labels)[i]);
         }
-        if (target.index() != 0) counts.n_rows += 1;
+        if (auto const* tags = std::get_if<std::vector<std::int32_t>>(&target)) {
+          for (auto const tag : *tags)
+            if (tag != data::kIgnored) counts.by_label[static_cast<std::size_t>(tag)] += 1, counts.n_rows += 1;
+        } else if (target.index() != 0) {
+          counts.n_rows += 1;
+        }
       }
     }
   return counts;
@@ -65,7 +70,7 @@ LabelCounts count_labels(std::vector<PreparedStream> const& streams, std::size_t
 void set_losses(Prepared& prepared, TrainConfig const& config) {
   for (std::size_t i = 0; i < prepared.spec.heads.size(); ++i) {
     auto const& head = prepared.spec.heads[i];
-    auto counts = count_labels(prepared.streams, i, head.labels.size());
+    auto counts = count_labels(prepared.streams, i, head.n_outputs());
     nn::LossConfig loss{.label_smoothing = config.label_smoothing};
     if (head.task.type == task::TaskType::Classification && head.task.class_weights == task::ClassWeights::Balanced)
       for (double const count : counts.by_label)
