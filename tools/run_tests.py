@@ -27,6 +27,13 @@ for case in cases:
     for reason, test in re.findall(r'(?:Skipped\n)(.*?)\n+\[  SKIPPED \] (\S+)', text, re.S):
         print(f'skipped: {name}: {test}: {" ".join(reason.split())}')
     n_skipped = len(re.findall(r'^\[  SKIPPED \] \S+ \(\d+ ms\)', text, re.M))
+    # Python's unittest: "test_name (...) ... skipped 'reason'", "Ran 12 tests in 3.4s", "FAILED (failures=1, skipped=2)".
+    for test, reason in re.findall(r"^(test_\w+) \(\S+\) \.\.\. skipped '(.*)'$", text, re.M):
+        print(f'skipped: {name}: {test}: {reason}')
+        n_skipped += 1
+    if ran := re.search(r'^Ran (\d+) tests? in ', text, re.M):
+        n_bad = sum(map(int, re.findall(r'(?:failures|errors)=(\d+)', text[ran.end():])))
+        counts = {'PASSED': max(0, int(ran[1]) - n_bad - n_skipped), 'FAILED': n_bad}
     bad = case.get('status') == 'fail' or case.find('failure') is not None
     if bad:
         print(f'--- failed: {name}\n{text[-4000:]}')

@@ -263,7 +263,7 @@ void for_each_head(AttentionShape const& shape, Dropout const& dropout, float co
                     .heads = shape.heads,
                     .dropout = dropout,
                     .query = qkv + first * 3 * shape.hidden + h * d};
-      head.dropout.seed += static_cast<std::uint64_t>(unit) * 0x9E3779B97F4A7C15ULL;
+      head.dropout.seed = seed_of_unit(dropout.seed, static_cast<std::uint64_t>(unit));
       work(head, scratch, first, h);
     }
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <set>
 #include <vector>
 
 #include "base/random.h"
@@ -123,6 +124,13 @@ TEST(Dropout, KeepsTheDeclaredShareAndDependsOnItsSeed) {
   }
   EXPECT_NEAR(dropped, 10'000, 400);  // 4 standard deviations
   EXPECT_NEAR(both, 1'000, 130);      // independent of the other seed
+}
+
+TEST(DropoutSeeds, DifferBetweenAllSitesAndUnitsOfAPass) {
+  std::set<std::uint64_t> seeds;
+  for (std::uint64_t site = 1; site <= 40; ++site)
+    for (std::uint64_t unit = 0; unit < 12 * 100; ++unit) seeds.insert(seed_of_unit(seed_of_site(7, site), unit));
+  EXPECT_EQ(seeds.size(), 40U * 12 * 100);
 }
 
 }  // namespace

@@ -19,6 +19,11 @@ struct Dropout {
   }
 };
 
+/// The seed of the `n`th site of a pass, and that of the `n`th unit (a text's head) within a site. Two strides, so that a
+/// unit never has the mask of another site.
+[[nodiscard]] constexpr std::uint64_t seed_of_site(std::uint64_t pass_seed, std::uint64_t n) noexcept { return pass_seed + n * 0x9E3779B97F4A7C15ULL; }
+[[nodiscard]] constexpr std::uint64_t seed_of_unit(std::uint64_t site_seed, std::uint64_t n) noexcept { return site_seed + n * 0xD1B54A32D192ED03ULL; }
+
 /// 32 well mixed bits of (seed, index): two rounds of multiply and shift (constants of the bias-searched 32-bit
 /// hashes in https://github.com/skeeto/hash-prospector), short enough to be vectorised.
 [[nodiscard]] inline std::uint32_t dropout_bits(std::uint64_t seed, std::uint32_t index) noexcept {

@@ -29,13 +29,13 @@ class DropoutSites {
   /// The next site of this pass; inactive in evaluation.
   kernels::Dropout next(double rate) {
     if (!training_ || rate <= 0) return {};
-    seed_ += 0x9E3779B97F4A7C15ULL;
-    return {static_cast<float>(rate), seed_};
+    return {static_cast<float>(rate), kernels::seed_of_site(seed_, ++n_sites_)};
   }
 
  private:
   bool training_ = false;
   std::uint64_t seed_ = 0;
+  std::uint64_t n_sites_ = 0;
 };
 
 }  // namespace polytask::nn

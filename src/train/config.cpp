@@ -14,6 +14,7 @@ class Rules {
     problems_.push_back({Severity::Error, "invalid-setting", fmt::format("train.{}", key), fmt::format("is {}; expected {}", found, expected)});
   }
   void share(double value, std::string_view key) { require(value >= 0 && value < 1, key, fmt::format("{}", value), "a number from 0 up to, not including, 1"); }
+  void at_most(double value, double most, std::string_view key) { require(!(value > most), key, fmt::format("{}", value), fmt::format("at most {}", most)); }
   void positive(double value, std::string_view key) { require(std::isfinite(value) && value > 0, key, fmt::format("{}", value), "a number above 0"); }
   void at_least(std::int64_t value, std::int64_t least, std::string_view key) {
     require(value >= least, key, fmt::format("{}", value), fmt::format("a whole number of at least {}", least));
@@ -44,6 +45,12 @@ std::vector<Problem> problems(TrainConfig const& config) {
   rules.positive(config.evaluations_per_epoch, "evaluations_per_epoch");
   rules.at_least(config.early_stopping_patience, 0, "early_stopping_patience");
   rules.at_least(config.checkpoint_steps, 0, "checkpoint_steps");
+  // Beyond these a mistyped number would only show as a machine that is busy or full.
+  rules.at_most(config.epochs, 10'000, "epochs");
+  rules.at_most(config.evaluations_per_epoch, 1'000, "evaluations_per_epoch");
+  rules.at_most(static_cast<double>(config.batch_tokens), 1 << 22, "batch_tokens");
+  if (config.batch_size) rules.at_most(static_cast<double>(*config.batch_size), 1 << 16, "batch_size");
+  rules.at_most(static_cast<double>(config.max_length), 1 << 16, "max_length");
 
   auto const& sampling = config.sampling;
   rules.require(sampling.temperature >= 1 && std::isfinite(sampling.temperature), "sampling.temperature", fmt::format("{}", sampling.temperature), "a number of at least 1");
@@ -59,6 +66,9 @@ std::vector<Problem> problems(TrainConfig const& config) {
   rules.require(scratch.heads >= 1 && scratch.hidden_size >= 1 && scratch.hidden_size % scratch.heads == 0, "scratch.hidden_size",
                 fmt::format("{}", scratch.hidden_size), fmt::format("a multiple of scratch.heads ({})", scratch.heads));
   rules.at_least(scratch.vocab_size, 100, "scratch.vocab_size");
+  rules.at_most(static_cast<double>(scratch.layers), 100, "scratch.layers");
+  rules.at_most(static_cast<double>(scratch.hidden_size), 1 << 14, "scratch.hidden_size");
+  rules.at_most(static_cast<double>(scratch.vocab_size), 1 << 20, "scratch.vocab_size");
   return rules.take();
 }
 

@@ -20,7 +20,8 @@ Predictor::Predictor(Predictor&&) noexcept = default;
 Predictor& Predictor::operator=(Predictor&&) noexcept = default;
 Predictor::~Predictor() = default;
 
-Predictor Predictor::load(std::filesystem::path const& model_folder, std::string const& device_name) {
+Predictor Predictor::load(std::filesystem::path const& model_folder, int n_threads, std::string const& device_name) {
+  use_threads(n_threads);
   auto const device = device_of(device_name);
   auto spec = model::read_model_spec(model_folder);
   auto const encoder_folder = model_folder / "encoder";

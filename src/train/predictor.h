@@ -16,7 +16,7 @@ namespace polytask::train {
 class Predictor {
  public:
   /// Throws Error{NotFound, InvalidInput} for a folder that is not a model.
-  static Predictor load(std::filesystem::path const& model_folder, std::string const& device = "cpu");
+  static Predictor load(std::filesystem::path const& model_folder, int n_threads, std::string const& device = "cpu");
   Predictor(Predictor&&) noexcept;
   Predictor& operator=(Predictor&&) noexcept;
   ~Predictor();

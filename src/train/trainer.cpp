@@ -36,12 +36,14 @@ class Stopwatch {
 /// metrics.jsonl: one line a step and one an evaluation. A resumed run first cuts what came after its checkpoint.
 class MetricsFile {
  public:
-  MetricsFile(fs::path path, std::int64_t last_step) : path_(std::move(path)) {
+  MetricsFile(fs::path path, std::int64_t last_step, std::int64_t last_evaluated_step) : path_(std::move(path)) {
     std::string kept;
     if (std::ifstream old(path_); old) {
       for (std::string line; std::getline(old, line);) {
         auto const json = Json::parse(line, nullptr, false);  // the last line of a killed run may be cut
-        if (json.is_object() && json.value("step", last_step + 1) <= last_step) kept += line + "\n";
+        if (!json.is_object()) continue;
+        auto const last = json.contains("dev") ? last_evaluated_step : last_step;
+        if (json.value("step", last + 1) <= last) kept += line + "\n";
       }
     }
     write_file_atomically(path_, kept);
@@ -88,14 +90,22 @@ std::set<std::int64_t> evaluation_steps(TrainConfig const& config, std::int64_t 
   return steps;
 }
 
+double selection_weight(SelectionConfig const& config, std::string const& task) {
+  auto const found = config.weights.find(task);
+  return config.rule == SelectionRule::Mean || found == config.weights.end() ? 1.0 : found->second;
+}
+
+void check_selection(SelectionConfig const& config, std::vector<task::TaskSpec> const& tasks) {
+  if (std::none_of(tasks.begin(), tasks.end(), [&](auto const& task) { return selection_weight(config, task.name) > 0; }))
+    throw Error(ErrorCode::InvalidUsage, "train.selection.weights: every task has the weight 0, so no checkpoint can be chosen; give one of them more");
+}
+
 /// What the selection rule makes of the tasks' dev scores. An undefined score (NaN) counts as 0.
 double selection_score(SelectionConfig const& config, std::map<std::string, double> const& dev) {
   double sum = 0;
   double weights = 0;
   for (auto const& [task, score] : dev) {
-    double weight = 1;
-    if (config.rule == SelectionRule::Weighted)
-      if (auto const found = config.weights.find(task); found != config.weights.end()) weight = found->second;
+    double const weight = selection_weight(config, task);
     sum += weight * (std::isfinite(score) ? score : 0.0);
     weights += weight;
   }
@@ -112,7 +122,7 @@ class Run {
         stop_(std::move(stop)),
         checkpoints_(options.run_folder / "checkpoints"),
         best_(options.run_folder / "checkpoints" / "best"),
-        metrics_(options.run_folder / "metrics.jsonl", session.state().step),
+        metrics_(options.run_folder / "metrics.jsonl", session.state().step, session.state().last_evaluated_step),
         evaluation_steps_(evaluation_steps(config, session.n_steps())),
         seconds_before_(session.state().seconds) {}
 
@@ -144,7 +154,6 @@ class Run {
     record.seconds_left = seconds_left();
     metrics_.add(record);
     if (events_.on_step) events_.on_step(record);
-    ++steps_since_checkpoint_;
     bool const due = config_.checkpoint_steps > 0 ? state.step % config_.checkpoint_steps == 0
                                                   : since_checkpoint_.seconds() > kSecondsBetweenCheckpoints;
     if (due && state.step < session_.n_steps()) save();
@@ -203,7 +212,6 @@ class Run {
   double seconds_before_;
   Stopwatch watch_;
   Stopwatch since_checkpoint_;
-  std::int64_t steps_since_checkpoint_ = 0;
   std::int64_t total_tokens_ = 0;
   double seconds_per_token_ = 0;
   double evaluation_seconds_ = 0;
@@ -226,6 +234,7 @@ Plan plan_of(Session& session, data::Corpus const& corpus, TrainConfig const& co
 
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop) {
+  check_selection(config.selection, corpus.tasks);
   use_threads(options.n_threads);
   try {
     Session session(corpus, config, options);
@@ -250,6 +259,8 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
             .examples_drawn = state.examples_drawn,
             .n_parameters = session.n_parameters(),
             .stopped_early = stopped_early};
+  } catch (c10::OutOfMemoryError const&) {
+    throw std::bad_alloc();
   } catch (c10::Error const& error) {
     throw Error(ErrorCode::InvalidInput, fmt::format("training: LibTorch could not go on: {}", error.what_without_backtrace()));
   }

@@ -141,7 +141,7 @@ TEST_F(Training, StopsEarlyWhenDevNoLongerImproves) {
 
 TEST_F(Training, AnAnswerDoesNotDependOnItsNeighbours) {
   (void)train(corpus_of(60), small_config(), options("a"), {}, {});
-  auto const predictor = Predictor::load(folder / "a" / "model");
+  auto const predictor = Predictor::load(folder / "a" / "model", 1);
   auto const corpus = corpus_of(1);
   auto const& examples = corpus.streams[0].of(Split::Dev);
   std::vector<std::size_t> const tasks{0, 1};

@@ -53,6 +53,16 @@ class Evaluate(Trained):
         score = self.expect(self.trained.run('evaluate', *JSON), 0).json['tasks']['urgency']
         self.assertEqual((score['value'], score['interval']), (None, [None, None]))
 
+    def test_a_task_that_became_another_one_is_a_conflict(self):
+        project = self.project()
+        shutil.copytree(self.trained.folder, project.folder, dirs_exist_ok=True)
+        project.describe(tasks={**FOUR_TASKS, 'intent': {**INTENT, 'type': 'multilabel'}})
+        self.expect(project.run('evaluate', '--run', 'shared'), 5, 'task "intent" of run "shared"', '"classification"', '"multilabel"')
+
+    def test_the_number_of_threads_changes_no_score(self):
+        one = self.expect(self.trained.run('evaluate', *JSON), 0).json
+        self.assertEqual(self.expect(self.trained.run('evaluate', '--threads', '2', *JSON, threads=False), 0).json['tasks']['intent'], one['tasks']['intent'])
+
     def test_wrong_uses_are_one_sentence(self):
         self.expect_one_sentence(self.trained.run('evaluate', '--split', 'tst'), 2, 'expected train, dev or test')
         self.expect_one_sentence(self.trained.run('evaluate', '--run', 'sharde'), 3, 'did you mean "shared"?')

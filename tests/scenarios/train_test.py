@@ -290,6 +290,19 @@ class Train(Scenario):
             self.expect_one_sentence(project.run('train', f'--run={name}'), 2, 'the run name')
             self.assertFalse(os.path.exists(project.path('.polytask')))
 
+    def test_numbers_that_only_a_slip_can_mean_are_refused(self):
+        project = self.project().fill().describe()
+        for setting in ('epochs=1e9', 'evaluations_per_epoch=1e12', 'max_length=10000000', 'scratch.hidden_size=1000000', 'scratch.vocab_size=100000000'):
+            self.expect_one_sentence(project.run('train', '--set', f'train.{setting}'), 2, f'train.{setting.split("=")[0]}', 'at most')
+
+    def test_a_selection_without_any_weight_is_refused(self):
+        project = self.project().fill().describe(tasks={'intent': INTENT})
+        self.expect_one_sentence(project.run('train', '--set', 'train.selection={rule: weighted, weights: {intent: 0}}'), 2, 'train.selection', 'weight 0')
+
+    def test_a_project_name_that_no_folder_can_have_still_names_a_run(self):
+        project = self.project().fill().describe(tasks={'intent': INTENT}, project='My Helpdesk / EU')
+        self.assertRegex(self.expect(project.run('train', '--output', 'json'), 0).json['run'], r'^My-Helpdesk---EU-\d{8}-\d{6}$')
+
     def test_a_learning_rate_that_explodes_is_one_sentence(self):
         project = self.project().fill().describe(train={'learning_rate': 1e30, 'max_grad_norm': 0, 'warmup_ratio': 0})
         answer = self.expect(project.run('train', '--run', 'a'), 3)

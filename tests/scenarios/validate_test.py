@@ -322,7 +322,9 @@ class Validate(Scenario):
     def test_a_conll_file_and_a_named_column_contradict(self):
         project = self.project().describe(tasks={'names': {**TAGS, 'text': 'body'}}, datasets={'news': {'train': 'train.conll'}})
         project.write('train.conll', sentences('B-PER', 'O'))
-        self.expect_finding(project, 3, 'unknown-column', 'dataset "news"', 'leave "text" out')
+        self.expect_one_sentence(project.run('validate'), 2, 'polytask.yaml:', '"tasks.names" has no "spans"', 'leave "text" out')
+        project = self.project().describe(tasks={'names': {**TAGS, 'text': 'body', 'spans': 'names'}}, datasets={'news': {'train': 'train.conll'}})
+        self.expect_finding(project, 3, 'unknown-column', 'dataset "news"')
 
     def test_a_column_number_of_zero_is_refused(self):
         project = self.project().describe(tasks={'names': {**TAGS, 'tags': 0}}, datasets={'news': {'train': 'train.conll'}})

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <cmath>
 #include <iostream>
 
 #include "base/error.h"
@@ -11,14 +13,31 @@
 #include "cli/verbs.h"
 
 namespace polytask::cli {
+namespace {
+
+/// Throws Error{Conflict} where the project describes another task than the run was trained on.
+void check_same_task(task::TaskSpec const& task, model::ModelSpec const& spec, std::string const& run) {
+  for (auto const& head : spec.heads) {
+    if (head.task.name != task.name) continue;
+    auto const differs = [&](std::string_view what, std::string const& trained, std::string const& now) {
+      if (trained != now)
+        throw Error(ErrorCode::Conflict, fmt::format("task {} of run {} was trained with {} {}, the project says {}; train a new run, or put the project back", quote(task.name), quote(run), what, quote(trained), quote(now)));
+    };
+    differs("type", std::string(task::to_string(head.task.type)), std::string(task::to_string(task.type)));
+    differs("text", fmt::format("{}", fmt::join(head.task.text, ", ")), fmt::format("{}", fmt::join(task.text, ", ")));
+  }
+}
+
+}  // namespace
 
 int evaluate(CommandLine const& line) {
   auto project = read_project(line.project, line.overrides);
   auto const run = complete_run(project.folder, line.run);
-  auto const predictor = train::Predictor::load(run.folder / "model", "cpu");
+  auto const predictor = train::Predictor::load(run.folder / "model", n_threads_of(line));
   std::vector<std::string> names;
   for (auto const& head : predictor.spec().heads) names.push_back(head.task.name);
   project = only_tasks(std::move(project), names);
+  for (auto const& task : project.tasks) check_same_task(task, predictor.spec(), run.id);
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
   if (has_errors(corpus.problems)) {
     print_problems(std::cerr, corpus.problems);
@@ -34,7 +53,10 @@ int evaluate(CommandLine const& line) {
     json["tasks"][scores.task] = scores_json(scores);
     if (line.output == Output::Json) continue;
     std::cout << fmt::format("{} ({}, {} rows of {})\n", scores.task, scores.metric, scores.n, line.split);
-    for (auto const& [name, score] : scores.all) std::cout << fmt::format("  {:<18} {:.4f}   {:.4f} to {:.4f}\n", name, score.value, score.interval.low, score.interval.high);
+    for (auto const& [name, score] : scores.all) {
+      auto const value = std::isnan(score.value) ? std::string("undefined on these rows") : fmt::format("{:.4f}   {:.4f} to {:.4f}", score.value, score.interval.low, score.interval.high);
+      std::cout << fmt::format("  {:<18} {}\n", name, value);
+    }
   }
   if (json["tasks"].empty()) throw Error(ErrorCode::InvalidInput, fmt::format("the split {} has no labelled row of the run's tasks; choose another --split", quote(line.split)));
   if (line.output == Output::Json) std::cout << json.dump(1) << '\n';

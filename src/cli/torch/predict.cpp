@@ -275,7 +275,7 @@ int predict(CommandLine const& line) {
   if (line.texts.empty() == line.input.empty()) throw Error(ErrorCode::InvalidUsage, "predict needs either --text or --input FILE (- for standard input)");
   auto const project = read_project(line.project, line.overrides);
   auto const run = complete_run(project.folder, line.run);
-  auto const predictor = train::Predictor::load(run.folder / "model", "cpu");
+  auto const predictor = train::Predictor::load(run.folder / "model", n_threads_of(line));
   auto const groups = groups_of(predictor.spec(), line.tasks);
   Answerer answerer(predictor, groups);
 

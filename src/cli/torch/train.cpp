@@ -3,7 +3,9 @@
 #include <sched.h>
 #include <torch/version.h>
 
+#include <cctype>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <iostream>
@@ -28,7 +30,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// SIGINT and SIGTERM ask for a stop; a thread of its own waits for them, so that no handler has to be careful.
+/// SIGINT and SIGTERM ask for a stop; a thread of its own waits for them, so that no handler has to be careful. A second
+/// one ends the process at once: everything that matters is written atomically, as for a kill.
 class StopOnSignal {
  public:
   StopOnSignal() {
@@ -39,7 +42,7 @@ class StopOnSignal {
     waiter_ = std::jthread([this](std::stop_token const& done) {
       timespec const pause{.tv_sec = 0, .tv_nsec = 200'000'000};
       while (!done.stop_requested())
-        if (sigtimedwait(&signals_, nullptr, &pause) > 0) source_.request_stop();
+        if (sigtimedwait(&signals_, nullptr, &pause) > 0 && !source_.request_stop()) std::_Exit(exit_code(ErrorCode::Interrupted));
     });
   }
   [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
@@ -135,8 +138,8 @@ void write_environment(fs::path const& folder, CommandLine const& line) {
 }
 
 /// Scores on dev and test, answers, misses; the JSON of the contract for the better known split.
-OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, std::string const& device) {
-  auto const predictor = train::Predictor::load(folder / "model", device);
+OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, CommandLine const& line) {
+  auto const predictor = train::Predictor::load(folder / "model", n_threads_of(line), line.device);
   OrderedJson scores;
   for (auto const split : {data::Split::Dev, data::Split::Test}) {
     auto const answers = answer_split(predictor, corpus, split);
@@ -208,6 +211,18 @@ void remove_run(fs::path const& folder) {
   fs::remove_all(folder, ignored);
 }
 
+/// Project and time; what a run's name cannot hold becomes "-", and a name that is taken gets a number.
+std::string new_run_id(Project const& project) {
+  std::string name = project.name.substr(0, 60);
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '_' && c != '.') c = '-';
+  if (name.empty() || name.front() == '.' || name.front() == '-') name.insert(0, "run");
+  auto const id = name + "-" + utc_time("%Y%m%d-%H%M%S", std::time(nullptr));
+  auto free = id;
+  for (int n = 2; fs::exists(runs_folder(project.folder) / free); ++n) free = fmt::format("{}-{}", id, n);
+  return free;
+}
+
 OrderedJson state_json(std::string_view status, std::string const& started) {
   return {{"status", status}, {"started", started}};
 }
@@ -228,7 +243,7 @@ int train(CommandLine const& line) {
     print_problems(std::cerr, corpus.problems);
     throw Error(ErrorCode::InvalidInput, "the data has errors; nothing was trained (`polytask validate` shows the warnings too)");
   }
-  auto const id = line.run.empty() ? project.name + "-" + utc_time("%Y%m%d-%H%M%S", std::time(nullptr)) : line.run;
+  auto const id = line.run.empty() ? new_run_id(project) : line.run;
   check_run_id(id);
   auto const identity = identity_of(project, corpus, line);
   auto const folder = runs_folder(project.folder) / id;
@@ -261,13 +276,13 @@ int train(CommandLine const& line) {
                                      {.run_folder = folder, .encoder = project.encoder, .seed = project.seed, .n_threads = n_threads_of(line), .device = line.device, .resume = line.resume},
                                      events, stop.token());
     progress.finish();
-    auto const json = result_json(id, result, score_run(folder, corpus, line.device));
+    auto const json = result_json(id, result, score_run(folder, corpus, line));
     write_file_atomically(folder / "result.json", json.dump(1) + "\n");
     auto state = state_json("complete", started);
     state["seconds"] = result.seconds;
     for (auto const& [task, score] : json["tasks"].items()) state["scores"][task] = score["value"];
     write_state(folder, state);
-    write_page(folder);
+    write_page(folder);  // a page that cannot be written now is written by the next call
     print_result(Json::parse(json.dump()), folder, line.output);
     return 0;
   } catch (Error const& error) {

@@ -127,13 +127,23 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
   if (!out.rows.empty()) prepared.streams.push_back(std::move(out));
 }
 
+/// A dataset whose rows are read through several choices of text columns has as many streams, and still one share: this
+/// stream's part of it.
+double part_of_dataset(PreparedStream const& stream, Prepared const& prepared, data::Corpus const& corpus) {
+  auto const& dataset = corpus.streams[stream.corpus_index].dataset;
+  std::size_t n_rows = 0;
+  for (auto const& other : prepared.streams)
+    if (corpus.streams[other.corpus_index].dataset == dataset) n_rows += other.rows.size();
+  return static_cast<double>(stream.rows.size()) / static_cast<double>(n_rows);
+}
+
 std::vector<double> specified_shares(Prepared const& prepared, data::Corpus const& corpus, SamplingConfig const& sampling) {
   std::vector<double> shares;
   for (auto const& prepared_stream : prepared.streams) {
     auto const& stream = corpus.streams[prepared_stream.corpus_index];
     double share = 0;
     if (auto const found = sampling.weights.find(stream.dataset); found != sampling.weights.end()) {
-      share = found->second;
+      share = found->second * part_of_dataset(prepared_stream, prepared, corpus);
     } else {
       for (auto const task_index : stream.tasks)
         if (auto const task = sampling.weights.find(corpus.tasks[task_index].name); task != sampling.weights.end()) share += task->second;
@@ -163,7 +173,9 @@ data::BatchPlan Prepared::plan(data::Corpus const& corpus, TrainConfig const& co
   }
   std::vector<double> shares;
   switch (config.sampling.type) {
-    case SamplingType::Uniform: shares.assign(sizes.size(), 1.0); break;
+    case SamplingType::Uniform:
+      for (auto const& stream : streams) shares.push_back(part_of_dataset(stream, *this, corpus));
+      break;
     case SamplingType::Proportional: shares = data::temperature_shares(sizes, 1.0, config.sampling.examples_cap); break;
     case SamplingType::Temperature: shares = data::temperature_shares(sizes, config.sampling.temperature, config.sampling.examples_cap); break;
     case SamplingType::Specified: shares = specified_shares(*this, corpus, config.sampling); break;
