@@ -19,11 +19,10 @@ import subprocess
 import sys
 import time
 
-KINDS = {'banking77': 'classification', 'clinc150': 'classification', 'hwu64': 'classification', 'wnut17': 'tagging',
-         'mr_polarity': 'classification', 'subj': 'classification', 'stsb_ccbysa': 'regression'}
-METRICS = {'classification': 'accuracy', 'tagging': 'span_f1', 'regression': 'pearson'}
+from sets import KINDS, METRICS
+
 MAX_TRAIN = 3000
-EPOCHS, LEARNING_RATE, BATCH = 6, 2e-4, 32  # ours by default, but for the batch, which is counted in texts there
+EPOCHS, LEARNING_RATE, BATCH = 6, 2e-4, 32  # of both trainers; our defaults, but for the batch, which we count in tokens
 
 cli = argparse.ArgumentParser()
 cli.add_argument('--shared', required=True)
@@ -31,7 +30,7 @@ cli.add_argument('--reference-python', default=sys.executable)
 cli.add_argument('--polytask', default=os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../bin/polytask'))
 cli.add_argument('--work', default='.accuracy')
 cli.add_argument('--seeds', type=int, nargs='+', default=[1, 2, 3])
-cli.add_argument('--what', nargs='+', default=['reference', 'single', 'joint'])
+cli.add_argument('--what', nargs='+', choices=['reference', 'single', 'joint'], default=['reference', 'single', 'joint'])
 cli.add_argument('--sets', nargs='+', default=list(KINDS))
 cli.add_argument('--threads', type=int, default=os.cpu_count())
 options = cli.parse_args()

@@ -54,7 +54,31 @@ void make_folders(fs::path const& folder) {
   if (failed) throw Error(ErrorCode::Unavailable, fmt::format("{}: the folder cannot be made ({}); check the path, its permissions and the disk", folder.string(), failed.message()));
 }
 
+namespace {
+
+/// What a link names, also where nothing is yet: the link itself is not to be replaced.
+fs::path without_links(fs::path path) {
+  constexpr int kMostLinks = 40;  // as the system follows
+  std::error_code failed;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(fs::symlink_status(path, failed)); ++i) {
+    auto const target = fs::read_symlink(path, failed);
+    if (failed) break;
+    path = path.parent_path() / target;  // an absolute target replaces all of it
+  }
+  return path;
+}
+
+}  // namespace
+
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+  std::error_code ignored;
+  auto const status = fs::status(path_, ignored);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {  // a pipe, a device; opening a folder fails
+    descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor_ < 0) fail("opened for writing");
+    return;
+  }
+  path_ = without_links(std::move(path_));
   if (path_.has_parent_path()) make_folders(path_.parent_path());
   temporary_ = path_.string() + fmt::format(".{}.part", ::getpid());
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -82,10 +106,12 @@ void AtomicFile::write(std::string_view bytes) {
 }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0) fail("flushed to the disk");
+  bool const is_direct = temporary_.empty();
+  if (!is_direct && ::fsync(descriptor_) != 0) fail("flushed to the disk");
   int const descriptor = descriptor_;
   descriptor_ = -1;
   if (::close(descriptor) != 0) fail("closed");
+  if (is_direct) return;
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("renamed into place");
   temporary_.clear();
   sync_folder(path_.parent_path());

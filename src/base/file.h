@@ -17,6 +17,7 @@ namespace polytask {
 void write_file_atomically(std::filesystem::path const& path, std::string_view bytes);
 
 /// A file written piece by piece that appears under its name only at `commit()`; without it nothing is left behind.
+/// Links are followed. A pipe or a device gets the bytes as they are written and stays what it is.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

@@ -31,12 +31,6 @@ Rng Rng::for_purpose(std::uint64_t seed, std::uint64_t purpose) {
   return Rng(first ^ splitmix64(mixed));
 }
 
-Rng Rng::from_state(State const& state) {
-  Rng rng;
-  rng.state_ = state;
-  return rng;
-}
-
 std::uint64_t Rng::next() {
   auto& s = state_;
   std::uint64_t const result = rotate_left(s[0] + s[3], 23) + s[0];

@@ -1,4 +1,4 @@
-// Random numbers that are the same everywhere: no standard-library distribution, state that can be saved.
+// Random numbers that are the same everywhere: no standard-library distribution.
 #pragma once
 
 #include <array>
@@ -12,20 +12,16 @@ namespace polytask {
 /// The same seed gives the same numbers on every platform. Not for secrets. Not thread-safe.
 class Rng {
  public:
-  using State = std::array<std::uint64_t, 4>;
-
   explicit Rng(std::uint64_t seed);
   /// A generator for one purpose: streams of different names (or of different seeds) are independent.
   static Rng for_purpose(std::uint64_t seed, std::uint64_t purpose);
-  static Rng from_state(State const& state);
-  [[nodiscard]] State const& state() const noexcept { return state_; }
 
   std::uint64_t next();
   /// Uniform in [0, 1), 53 bits.
   double uniform();
   /// Uniform in {0, ..., n - 1} without bias (Lemire 2019, arXiv:1805.10941); n >= 1.
   std::uint64_t below(std::uint64_t n);
-  /// Standard normal (Box-Muller, one value a call so that the state stays four words).
+  /// Standard normal (Box-Muller, one value a call).
   double normal();
 
   template <typename T>
@@ -37,8 +33,7 @@ class Rng {
   }
 
  private:
-  Rng() = default;
-  State state_{};
+  std::array<std::uint64_t, 4> state_{};
 };
 
 }  // namespace polytask

@@ -1,7 +1,5 @@
 #include "task/bio.h"
 
-#include "base/error.h"
-
 namespace polytask::task {
 namespace {
 
@@ -55,17 +53,6 @@ std::vector<std::size_t> stray_continuations(std::span<std::string const> tags) 
     previous = tag;
   }
   return strays;
-}
-
-std::vector<std::string> tags_of_spans(std::span<WordSpan const> spans, std::size_t n_words) {
-  std::vector<std::string> tags(n_words, "O");
-  std::size_t free_from = 0;
-  for (auto const& span : spans) {
-    expects(free_from <= span.begin && span.begin < span.end && span.end <= n_words, "word spans are sorted, apart and inside the text");
-    for (std::size_t i = span.begin; i < span.end; ++i) tags[i] = (i == span.begin ? "B-" : "I-") + span.label;
-    free_from = span.end;
-  }
-  return tags;
 }
 
 }  // namespace polytask::task

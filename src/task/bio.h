@@ -1,4 +1,4 @@
-// Tags of words (BIO, BIOES) and spans: the one place that translates between them.
+// Tags of words (BIO, BIOES) -> spans: the one place that reads them.
 // Reading follows seqeval's default mode (Nakayama 2018): an I- without a B- before it still opens a span.
 #pragma once
 
@@ -27,8 +27,5 @@ struct WordSpan {
 
 /// Position of each I- (or E-) that continues nothing, so that a check can name it.
 [[nodiscard]] std::vector<std::size_t> stray_continuations(std::span<std::string const> tags);
-
-/// BIO tags of `n_words` words; spans must be sorted and not overlap.
-[[nodiscard]] std::vector<std::string> tags_of_spans(std::span<WordSpan const> spans, std::size_t n_words);
 
 }  // namespace polytask::task

@@ -19,11 +19,6 @@ TEST(Bio, NamesContinuationsThatContinueNothing) {
   EXPECT_THAT(stray_continuations(Tags{"I-a", "O", "B-a", "I-b", "I-b"}), ElementsAre(0u, 3u));
 }
 
-TEST(Bio, WritesWhatItReads) {
-  Tags const tags{"B-a", "I-a", "O", "B-b", "B-b"};
-  EXPECT_EQ(tags_of_spans(spans_of_tags(tags), tags.size()), tags);
-}
-
 TEST(Bio, KnowsWhatATagIs) {
   EXPECT_TRUE(is_tag("O"));
   EXPECT_TRUE(is_tag("B-creative-work"));

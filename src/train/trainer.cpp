@@ -219,7 +219,7 @@ class Run {
 
 Plan plan_of(Session& session, data::Corpus const& corpus, TrainConfig const& config, double seconds_per_token) {
   auto const totals = session.plan().totals();
-  Plan plan{.n_steps = session.n_steps(), .first_step = session.state().step, .n_parameters = session.n_parameters(), .truncated_texts = session.prepared().truncated_texts};
+  Plan plan{.n_steps = session.n_steps(), .first_step = session.state().step, .n_parameters = session.n_parameters(), .truncated_texts = session.prepared().truncated_texts, .unlabelled_rows = session.prepared().unlabelled_rows};
   for (std::size_t i = 0; i < session.prepared().streams.size(); ++i) {
     plan.n_rows += totals.rows_by_stream[i];
     plan.rows_per_dataset[corpus.streams[session.prepared().streams[i].corpus_index].dataset] += totals.rows_by_stream[i];

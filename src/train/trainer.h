@@ -25,6 +25,7 @@ struct Plan {
   double estimated_seconds = 0;             ///< from a few timed steps of this very run; thrown away afterwards
   std::map<std::string, std::int64_t> rows_per_dataset;
   std::map<std::string, std::int64_t> truncated_texts;  ///< by dataset
+  std::map<std::string, std::int64_t> unlabelled_rows;  ///< by dataset: rows that are never drawn
 };
 
 struct StepRecord {

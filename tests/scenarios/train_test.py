@@ -184,6 +184,12 @@ class Train(Scenario):
         answer = self.expect(project.run('train', '--run', 'a', '--output', 'json'), 0).json
         self.assertEqual(answer['examples_drawn'], {'intent': 60, 'urgency': 60, 'topics': 60, 'products': 60})
 
+    def test_rows_without_any_label_are_counted_before_the_first_step(self):
+        project = self.project().fill().describe(tasks={'intent': INTENT})
+        project.write('train.jsonl', tickets(60, 1) + [{'body': f'nothing is known of {i}'} for i in range(7)])
+        answer = self.expect(project.run('train'), 0, 'tickets: 7 training rows without a label of any task are never drawn')
+        self.assertRegex(answer.out, r'(?m)^labelled rows trained on: intent \d+$')
+
     def test_rows_without_any_label_are_never_drawn(self):
         project = self.project().fill().describe(tasks={'intent': INTENT}, train={'epochs': 2})
         project.write('train.jsonl', tickets(40, 1) + [{'body': f'unlabelled {i}'} for i in range(20)])

@@ -191,6 +191,8 @@ void print_result(Json const& result, fs::path const& folder, Output output) {
   auto const number = [](Json const& value) { return value.is_number() ? fmt::format("{:.4f}", value.get<double>()) : std::string("-"); };
   for (auto const& [task, score] : result["tasks"].items())
     std::cout << fmt::format("{:<20} {:<18} {:>8}   {} to {}   {}\n", task, score["metric"].get<std::string>(), number(score["value"]), number(score["interval"][0]), number(score["interval"][1]), score["n"].get<std::size_t>());
+  std::cout << "\nlabelled rows trained on:";
+  for (auto const& [task, n] : result["examples_drawn"].items()) std::cout << fmt::format(" {} {}", task, n.get<std::int64_t>());
   std::cout << fmt::format("\n{} in {}, {:.0f} tokens/s\nits page: {}\n", result["run"].get<std::string>(), duration_text(result["seconds"].get<double>()), result["tokens_per_second"].get<double>(), (folder / "report.html").string());
 }
 

@@ -4,15 +4,15 @@
 
 namespace polytask::text {
 
-WordPieces::WordPieces(std::vector<std::string> tokens, std::string prefix, std::int32_t unknown_id, std::uint32_t max_code_points)
-    : tokens_(std::move(tokens)), prefix_(std::move(prefix)), unknown_id_(unknown_id), max_code_points_(max_code_points) {
+WordPieces::WordPieces(std::vector<std::string> tokens, std::string_view prefix, std::int32_t unknown_id, std::uint32_t max_code_points)
+    : tokens_(std::move(tokens)), unknown_id_(unknown_id), max_code_points_(max_code_points) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     auto const id = static_cast<std::int32_t>(i);
     first_.emplace(tokens_[i], id);
     longest_first_ = std::max(longest_first_, tokens_[i].size());
-    if (!tokens_[i].starts_with(prefix_)) continue;
-    continuing_.emplace(tokens_[i].substr(prefix_.size()), id);
-    longest_continuing_ = std::max(longest_continuing_, tokens_[i].size() - prefix_.size());
+    if (!tokens_[i].starts_with(prefix)) continue;
+    continuing_.emplace(tokens_[i].substr(prefix.size()), id);
+    longest_continuing_ = std::max(longest_continuing_, tokens_[i].size() - prefix.size());
   }
 }
 

@@ -26,20 +26,16 @@ struct Piece {
 class WordPieces {
  public:
   /// `tokens[i]` has id i. Pieces that continue a word start with `prefix` in it.
-  WordPieces(std::vector<std::string> tokens, std::string prefix, std::int32_t unknown_id, std::uint32_t max_code_points);
+  WordPieces(std::vector<std::string> tokens, std::string_view prefix, std::int32_t unknown_id, std::uint32_t max_code_points);
 
   /// Appends the pieces of `word`; one unknown piece over all of it when it cannot be made of known ones or is longer
   /// than `max_code_points`.
   void cut(std::string_view word, std::uint32_t n_code_points, std::vector<Piece>& pieces) const;
 
   [[nodiscard]] std::vector<std::string> const& tokens() const noexcept { return tokens_; }
-  [[nodiscard]] std::string const& prefix() const noexcept { return prefix_; }
-  [[nodiscard]] std::int32_t unknown_id() const noexcept { return unknown_id_; }
-  [[nodiscard]] std::uint32_t max_code_points() const noexcept { return max_code_points_; }
 
  private:
   std::vector<std::string> tokens_;
-  std::string prefix_;
   std::int32_t unknown_id_;
   std::uint32_t max_code_points_;
   PieceMap first_;        ///< pieces that begin a word

@@ -120,7 +120,10 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
   for (auto const& example : stream.of(Split::Train)) {
     auto features = data::features_of(example, *prepared.tokenizer, prepared.spec.max_length, targets);
     bool const labelled = std::any_of(features.targets.begin(), features.targets.end(), [](auto const& target) { return target.index() != 0; });
-    if (!labelled) continue;
+    if (!labelled) {
+      ++prepared.unlabelled_rows[stream.dataset];
+      continue;
+    }
     if (features.truncated) ++prepared.truncated_texts[stream.dataset];
     out.rows.push_back(std::move(features));
   }

@@ -29,6 +29,7 @@ struct Prepared {
   std::vector<double> chance_levels;             ///< by head
   std::vector<PreparedStream> streams;
   std::map<std::string, std::int64_t> truncated_texts;  ///< by dataset
+  std::map<std::string, std::int64_t> unlabelled_rows;  ///< by dataset: training rows without a label of any task
 
   [[nodiscard]] std::size_t n_rows() const;
   /// The plan of a whole run, at its beginning.

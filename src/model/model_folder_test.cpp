@@ -1,0 +1,113 @@
+#include "model/model_folder.h"
+
+#include <gmock/gmock.h>
+
+#include <functional>
+
+#include "base/error.h"
+#include "base/json.h"
+
+namespace polytask::model {
+namespace {
+
+namespace fs = std::filesystem;
+using task::TaskType;
+using testing::HasSubstr;
+
+HeadSpec head(std::string const& name, TaskType type, std::vector<std::string> labels) {
+  HeadSpec made;
+  made.task = {.name = name, .type = type, .datasets = {"tickets"}, .text = {"body"}, .label = "label", .metric = task::default_metric(type)};
+  made.labels = task::LabelSet(std::move(labels));
+  return made;
+}
+
+/// A model.json of one task, changed by `change`.
+std::string error_with(std::function<void(Json& model, Json& task)> const& change) {
+  Json json = Json::parse(R"({"schema": 1, "pooling": "mean", "max_length": 128, "tasks": [
+    {"name": "intent", "type": "classification", "datasets": ["tickets"], "text": ["body"], "label": "intent", "labels": ["a", "b"], "metric": "accuracy", "owner": ""}]})");
+  change(json, json["tasks"][0]);
+  try {
+    (void)parse_model_spec(json.dump(), "model.json");
+  } catch (Error const& error) {
+    EXPECT_EQ(exit_code(error.code()), 3);
+    EXPECT_THAT(error.what(), testing::StartsWith("model.json: "));
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(ModelSpec, IsReadAsItWasWritten) {
+  auto const folder = fs::path(testing::TempDir()) / "polytask_model_folder_test";
+  fs::create_directories(folder);
+  ModelSpec spec{.pooling = Pooling::First, .max_length = 77};
+  spec.heads = {head("intent", TaskType::Classification, {"b", "a"}), head("topics", TaskType::Multilabel, {"x"}), head("urgency", TaskType::Regression, {}), head("places", TaskType::Tagging, {"PLACE"})};
+  spec.heads[0].task.text = {"left", "right"};
+  spec.heads[0].task.owner = "mika";
+  spec.heads[1].threshold = 0.25;
+  spec.heads[2].target_mean = -1.5;
+  spec.heads[2].target_scale = 3;
+  spec.heads[3].task.text = {};
+  spec.heads[3].task.tags_column = 4;
+  write_model_spec(folder, spec);
+  auto const read = read_model_spec(folder);
+  fs::remove_all(folder);
+
+  EXPECT_EQ(read.pooling, Pooling::First);
+  EXPECT_EQ(read.max_length, 77u);
+  ASSERT_EQ(read.heads.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) {
+    auto const& a = spec.heads[i];
+    auto const& b = read.heads[i];
+    EXPECT_EQ(a.task.name, b.task.name);
+    EXPECT_EQ(a.task.type, b.task.type);
+    EXPECT_EQ(a.task.datasets, b.task.datasets);
+    EXPECT_EQ(a.task.text, b.task.text);
+    EXPECT_EQ(a.task.label, b.task.label);
+    EXPECT_EQ(a.task.tags_column, b.task.tags_column);
+    EXPECT_EQ(a.task.metric, b.task.metric);
+    EXPECT_EQ(a.task.owner, b.task.owner);
+    EXPECT_EQ(a.labels, b.labels);
+    EXPECT_EQ(a.target_mean, b.target_mean);
+    EXPECT_EQ(a.target_scale, b.target_scale);
+    EXPECT_EQ(a.threshold, b.threshold);
+    EXPECT_EQ(a.n_outputs(), b.n_outputs());
+  }
+}
+
+TEST(ModelSpec, CountsTheOutputsOfEveryType) {
+  EXPECT_EQ(head("t", TaskType::Classification, {"a", "b", "c"}).n_outputs(), 3u);
+  EXPECT_EQ(head("t", TaskType::Multilabel, {"a", "b"}).n_outputs(), 2u);
+  EXPECT_EQ(head("t", TaskType::Regression, {}).n_outputs(), 1u);
+  EXPECT_EQ(head("t", TaskType::Tagging, {"a", "b"}).n_outputs(), 5u);
+}
+
+TEST(ModelSpec, RefusesWhatContradictsItself) {
+  EXPECT_EQ(error_with([](auto&, auto&) {}), "no error");
+  EXPECT_THAT(error_with([](auto& model, auto&) { model["schema"] = 2; }), HasSubstr("was written in schema 2, this version reads 1"));
+  EXPECT_THAT(error_with([](auto& model, auto&) { model["pooling"] = "max"; }), HasSubstr("\"pooling\" is \"max\""));
+  EXPECT_THAT(error_with([](auto& model, auto&) { model["max_length"] = 7; }), HasSubstr("\"max_length\" is 7"));
+  EXPECT_THAT(error_with([](auto& model, auto&) { model["tasks"] = 3; }), HasSubstr("\"tasks\" is not a list"));
+  EXPECT_THAT(error_with([](auto& model, auto& task) { model["tasks"].push_back(Json(task)); }), HasSubstr("task \"intent\" stands twice"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["type"] = "ranking"; }), HasSubstr("has type \"ranking\", which this version does not know"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["name"] = ""; }), HasSubstr("has no name"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["labels"] = Json::array(); }), HasSubstr("is of type classification and has 0 labels"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["labels"] = {"a", "a"}; }), HasSubstr("labels that cannot be used"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["metric"] = "acuracy"; }), HasSubstr("did you mean \"accuracy\"?"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["text"] = {"a", "b", "c"}; }), HasSubstr("reads 3 columns"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["tags"] = 0; }), HasSubstr("\"tags\" is"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task.erase("labels"); }), HasSubstr("is not a model description"));
+  auto const regression = [](auto& task) { task["type"] = "regression", task["labels"] = Json::array(), task["metric"] = "pearson"; };
+  EXPECT_EQ(error_with([&](auto&, auto& task) { regression(task); }), "no error");
+  EXPECT_THAT(error_with([&](auto&, auto& task) { regression(task), task["target_scale"] = 0; }), HasSubstr("a mean or a scale that no number can have"));
+  EXPECT_THAT(error_with([&](auto&, auto& task) { task["type"] = "multilabel", task["metric"] = "micro_f1", task["threshold"] = 1.5; }), HasSubstr("the threshold 1.5"));
+}
+
+TEST(HeadFileName, KeepsPlainNamesAndTellsAllOthersApart) {
+  EXPECT_EQ(head_file_name("intent-2_a"), "intent-2_a");
+  for (auto const* name : {"", "Intent", "../x", "a b", "意図", "a.b"}) EXPECT_THAT(head_file_name(name), testing::MatchesRegex("[a-z0-9_-]*\\.[0-9a-f]{16}")) << name;
+  EXPECT_NE(head_file_name("A"), head_file_name("B"));
+  EXPECT_LT(head_file_name(std::string(5000, 'a')).size(), 200u);
+}
+
+}  // namespace
+}  // namespace polytask::model
