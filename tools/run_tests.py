@@ -13,7 +13,8 @@ build, log, options = sys.argv[1], sys.argv[2], sys.argv[3:]
 with tempfile.TemporaryDirectory() as folder:
     report = os.path.join(folder, 'report.xml')
     with open(log, 'ab') as out:
-        subprocess.run(['ctest', '--test-dir', build, '--output-junit', report, '--no-tests=error', *options], stdout=out, stderr=out)
+        subprocess.run(['ctest', '--test-dir', build, '--output-junit', report, '--no-tests=error',
+                        '--test-output-size-passed', '10000000', '--test-output-size-failed', '10000000', *options], stdout=out, stderr=out)
     try:
         cases = xml.parse(report).getroot().findall('testcase')
     except (OSError, xml.ParseError):
