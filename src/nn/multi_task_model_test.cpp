@@ -1,0 +1,136 @@
+#include "nn/multi_task_model.h"
+
+#include <gmock/gmock.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace polytask::nn {
+namespace {
+
+namespace fs = std::filesystem;
+using task::TaskType;
+using testing::HasSubstr;
+
+constexpr std::size_t kIntent = 0, kUrgency = 1, kThings = 2, kTopics = 3;
+
+model::EncoderConfig small_config() {
+  model::EncoderConfig config;
+  config.vocab_size = 20;
+  config.hidden_size = 8;
+  config.num_hidden_layers = 1;
+  config.num_attention_heads = 2;
+  config.intermediate_size = 16;
+  config.max_position_embeddings = 16;
+  return config;
+}
+
+model::HeadSpec head_of(std::string const& name, TaskType type, std::vector<std::string> labels) {
+  model::HeadSpec head;
+  head.task = {.name = name, .type = type, .metric = task::default_metric(type)};
+  head.labels = task::LabelSet(std::move(labels));
+  return head;
+}
+
+model::ModelSpec four_heads(model::Pooling pooling) {
+  return {.pooling = pooling,
+          .max_length = 16,
+          .heads = {head_of("intent", TaskType::Classification, {"a", "b", "c"}), head_of("urgency", TaskType::Regression, {}),
+                    head_of("things", TaskType::Tagging, {"THING"}), head_of("Topics & more", TaskType::Multilabel, {"x", "y"})}};
+}
+
+MultiTaskModel model_of(std::uint64_t seed, model::Pooling pooling = model::Pooling::Mean) {
+  MultiTaskModel model(small_config(), four_heads(pooling), 0.1);
+  Rng rng(seed);
+  model->encoder()->initialize(rng);
+  model->initialize_heads(rng);
+  return model;
+}
+
+/// Texts of 3, 1 and 4 tokens.
+PackedTexts three_texts() {
+  return {torch::tensor({1, 5, 2, 1, 1, 7, 8, 2}, torch::kInt64), torch::tensor({0, 1, 2, 0, 0, 1, 2, 3}, torch::kInt64), torch::zeros(8, torch::kInt64), {0, 3, 4, 8}};
+}
+
+std::vector<torch::Tensor> logits_of(MultiTaskModel& model, std::vector<HeadInput> const& inputs) {
+  torch::NoGradGuard const no_grad;
+  return model->forward(three_texts(), inputs, DropoutSites());
+}
+
+double difference(torch::Tensor const& a, torch::Tensor const& b) { return (a - b).abs().max().item<double>(); }
+
+TEST(MultiTaskModel, EveryHeadAnswersForItsOwnTextsOrTokensInTheOrderAsked) {
+  auto model = model_of(1);
+  std::vector<HeadInput> const mixed{{.head = kThings, .tokens = {5, 6, 1}}, {.head = kIntent, .texts = {0, 2}}, {.head = kUrgency, .texts = {1}}, {.head = kTopics, .texts = {2, 1, 0}}};
+  auto const logits = logits_of(model, mixed);
+  ASSERT_EQ(logits.size(), 4u);
+  EXPECT_EQ(logits[0].sizes(), (std::vector<std::int64_t>{3, 3}));  // O, B-THING, I-THING
+  EXPECT_EQ(logits[1].sizes(), (std::vector<std::int64_t>{2, 3}));
+  EXPECT_EQ(logits[2].sizes(), (std::vector<std::int64_t>{1, 1}));
+  EXPECT_EQ(logits[3].sizes(), (std::vector<std::int64_t>{3, 2}));
+  for (std::size_t i = 0; i < mixed.size(); ++i) EXPECT_LT(difference(logits[i], logits_of(model, {mixed[i]})[0]), 1e-6) << "a head does not see the others";
+  auto const one = logits_of(model, {{.head = kTopics, .texts = {1}}});
+  EXPECT_LT(difference(logits[3][1], one[0][0]), 1e-6);
+}
+
+TEST(MultiTaskModel, PoolsTheMeanOfATextOrItsFirstToken) {
+  std::vector<HeadInput> const texts{{.head = kIntent, .texts = {0, 1, 2}}};
+  auto mean = model_of(1, model::Pooling::Mean);
+  auto first = model_of(1, model::Pooling::First);
+  auto const a = logits_of(mean, texts)[0];
+  auto const b = logits_of(first, texts)[0];
+  EXPECT_LT(difference(a[1], b[1]), 1e-6) << "a text of one token";
+  EXPECT_GT(difference(a[2], b[2]), 1e-4);
+}
+
+class ModelFolder : public testing::Test {
+ protected:
+  fs::path folder = fs::path(testing::TempDir()) / ("polytask_multi_task_model_test_" + std::to_string(::getpid()));
+  void TearDown() override { fs::remove_all(folder); }
+  std::string error_of_load() {
+    auto other = model_of(2);
+    try {
+      other->load(folder);
+    } catch (Error const& error) {
+      EXPECT_EQ(error.code(), ErrorCode::InvalidInput);
+      return error.what();
+    }
+    return "no error";
+  }
+};
+
+TEST_F(ModelFolder, GivesBackTheModelThatWasSaved) {
+  std::vector<HeadInput> const all{{.head = kIntent, .texts = {0, 1, 2}}, {.head = kUrgency, .texts = {0}}, {.head = kThings, .tokens = {0, 7}}, {.head = kTopics, .texts = {1}}};
+  auto model = model_of(1);
+  model->save(folder);
+  auto other = model_of(2);
+  auto const expected = logits_of(model, all);
+  EXPECT_GT(difference(logits_of(other, all)[0], expected[0]), 1e-6);
+  other->load(folder);
+  auto const logits = logits_of(other, all);
+  for (std::size_t i = 0; i < all.size(); ++i) EXPECT_TRUE(torch::equal(logits[i], expected[i])) << i;
+  EXPECT_EQ(model::read_model_spec(folder).heads[kTopics].task.name, "Topics & more");
+}
+
+TEST_F(ModelFolder, NamesTheHeadFileThatDoesNotFit) {
+  model_of(1)->save(folder);
+  auto const head = folder / "tasks" / "intent.safetensors";
+  auto const whole = read_file(head);
+  std::vector<float> const weight(2 * 8), bias(2), broken(3 * 8, std::nanf("")), three(3);
+  auto const write = [&](std::vector<float> const& w, std::int64_t n, std::vector<float> const& b) {
+    model::write_safetensors(head, {{"weight", model::DType::F32, {n, 8}, std::as_bytes(std::span(w))}, {"bias", model::DType::F32, {n}, std::as_bytes(std::span(b))}});
+  };
+  write(weight, 2, bias);
+  EXPECT_THAT(error_of_load(), testing::AllOf(HasSubstr("intent.safetensors"), HasSubstr("shape [2, 8], expected [3, 8]")));
+  write(broken, 3, three);
+  EXPECT_THAT(error_of_load(), testing::AllOf(HasSubstr("intent.safetensors"), HasSubstr("not finite")));
+  model::write_safetensors(head, {{"bias", model::DType::F32, {3}, std::as_bytes(std::span(three))}});
+  EXPECT_THAT(error_of_load(), HasSubstr("no tensor \"weight\""));
+  write_file_atomically(head, whole);
+  EXPECT_EQ(error_of_load(), "no error");
+}
+
+}  // namespace
+}  // namespace polytask::nn
