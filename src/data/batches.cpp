@@ -46,10 +46,10 @@ void BatchPlan::restore(State state) {
   n_left_ = state.n_left;
 }
 
-BatchPlan::Totals BatchPlan::totals() const {
+BatchPlan::Totals BatchPlan::totals(std::stop_token const& stop) const {
   BatchPlan copy = *this;
   Totals totals{.rows_by_stream = std::vector<std::int64_t>(lengths_.size(), 0)};
-  for (auto rows = copy.next(); !rows.empty(); rows = copy.next()) {
+  for (auto rows = copy.next(); !rows.empty() && !stop.stop_requested(); rows = copy.next()) {
     ++totals.n_batches;
     for (auto const& row : rows) {
       totals.n_tokens += lengths_[row.stream][row.row];

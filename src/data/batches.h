@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <vector>
 
 #include "data/features.h"
@@ -50,8 +51,8 @@ class BatchPlan {
     std::int64_t n_tokens = 0;
     std::vector<std::int64_t> rows_by_stream;
   };
-  /// What is left from here to the end.
-  [[nodiscard]] Totals totals() const;
+  /// What is left from here to the end; less of it once `stop` is requested.
+  [[nodiscard]] Totals totals(std::stop_token const& stop = {}) const;
 
  private:
   Mixture mixture_;

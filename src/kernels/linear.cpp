@@ -59,4 +59,9 @@ void linear_backward_weight(LinearShape const& shape, float const* x, float cons
     add_rows(shape.n_rows, shape.row_stride, std::min(kColumnsPerChunk, shape.n_out - at), grad_y + at, grad_bias + at);
 }
 
+std::string onednn_version() {
+  auto const& version = *dnnl_version();
+  return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch);
+}
+
 }  // namespace polytask::kernels

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace polytask::kernels {
 
@@ -26,5 +27,8 @@ void linear_backward_input(LinearShape const& shape, float const* grad_y, float 
 
 /// grad_weight: [n_out, n_in] and grad_bias: [n_out], both replaced.
 void linear_backward_weight(LinearShape const& shape, float const* x, float const* grad_y, float* grad_weight, float* grad_bias);
+
+/// "3.7.0": of the oneDNN that is loaded, which may be another than the one built with.
+[[nodiscard]] std::string onednn_version();
 
 }  // namespace polytask::kernels

@@ -87,5 +87,7 @@ TEST_P(Linear, GivesTheSameBitsEachTime) {
 INSTANTIATE_TEST_SUITE_P(Shapes, Linear,
                          testing::Values(LinearShape{1, 8, 3, 3}, LinearShape{37, 32, 32, 96}, LinearShape{5, 384, 1, 1}, LinearShape{130, 65, 130, 131}, LinearShape{0, 4, 4, 4}));
 
+TEST(OneDnn, SaysWhichVersionItIs) { EXPECT_THAT(onednn_version(), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+")); }
+
 }  // namespace
 }  // namespace polytask::kernels

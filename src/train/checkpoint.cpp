@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <numeric>
 
-#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "model/safetensors.h"
@@ -32,7 +33,7 @@ OrderedJson to_json(TrainState const& state) {
   json["n_evaluations_without_better"] = state.n_evaluations_without_better;
   json["n_tokens"] = state.n_tokens;
   json["seconds"] = state.seconds;
-  json["training_seconds"] = state.training_seconds;
+  json["evaluation_seconds"] = state.evaluation_seconds;
   json["examples_drawn"] = state.examples_drawn;
   json["n_updates"] = state.n_updates;
   return json;
@@ -51,7 +52,7 @@ TrainState from_json(Json const& json) {
   state.n_evaluations_without_better = json.at("n_evaluations_without_better");
   state.n_tokens = json.at("n_tokens");
   state.seconds = json.at("seconds");
-  state.training_seconds = json.at("training_seconds");
+  state.evaluation_seconds = json.at("evaluation_seconds");
   state.examples_drawn = json.at("examples_drawn").get<std::map<std::string, std::int64_t>>();
   state.n_updates = json.at("n_updates").get<std::map<std::string, std::int64_t>>();
   return state;
@@ -100,24 +101,43 @@ void save_checkpoint(fs::path const& folder, Checkpoint const& checkpoint) {
     if (entry.path().filename().string().starts_with("unfinished-")) fs::remove_all(entry.path(), ignored);
 }
 
+void check_state(TrainState const& state, RunShape const& shape) {
+  auto const require = [](bool holds, char const* what) {
+    if (!holds) throw Error(ErrorCode::Corrupt, fmt::format("state.json: {} of another run", what));
+  };
+  auto const& [mixture, waiting, n_left] = state.plan;
+  auto const& rows = shape.rows_by_stream;
+  require(state.step >= 0 && state.step <= shape.n_steps, "\"step\" is that");
+  require(mixture.credit.size() == rows.size() && std::all_of(mixture.credit.begin(), mixture.credit.end(), [](double c) { return std::isfinite(c); }), "\"credit\" is that");
+  require(mixture.n_drawn.size() == rows.size(), "\"n_drawn\" is that");
+  require(n_left >= 0 && n_left <= shape.n_rows, "\"n_left\" is that");
+  require(!waiting || (waiting->stream < rows.size() && waiting->row < rows[waiting->stream]), "\"waiting\" is a row");
+  auto const n_drawn = std::accumulate(mixture.n_drawn.begin(), mixture.n_drawn.end(), std::uint64_t{0});
+  require(n_drawn == static_cast<std::uint64_t>(shape.n_rows - n_left) + (waiting ? 1 : 0), "\"n_drawn\" and \"n_left\" are those");
+  require(state.last_evaluated_step >= 0 && state.last_evaluated_step <= state.step, "\"last_evaluated_step\" is that");
+  require(state.examples_drawn.size() == shape.tasks.size() && std::all_of(shape.tasks.begin(), shape.tasks.end(), [&](auto const& task) { return state.examples_drawn.contains(task); }),
+          "\"examples_drawn\" is that");
+}
+
+Error damaged_checkpoint(fs::path const& folder, std::string const& reason) {
+  return {ErrorCode::Corrupt, fmt::format("{}: the checkpoint is damaged ({}); remove this folder to continue from the one before it", folder.string(), reason)};
+}
+
 std::optional<Checkpoint> load_latest_checkpoint(fs::path const& folder) {
   auto const all = find_checkpoints(folder);
   if (all.empty()) return std::nullopt;
   auto const& newest = all.back().second;
-  auto const damaged = [&](std::string const& reason) {
-    return Error(ErrorCode::Corrupt, fmt::format("{}: the checkpoint is damaged ({}); remove this folder to continue from the one before it", newest.string(), reason));
-  };
   try {
-    Checkpoint checkpoint;
+    Checkpoint checkpoint{.folder = newest};
     auto const path = newest / "state.json";
     checkpoint.state = from_json(parse_json(read_file(path), path.string()).value());
     auto const file = model::SafetensorsFile::open(newest / "tensors.safetensors");
     for (auto const& [name, view] : file.tensors()) checkpoint.tensors[name] = {view.shape, view.to_floats()};
     return checkpoint;
   } catch (Error const& error) {
-    throw damaged(error.what());
+    throw damaged_checkpoint(newest, error.what());
   } catch (Json::exception const& error) {
-    throw damaged(error.what());
+    throw damaged_checkpoint(newest, error.what());
   }
 }
 

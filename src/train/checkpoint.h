@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "data/batches.h"
 #include "model/encoder_files.h"
 
@@ -23,7 +24,7 @@ struct TrainState {
   std::int64_t n_evaluations_without_better = 0;
   std::int64_t n_tokens = 0;
   double seconds = 0;           ///< of training, dev evaluations and checkpoints included
-  double training_seconds = 0;  ///< of the steps alone
+  double evaluation_seconds = 0;  ///< of the dev evaluations in them
   std::map<std::string, std::int64_t> examples_drawn;  ///< by task
   std::map<std::string, std::int64_t> n_updates;       ///< by parameter
 };
@@ -34,7 +35,21 @@ using NamedTensors = std::map<std::string, model::Tensor>;
 struct Checkpoint {
   TrainState state;
   NamedTensors tensors;
+  std::filesystem::path folder;  ///< where it was read from
 };
+
+/// What the state of a run has to fit.
+struct RunShape {
+  std::vector<std::size_t> rows_by_stream;
+  std::int64_t n_rows = 0;  ///< drawn in the whole run
+  std::int64_t n_steps = 0;
+  std::vector<std::string> tasks;
+};
+
+/// Throws Error{Corrupt} for a state that no run of this shape can be in.
+void check_state(TrainState const& state, RunShape const& shape);
+/// Names the folder, the reason and what to do.
+[[nodiscard]] Error damaged_checkpoint(std::filesystem::path const& folder, std::string const& reason);
 
 /// Writes `folder`/step-<n>/ so that it is there whole or not at all, then removes all but the last two.
 /// Throws Error{Unavailable} (a full disk); what was there stays.

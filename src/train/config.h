@@ -44,11 +44,11 @@ struct TrainConfig {
   SamplingConfig sampling;
   SelectionConfig selection;
   ScratchEncoderConfig scratch;
-  double epochs = 6.0;                    ///< rows drawn, as a multiple of all training rows; > 0
+  double epochs = 6.0;                    ///< rows drawn, as a multiple of all training rows; > 0, <= 10,000
   double learning_rate = 2e-4;            ///< > 0
   std::int64_t batch_tokens = 640;        ///< unpadded tokens a step; unused when batch_size is set
   std::optional<std::int64_t> batch_size; ///< texts a step, instead of tokens
-  std::int64_t max_length = 128;          ///< tokens of a text, special tokens included; >= 8
+  std::int64_t max_length = 128;          ///< tokens of a text, special tokens included; 8..65,536
   model::Pooling pooling = model::Pooling::Mean;
   std::string precision = "f32";
   double weight_decay = 0.01;             ///< of weights; not of biases and LayerNorm
@@ -58,7 +58,7 @@ struct TrainConfig {
   double label_smoothing = 0.0;           ///< 0..1
   double head_dropout = 0.1;              ///< 0..1
   std::optional<double> dropout;          ///< of the encoder; unset = what its config.json says
-  double evaluations_per_epoch = 1.0;     ///< dev evaluations; > 0
+  double evaluations_per_epoch = 1.0;     ///< dev evaluations; > 0, <= 1,000
   std::int64_t early_stopping_patience = 0;  ///< evaluations without a better selection score; 0 = never stop early
   std::int64_t checkpoint_steps = 0;      ///< steps between resumable checkpoints; 0 = about every two minutes of work
 };

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "train/internal/device.h"
 #include "train/internal/inference.h"
+#include "train/internal/torch_errors.h"
 
 namespace polytask::train {
 
@@ -32,18 +33,24 @@ Predictor Predictor::load(std::filesystem::path const& model_folder, int n_threa
     throw Error(ErrorCode::InvalidInput, fmt::format("{}: tokenizer ({} tokens, texts of {}) and encoder ({} embeddings, {} positions) do not belong together",
                                                      model_folder.string(), tokenizer->vocabulary_size(), spec.max_length,
                                                      config.vocab_size, config.max_position_embeddings));
-  nn::MultiTaskModel model(config, std::move(spec), 0.0);
-  model->load(model_folder);
-  model->eval();
-  model->to(device);
-  return Predictor(std::make_unique<State>(State{std::move(tokenizer), std::move(model), device}));
+  return translated(model_folder.string(), [&] {
+    nn::MultiTaskModel model(config, std::move(spec), 0.0);
+    model->load(model_folder);
+    model->eval();
+    model->to(device);
+    return Predictor(std::make_unique<State>(State{std::move(tokenizer), std::move(model), device}));
+  });
 }
 
 model::ModelSpec const& Predictor::spec() const noexcept { return state_->model->spec(); }
 
 std::vector<std::vector<task::Prediction>> Predictor::predict(std::span<task::Example const> examples,
                                                               std::span<std::size_t const> task_indices) const {
-  return infer(state_->model, *state_->tokenizer, examples, task_indices, state_->device);
+  return translated("predicting", [&] {
+    std::vector<EncodedText> texts;
+    for (auto const& example : examples) texts.push_back(encode_text(*state_->tokenizer, example, spec().max_length));
+    return infer(state_->model, texts, task_indices, state_->device);
+  });
 }
 
 }  // namespace polytask::train

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "train/internal/device.h"
 #include "train/internal/session.h"
+#include "train/internal/torch_errors.h"
 
 namespace polytask::train {
 namespace {
@@ -83,7 +84,7 @@ class MetricsFile {
 /// The steps after which dev is evaluated; the last step is always one.
 std::set<std::int64_t> evaluation_steps(TrainConfig const& config, std::int64_t n_steps) {
   std::set<std::int64_t> steps;
-  auto const n = std::max<std::int64_t>(1, std::llround(config.epochs * config.evaluations_per_epoch));
+  auto const n = std::clamp<std::int64_t>(std::llround(config.epochs * config.evaluations_per_epoch), 1, n_steps);
   for (std::int64_t i = 1; i <= n; ++i)
     steps.insert(std::max<std::int64_t>(1, std::llround(static_cast<double>(n_steps) * static_cast<double>(i) / static_cast<double>(n))));
   steps.insert(n_steps);
@@ -100,8 +101,9 @@ void check_selection(SelectionConfig const& config, std::vector<task::TaskSpec> 
     throw Error(ErrorCode::InvalidUsage, "train.selection.weights: every task has the weight 0, so no checkpoint can be chosen; give one of them more");
 }
 
-/// What the selection rule makes of the tasks' dev scores. An undefined score (NaN) counts as 0.
-double selection_score(SelectionConfig const& config, std::map<std::string, double> const& dev) {
+/// What the selection rule makes of the tasks' dev scores; nothing when no task with a weight has one. An undefined score
+/// (NaN) counts as 0.
+std::optional<double> selection_score(SelectionConfig const& config, std::map<std::string, double> const& dev) {
   double sum = 0;
   double weights = 0;
   for (auto const& [task, score] : dev) {
@@ -109,8 +111,11 @@ double selection_score(SelectionConfig const& config, std::map<std::string, doub
     sum += weight * (std::isfinite(score) ? score : 0.0);
     weights += weight;
   }
-  return weights > 0 ? sum / weights : 0.0;
+  return weights > 0 ? std::optional(sum / weights) : std::nullopt;
 }
+
+/// Of the loop without its dev evaluations.
+double training_seconds(TrainState const& state) { return state.seconds - state.evaluation_seconds; }
 
 /// The loop's own state that a checkpoint need not hold.
 class Run {
@@ -145,10 +150,7 @@ class Run {
  private:
   void step() {
     auto& state = session_.state();
-    Stopwatch const watch;
     auto record = session_.step();
-    double const seconds = watch.seconds();
-    state.training_seconds += seconds;
     update_seconds();
     record.seconds = state.seconds;
     record.seconds_left = seconds_left();
@@ -163,10 +165,14 @@ class Run {
     auto& state = session_.state();
     Stopwatch const watch;
     auto const scores = session_.evaluate([this] { return stop_.stop_requested(); });
-    if (!scores) return;  // stopped half way: evaluated again after the resume
-    EvaluationRecord record{.step = state.step, .dev = *scores, .selection = selection_score(config_.selection, *scores)};
-    // Without dev rows there is nothing to choose by: the last evaluation wins.
-    record.is_best = scores->empty() || !state.best_selection || record.selection > *state.best_selection;
+    if (!scores) {  // stopped half way: evaluated again after the resume
+      state.evaluation_seconds += watch.seconds();
+      return;
+    }
+    auto const selection = selection_score(config_.selection, *scores);
+    EvaluationRecord record{.step = state.step, .dev = *scores, .selection = selection.value_or(0.0)};
+    // Without such dev rows there is nothing to choose by: the last evaluation wins.
+    record.is_best = !selection || !state.best_selection || record.selection > *state.best_selection;
     if (record.is_best) {
       session_.save_weights(best_);
       state.best_selection = record.selection;
@@ -177,6 +183,7 @@ class Run {
     }
     state.last_evaluated_step = state.step;
     evaluation_seconds_ = watch.seconds();
+    state.evaluation_seconds += evaluation_seconds_;
     update_seconds();
     metrics_.add(record);
     if (events_.on_evaluation) events_.on_evaluation(record);
@@ -194,11 +201,10 @@ class Run {
   double seconds_left() {
     auto const& state = session_.state();
     // The measured speed of this run, once there are enough steps to trust it.
-    if (state.n_tokens > 0 && state.step > 5) seconds_per_token_ = state.training_seconds / static_cast<double>(state.n_tokens);
-    if (total_tokens_ == 0) total_tokens_ = state.n_tokens + session_.plan().totals().n_tokens;
+    if (state.n_tokens > 0 && state.step > 5) seconds_per_token_ = training_seconds(state) / static_cast<double>(state.n_tokens);
     auto const evaluations_left = std::count_if(evaluation_steps_.begin(), evaluation_steps_.end(), [&](auto s) { return s > state.last_evaluated_step; });
     double const evaluation = evaluation_seconds_ > 0 ? evaluation_seconds_ : seconds_per_token_ * static_cast<double>(session_.n_dev_tokens()) / 3;
-    return seconds_per_token_ * static_cast<double>(total_tokens_ - state.n_tokens) + evaluation * static_cast<double>(evaluations_left);
+    return seconds_per_token_ * static_cast<double>(session_.n_train_tokens() - state.n_tokens) + evaluation * static_cast<double>(evaluations_left);
   }
 
   Session& session_;
@@ -212,13 +218,12 @@ class Run {
   double seconds_before_;
   Stopwatch watch_;
   Stopwatch since_checkpoint_;
-  std::int64_t total_tokens_ = 0;
   double seconds_per_token_ = 0;
-  double evaluation_seconds_ = 0;
+  double evaluation_seconds_ = 0;  // of the last one
 };
 
 Plan plan_of(Session& session, data::Corpus const& corpus, TrainConfig const& config, double seconds_per_token) {
-  auto const totals = session.plan().totals();
+  auto const totals = session.rest_of_run();
   Plan plan{.n_steps = session.n_steps(), .first_step = session.state().step, .n_parameters = session.n_parameters(), .truncated_texts = session.prepared().truncated_texts, .unlabelled_rows = session.prepared().unlabelled_rows};
   for (std::size_t i = 0; i < session.prepared().streams.size(); ++i) {
     plan.n_rows += totals.rows_by_stream[i];
@@ -236,8 +241,8 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
                   TrainEvents const& events, std::stop_token stop) {
   check_selection(config.selection, corpus.tasks);
   use_threads(options.n_threads);
-  try {
-    Session session(corpus, config, options);
+  return translated("training", [&]() -> TrainResult {
+    Session session(corpus, config, options, stop);
     std::int64_t resumed_from = 0;
     if (options.resume) {
       if (auto const checkpoint = load_latest_checkpoint(options.run_folder / "checkpoints")) {
@@ -247,7 +252,7 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
     }
     double const seconds_per_token = session.seconds_per_token();
     if (events.on_plan) events.on_plan(plan_of(session, corpus, config, seconds_per_token));
-    bool const stopped_early = Run(session, config, options, events, std::move(stop)).go(seconds_per_token);
+    bool const stopped_early = Run(session, config, options, events, stop).go(seconds_per_token);
     session.load_weights(options.run_folder / "checkpoints" / "best");
     session.save_model(options.run_folder / "model");
     auto const& state = session.state();
@@ -255,15 +260,11 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
             .best_step = state.best_step,
             .resumed_from_step = resumed_from,
             .seconds = state.seconds,
-            .tokens_per_second = state.training_seconds > 0 ? static_cast<double>(state.n_tokens) / state.training_seconds : 0.0,
+            .tokens_per_second = training_seconds(state) > 0 ? static_cast<double>(state.n_tokens) / training_seconds(state) : 0.0,
             .examples_drawn = state.examples_drawn,
             .n_parameters = session.n_parameters(),
             .stopped_early = stopped_early};
-  } catch (c10::OutOfMemoryError const&) {
-    throw std::bad_alloc();
-  } catch (c10::Error const& error) {
-    throw Error(ErrorCode::InvalidInput, fmt::format("training: LibTorch could not go on: {}", error.what_without_backtrace()));
-  }
+  });
 }
 
 }  // namespace polytask::train

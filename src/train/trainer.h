@@ -51,7 +51,6 @@ struct TrainEvents {
   std::function<void(StepRecord const&)> on_step;
   std::function<void(EvaluationRecord const&)> on_evaluation;
   std::function<void(std::int64_t step)> on_checkpoint;
-  std::function<void(std::string const&)> on_note;  ///< one sentence worth telling
 };
 
 struct TrainOptions {
@@ -68,7 +67,7 @@ struct TrainResult {
   std::int64_t best_step = 0;
   std::int64_t resumed_from_step = 0;
   double seconds = 0;                           ///< of the training loop, earlier parts included; data and optimizer in it
-  double tokens_per_second = 0;                 ///< unpadded tokens through the encoder, each text once per pass
+  double tokens_per_second = 0;                 ///< unpadded tokens trained on, each text once per pass, over `seconds` without the dev evaluations
   std::map<std::string, std::int64_t> examples_drawn;  ///< by task: labelled rows that were trained on
   std::int64_t n_parameters = 0;
   bool stopped_early = false;
@@ -76,8 +75,8 @@ struct TrainResult {
 
 /// Writes the selected checkpoint to `run_folder/model`. Deterministic: the same corpus, configuration, seed and
 /// thread count give the same bytes, interrupted and resumed or not.
-/// Throws Error{Interrupted} after `stop` is requested, with a checkpoint on disk; Error{InvalidInput} for data or an
-/// encoder that cannot be trained.
+/// Throws Error{Interrupted} after `stop` is requested, with a checkpoint on disk if a step was done; Error{InvalidInput}
+/// for data or an encoder that cannot be trained; Error{Unavailable} when memory or disk is not enough.
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop);
 

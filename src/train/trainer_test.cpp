@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "train/predictor.h"
 
@@ -169,6 +172,94 @@ TEST_F(Training, ADamagedCheckpointIsNamedAndNotUsed) {
     EXPECT_EQ(error.code(), ErrorCode::Corrupt);
     EXPECT_THAT(error.what(), testing::HasSubstr("checkpoints/step-"));
   }
+}
+
+/// The newest checkpoint of a run.
+fs::path newest_checkpoint(fs::path const& run) {
+  std::set<fs::path> found;
+  for (auto const& entry : fs::directory_iterator(run / "checkpoints"))
+    if (entry.path().filename().string().starts_with("step-")) found.insert(entry.path());
+  return *found.rbegin();
+}
+
+TEST_F(Training, ACheckpointOfAnotherRunIsNamedAndNotUsed) {
+  auto const corpus = corpus_of(60);
+  (void)train(corpus, small_config(), options("a"), {}, {});
+  auto const newest = newest_checkpoint(folder / "a");
+  auto json = Json::parse(read_file(newest / "state.json"));
+  json["waiting"] = {3, 1'000'000};
+  write_file_atomically(newest / "state.json", json.dump());
+  auto resumed = options("a");
+  resumed.resume = true;
+  try {
+    (void)train(corpus, small_config(), resumed, {}, {});
+    FAIL() << "a changed checkpoint was used";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Corrupt);
+    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr(newest.filename().string()), testing::HasSubstr("\"waiting\""), testing::HasSubstr("remove this folder")));
+  }
+}
+
+TEST_F(Training, EveryEvaluationStandsOnceInTheMetricsOfAResumedRun) {
+  auto const corpus = corpus_of(60);
+  auto config = small_config();
+  config.checkpoint_steps = 1;  // every evaluation step is one of a checkpoint, which is written before the evaluation
+  std::int64_t first = 0;
+  // As after a kill between an evaluation and the next checkpoint.
+  struct Killed {};
+  EXPECT_THROW((void)train(corpus, config, options("a"), {.on_evaluation = [&](EvaluationRecord const& record) { first = record.step; throw Killed(); }}, {}), Killed);
+  auto resumed = options("a");
+  resumed.resume = true;
+  EXPECT_EQ(train(corpus, config, resumed, {}, {}).resumed_from_step, first);
+  std::multiset<std::int64_t> evaluated;
+  std::ifstream file(folder / "a" / "metrics.jsonl");
+  for (std::string line; std::getline(file, line);)
+    if (auto const json = Json::parse(line); json.contains("dev")) evaluated.insert(json["step"].get<std::int64_t>());
+  EXPECT_EQ(evaluated.count(first), 1u);
+  EXPECT_EQ(evaluated.size(), 8u);
+}
+
+TEST_F(Training, AStopBeforeTheFirstStepIsAnInterruption) {
+  std::stop_source stop;
+  stop.request_stop();
+  try {
+    (void)train(corpus_of(60), small_config(), options("a"), {}, stop.get_token());
+    FAIL() << "it trained";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Interrupted);
+  }
+}
+
+TEST_F(Training, ASelectionThatNoTaskCountsInIsRefusedAndOneWithoutSuchDevRowsKeepsTheLast) {
+  auto corpus = corpus_of(60);
+  auto config = small_config();
+  config.selection = {.rule = SelectionRule::Weighted, .weights = {{"subject", 0}, {"urgency", 0}, {"things", 0}, {"topics", 0}}};
+  try {
+    (void)train(corpus, config, options("a"), {}, {});
+    FAIL() << "it trained";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.code(), ErrorCode::InvalidUsage);
+  }
+  config.selection.weights["subject"] = 1;
+  for (auto& example : corpus.streams[0].examples[1]) example.labels[0] = std::monostate{};
+  auto const result = train(corpus, config, options("b"), {}, {});
+  EXPECT_EQ(result.best_step, result.n_steps);
+}
+
+TEST_F(Training, DevRowsWithoutALabelChangeNoScore) {
+  auto corpus = corpus_of(60);
+  std::vector<std::map<std::string, double>> dev;
+  TrainEvents const events{.on_evaluation = [&](EvaluationRecord const& record) { dev.push_back(record.dev); }};
+  auto config = small_config();
+  config.epochs = 1;
+  (void)train(corpus, config, options("a"), events, {});
+  auto unlabelled = corpus.streams[0].examples[1].front();
+  for (auto& label : unlabelled.labels) label = std::monostate{};
+  auto& rows = corpus.streams[0].examples[1];
+  rows.insert(rows.begin() + 7, 40, unlabelled);
+  (void)train(corpus, config, options("b"), events, {});
+  ASSERT_EQ(dev.size(), 2u);
+  EXPECT_EQ(dev[0], dev[1]);
 }
 
 }  // namespace

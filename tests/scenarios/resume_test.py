@@ -96,6 +96,39 @@ class Resume(Scenario):
         self.assertEqual(process.returncode, 20, err)
         self.expect_same_as_uninterrupted(project, project.run('train', '--run', 'a', '--resume', '--output', 'json'))
 
+    def test_sigterm_while_the_model_is_scored_can_be_resumed_too(self):
+        project = self.long_project()
+        process = self.start(project)
+        wait_until(lambda: os.path.exists(project.run_folder('a', 'model')), process, pause=0)
+        process.send_signal(signal.SIGTERM)
+        err = process.communicate(timeout=60)[1]
+        self.assertIn(process.returncode, (0, 20), err)  # 0 where it was scored before the signal was seen
+        self.expect_same_as_uninterrupted(project, project.run('train', '--run', 'a', '--resume', '--output', 'json'))
+
+    def test_a_second_signal_ends_the_process_at_once(self):
+        project = self.long_project()
+        process = self.start(project)
+        wait_until(lambda: self.n_steps(project) >= 5, process)
+        for _ in range(40):
+            process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 20)
+        self.expect_same_as_uninterrupted(project, project.run('train', '--run', 'a', '--resume', '--output', 'json'))
+
+    def test_a_signal_while_the_rows_are_read_leaves_nothing_behind(self):
+        project = self.long_project()
+        os.remove(project.path('train.jsonl'))
+        os.mkfifo(project.path('train.jsonl'))  # reading waits for a writer
+        process = self.start(project)
+        try:
+            process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGTERM)
+        err = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, 20, err)
+        self.assertEqual(err, 'polytask: stopped before the run began; nothing was written\n')
+        self.assertFalse(os.path.exists(project.run_folder('a')))
+
     def test_kill_9_at_any_moment_loses_no_bit(self):
         project = self.long_project()
         checkpoints = project.run_folder('a', 'checkpoints')

@@ -3,11 +3,12 @@ import json
 import os
 import pty
 import re
+import resource
 import subprocess
 import threading
 import unittest
 
-from support import FOUR_TASKS, INTENT, SCRATCH, TICKETS, Project, Scenario, Trained, arguments, environment, read_lines, tickets
+from support import FOUR_TASKS, INTENT, SCRATCH, TICKETS, Project, Scenario, Trained, arguments, environment, limited, read_lines, tickets
 
 PAIR = {'type': 'classification', 'dataset': 'pairs', 'text': ['left', 'right'], 'label': 'same'}
 
@@ -308,6 +309,28 @@ class Train(Scenario):
     def test_a_project_name_that_no_folder_can_have_still_names_a_run(self):
         project = self.project().fill().describe(tasks={'intent': INTENT}, project='My Helpdesk / EU')
         self.assertRegex(self.expect(project.run('train', '--output', 'json'), 0).json['run'], r'^My-Helpdesk---EU-\d{8}-\d{6}$')
+
+    def test_an_encoder_that_no_machine_holds_is_refused_and_one_that_this_one_does_not_is_a_matter_of_memory(self):
+        project = self.project().fill().describe(tasks={'intent': INTENT})
+        self.expect_one_sentence(project.run('train', '--set', 'train.scratch={layers: 48, hidden_size: 4096, heads: 32}'), 2, 'train.scratch', 'million parameters')
+        large = 'train.scratch={layers: 4, hidden_size: 4096, heads: 32, vocab_size: 300}'
+        answer = project.run('train', '--run', 'a', '--set', large, preexec_fn=limited(resource.RLIMIT_AS, 2 << 30))
+        self.expect_one_sentence(answer, 10, 'the memory is not enough')
+        self.assertFalse(os.path.exists(project.run_folder('a')))
+
+    def test_the_page_of_a_complete_run_is_made_again_where_it_is_missing(self):
+        project = self.project().fill().describe(tasks={'intent': INTENT})
+        self.expect(project.run('train', '--run', 'a'), 0)
+        os.remove(project.run_folder('a', 'report.html'))
+        self.expect(project.run('train', '--run', 'a'), 0)
+        self.assertTrue(os.path.exists(project.run_folder('a', 'report.html')))
+
+    def test_the_environment_says_what_the_bits_depend_on(self):
+        project = self.project().fill().describe(tasks={'intent': INTENT})
+        self.expect(project.run('train', '--run', 'a'), 0)
+        environment = project.run_json('a', 'environment.json')
+        self.assertEqual(set(environment), {'polytask', 'compiler', 'libtorch', 'onednn', 'system', 'processor', 'threads', 'device'})
+        self.assertRegex(environment['onednn'], r'^\d+\.\d+\.\d+$')
 
     def test_a_learning_rate_that_explodes_is_one_sentence(self):
         project = self.project().fill().describe(train={'learning_rate': 1e30, 'max_grad_norm': 0, 'warmup_ratio': 0})

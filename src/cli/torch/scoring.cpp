@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "cli/answers.h"
 #include "model/model_folder.h"
 
 namespace polytask::cli {
 namespace {
+
+constexpr std::size_t kRowsPerCall = 1'024;
 
 std::optional<std::size_t> head_of(model::ModelSpec const& spec, std::string const& task) {
   for (std::size_t i = 0; i < spec.heads.size(); ++i)
@@ -43,11 +46,14 @@ std::optional<double> wrongness(task::LabelSet const& labels, task::Label const&
 
 }  // namespace
 
-std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::Corpus const& corpus, data::Split split) {
+void leave_if_stopped(std::stop_token const& stop) {
+  if (stop.stop_requested()) throw Error(ErrorCode::Interrupted, "stopped while the trained model was scored");
+}
+
+std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::Corpus const& corpus, data::Split split, std::stop_token const& stop) {
   std::vector<TaskAnswers> answers(corpus.tasks.size());
   for (std::size_t t = 0; t < answers.size(); ++t) answers[t].task = t;
   for (auto const& stream : corpus.streams) {
-    auto const& examples = stream.of(split);
     std::vector<std::size_t> heads;
     std::vector<std::size_t> positions;
     for (std::size_t position = 0; position < stream.tasks.size(); ++position)
@@ -55,17 +61,27 @@ std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::C
         heads.push_back(*head);
         positions.push_back(position);
       }
-    if (heads.empty()) continue;
-    auto results = predictor.predict(examples, heads);
-    for (std::size_t row = 0; row < examples.size(); ++row)
-      for (std::size_t i = 0; i < heads.size(); ++i) {
-        auto const& label = examples[row].labels[positions[i]];
-        if (!task::is_labelled(label)) continue;
-        auto& of_task = answers[stream.tasks[positions[i]]];
-        of_task.examples.push_back(&examples[row]);
-        of_task.gold.push_back(label);
-        of_task.predicted.push_back(std::move(results[row][i]));
-      }
+    auto const is_asked = [&](task::Example const& example) {
+      return std::any_of(positions.begin(), positions.end(), [&](std::size_t position) { return task::is_labelled(example.labels[position]); });
+    };
+    auto const& examples = stream.of(split);
+    for (auto next = examples.begin(); next != examples.end();) {
+      leave_if_stopped(stop);
+      std::vector<task::Example> rows;
+      std::vector<task::Example const*> places;
+      for (; next != examples.end() && rows.size() < kRowsPerCall; ++next)
+        if (is_asked(*next)) rows.push_back(*next), places.push_back(&*next);
+      auto results = predictor.predict(rows, heads);
+      for (std::size_t row = 0; row < rows.size(); ++row)
+        for (std::size_t i = 0; i < heads.size(); ++i) {
+          auto const& label = rows[row].labels[positions[i]];
+          if (!task::is_labelled(label)) continue;
+          auto& of_task = answers[stream.tasks[positions[i]]];
+          of_task.examples.push_back(places[row]);
+          of_task.gold.push_back(label);
+          of_task.predicted.push_back(std::move(results[row][i]));
+        }
+    }
   }
   std::erase_if(answers, [](auto const& of_task) { return of_task.gold.empty(); });
   return answers;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <stop_token>
 #include <vector>
 
 #include "data/corpus.h"
@@ -18,8 +19,12 @@ struct TaskAnswers {
   std::vector<task::Prediction> predicted;
 };
 
-/// One pass over the split for all tasks that the corpus and the model share, matched by name.
-[[nodiscard]] std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::Corpus const& corpus, data::Split split);
+/// One pass over the labelled rows of the split for all tasks that the corpus and the model share, matched by name.
+/// Throws Error{Interrupted} soon after `stop` is requested.
+[[nodiscard]] std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::Corpus const& corpus, data::Split split, std::stop_token const& stop = {});
+
+/// Throws Error{Interrupted} once `stop` is requested.
+void leave_if_stopped(std::stop_token const& stop);
 
 [[nodiscard]] eval::TaskScores score_answers(train::Predictor const& predictor, data::Corpus const& corpus, TaskAnswers const& answers);
 

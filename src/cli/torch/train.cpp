@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/utsname.h>
 #include <torch/version.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <cctype>
 #include <csignal>
 #include <cstdlib>
@@ -21,6 +24,7 @@
 #include "cli/torch/scoring.h"
 #include "cli/torch/verbs.h"
 #include "cli/verbs.h"
+#include "kernels/linear.h"
 #include "report/run_files.h"
 #include "report/run_page.h"
 #include "train/trainer.h"
@@ -30,8 +34,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// SIGINT and SIGTERM ask for a stop; a thread of its own waits for them, so that no handler has to be careful. A second
-/// one ends the process at once: everything that matters is written atomically, as for a kill.
+/// SIGINT and SIGTERM ask for a stop; a thread of its own waits for them, so that no handler has to be careful. They end the
+/// process at once while there is nothing to save, and the second time: everything that matters is written atomically, as
+/// for a kill.
 class StopOnSignal {
  public:
   StopOnSignal() {
@@ -41,14 +46,24 @@ class StopOnSignal {
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // threads started later inherit it
     waiter_ = std::jthread([this](std::stop_token const& done) {
       timespec const pause{.tv_sec = 0, .tv_nsec = 200'000'000};
-      while (!done.stop_requested())
-        if (sigtimedwait(&signals_, nullptr, &pause) > 0 && !source_.request_stop()) std::_Exit(exit_code(ErrorCode::Interrupted));
+      while (!done.stop_requested()) {
+        if (sigtimedwait(&signals_, nullptr, &pause) < 0) continue;
+        if (!may_save_) say("polytask: stopped before the run began; nothing was written\n");
+        if (!may_save_ || !source_.request_stop()) std::_Exit(exit_code(ErrorCode::Interrupted));
+      }
     });
   }
+  /// From now on there is a run that can be resumed.
+  void may_save() { may_save_ = true; }
   [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
 
  private:
+  static void say(std::string_view sentence) {
+    if (::write(STDERR_FILENO, sentence.data(), sentence.size()) < 0) return;  // nobody listens
+  }
+
   sigset_t signals_{};
+  std::atomic<bool> may_save_ = false;
   std::stop_source source_;
   std::jthread waiter_;
 };
@@ -73,6 +88,23 @@ std::string processor_name() {
     if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
   return "unknown";
 }
+
+/// "Debian GNU/Linux 12 (bookworm), Linux 6.1.0".
+std::string system_name() {
+  std::string name = "unknown";
+  std::ifstream file("/etc/os-release");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with("PRETTY_NAME=")) name = line.substr(line.find('=') + 1);
+  std::erase(name, '"');
+  utsname kernel{};
+  return ::uname(&kernel) == 0 ? fmt::format("{}, {} {}", name, kernel.sysname, kernel.release) : name;
+}
+
+#ifdef __clang__
+constexpr auto kCompiler = "clang " __clang_version__;
+#else
+constexpr auto kCompiler = "g++ " __VERSION__;
+#endif
 
 /// Hashes of the files that make an encoder what it is.
 OrderedJson encoder_hashes(fs::path const& folder) {
@@ -130,7 +162,10 @@ bool is_done_already(fs::path const& project_folder, std::string const& id, Orde
 void write_environment(fs::path const& folder, CommandLine const& line) {
   OrderedJson json;
   json["polytask"] = POLYTASK_VERSION;
+  json["compiler"] = kCompiler;
   json["libtorch"] = TORCH_VERSION;
+  json["onednn"] = kernels::onednn_version();
+  json["system"] = system_name();
   json["processor"] = processor_name();
   json["threads"] = n_threads_of(line);
   json["device"] = line.device;
@@ -138,14 +173,15 @@ void write_environment(fs::path const& folder, CommandLine const& line) {
 }
 
 /// Scores on dev and test, answers, misses; the JSON of the contract for the better known split.
-OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, CommandLine const& line) {
+OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, CommandLine const& line, std::stop_token const& stop) {
   auto const predictor = train::Predictor::load(folder / "model", n_threads_of(line), line.device);
   OrderedJson scores;
   for (auto const split : {data::Split::Dev, data::Split::Test}) {
-    auto const answers = answer_split(predictor, corpus, split);
+    auto const answers = answer_split(predictor, corpus, split, stop);
     if (answers.empty()) continue;
     auto& of_split = scores[std::string(data::to_string(split))] = OrderedJson::object();
     for (auto const& of_task : answers) {
+      leave_if_stopped(stop);
       auto const task_scores = score_answers(predictor, corpus, of_task);
       auto& json = of_split[task_scores.task] = scores_json(task_scores);
       json["confusion_labels"] = task_scores.confusion_labels;
@@ -238,7 +274,7 @@ int n_threads_of(CommandLine const& line) {
 }
 
 int train(CommandLine const& line) {
-  StopOnSignal const stop;
+  StopOnSignal stop;
   auto const project = only_tasks(read_project(line.project, line.overrides), line.only);
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
   if (has_errors(corpus.problems)) {
@@ -249,10 +285,11 @@ int train(CommandLine const& line) {
   check_run_id(id);
   auto const identity = identity_of(project, corpus, line);
   auto const folder = runs_folder(project.folder) / id;
+  stop.may_save();
   make_folders(folder);
   RunLock const lock(folder);
   if (is_done_already(project.folder, id, identity, line.resume)) {
-    if (!fs::exists(folder / "report.html")) write_page(folder);  // the disk was full when the run had ended
+    if (!fs::exists(folder / "report.html")) write_page(folder);  // the process ended, or the disk was full, before it was there
     auto const path = folder / "result.json";
     if (line.output == Output::Text) std::cout << fmt::format("the run {} is complete and unchanged; nothing to do\n", quote(id));
     print_result(parse_json(read_file(path), path.string()).value(), folder, line.output);
@@ -271,26 +308,29 @@ int train(CommandLine const& line) {
       .on_plan = [&](train::Plan const& plan) { progress.show(plan), has_begun = true; },
       .on_step = [&](train::StepRecord const& record) { progress.show(record); },
       .on_evaluation = [&](train::EvaluationRecord const& record) { progress.show(record); },
-      .on_note = [&](std::string const& sentence) { progress.note(sentence); },
   };
   try {
     auto const result = train::train(corpus, project.train,
                                      {.run_folder = folder, .encoder = project.encoder, .seed = project.seed, .n_threads = n_threads_of(line), .device = line.device, .resume = line.resume},
                                      events, stop.token());
     progress.finish();
-    auto const json = result_json(id, result, score_run(folder, corpus, line));
+    auto const json = result_json(id, result, score_run(folder, corpus, line, stop.token()));
     write_file_atomically(folder / "result.json", json.dump(1) + "\n");
     auto state = state_json("complete", started);
     state["seconds"] = result.seconds;
     for (auto const& [task, score] : json["tasks"].items()) state["scores"][task] = score["value"];
+    std::error_code ignored;
+    fs::remove(folder / "report.html", ignored);  // of an interruption
     write_state(folder, state);
-    write_page(folder);  // a page that cannot be written now is written by the next call
+    write_page(folder);  // one that cannot be written now is written by the next call
     print_result(Json::parse(json.dump()), folder, line.output);
     return 0;
   } catch (Error const& error) {
     progress.finish();
-    if (!has_begun) remove_run(folder);  // nothing to resume: what is put right would look like another configuration
-    if (error.code() != ErrorCode::Interrupted) throw;
+    if (error.code() != ErrorCode::Interrupted) {
+      if (!has_begun) remove_run(folder);  // what is put right would look like another configuration
+      throw;
+    }
     write_state(folder, state_json("interrupted", started));
     try {
       write_page(folder);

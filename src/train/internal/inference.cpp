@@ -4,7 +4,6 @@
 
 #include "data/batches.h"
 #include "model/decode.h"
-#include "task/tagging.h"
 
 namespace polytask::train {
 namespace {
@@ -12,10 +11,10 @@ namespace {
 /// Tokens a pass: enough for the matrix products to be efficient, little enough to stay in the caches.
 constexpr std::size_t kTokensPerPass = 2'048;
 
-/// Examples that go through the encoder together.
+/// Texts that go through the encoder together.
 struct Pass {
   std::size_t first = 0;
-  std::vector<std::vector<task::TaggedUnit>> units;  ///< by text; filled when a tagging head is asked
+  std::span<EncodedText const> texts;
   data::Batch batch;
 };
 
@@ -28,11 +27,11 @@ std::vector<nn::HeadInput> inputs_of(Pass const& pass, std::span<std::size_t con
   for (auto const head : heads) {
     auto& input = inputs.emplace_back();
     input.head = head;
-    for (std::size_t text = 0; text < pass.units.size(); ++text) {
+    for (std::size_t text = 0; text < pass.texts.size(); ++text) {
       if (spec.heads[head].task.type != task::TaskType::Tagging)
         input.texts.push_back(static_cast<std::int64_t>(text));
       else
-        for (auto const& unit : pass.units[text])
+        for (auto const& unit : pass.texts[text].units)
           input.tokens.push_back(pass.batch.offsets[text] + static_cast<std::int64_t>(unit.token));
     }
   }
@@ -50,35 +49,36 @@ void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t cons
     auto const& head = spec.heads[heads[position]];
     auto const values = logits[position].to(torch::kCPU, torch::kFloat32).contiguous();
     std::span<float const> rest(values.data_ptr<float>(), static_cast<std::size_t>(values.numel()));
-    for (std::size_t text = 0; text < pass.units.size(); ++text) {
+    for (std::size_t text = 0; text < pass.texts.size(); ++text) {
       bool const tags = head.task.type == task::TaskType::Tagging;
-      std::size_t const n_rows = tags ? pass.units[text].size() : 1;
+      std::size_t const n_rows = tags ? pass.texts[text].units.size() : 1;
       auto const own = rest.first(n_rows * head.n_outputs());
       rest = rest.subspan(own.size());
-      results[pass.first + text].push_back(tags ? model::decode_units(head, pass.units[text], own) : model::decode_text(head, own));
+      results[pass.first + text].push_back(tags ? model::decode_units(head, pass.texts[text].units, own) : model::decode_text(head, own));
     }
   }
 }
 
 }  // namespace
 
-std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, text::Tokenizer const& tokenizer,
-                                                 std::span<task::Example const> examples, std::span<std::size_t const> heads,
+EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length) {
+  auto encoding = data::encode_example(tokenizer, example, max_length);
+  auto units = task::tagged_units(encoding, example);
+  return {{.ids = std::move(encoding.ids), .type_ids = std::move(encoding.type_ids)}, std::move(units)};
+}
+
+std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std::span<EncodedText const> texts, std::span<std::size_t const> heads,
                                                  torch::Device device, std::function<bool()> const& should_stop) {
   torch::NoGradGuard const no_grad;
-  std::vector<std::vector<task::Prediction>> results(examples.size());
-  Pass pass;
-  for (std::size_t i = 0; i < examples.size(); ++i) {
-    auto const encoding = data::encode_example(tokenizer, examples[i], model->spec().max_length);
-    if (!pass.units.empty() && pass.batch.ids.size() + encoding.size() > kTokensPerPass) {
-      if (should_stop && should_stop()) return results;
-      run(pass, model, heads, device, results);
-      pass = Pass{.first = i};
-    }
-    data::append(pass.batch, {0, i}, {encoding.ids, encoding.type_ids});
-    pass.units.push_back(task::tagged_units(encoding, examples[i]));
+  std::vector<std::vector<task::Prediction>> results(texts.size());
+  for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {
+    if (should_stop && should_stop()) break;
+    Pass pass{.first = first};
+    for (; end < texts.size() && (end == first || pass.batch.ids.size() + texts[end].tokens.ids.size() <= kTokensPerPass); ++end)
+      data::append(pass.batch, {0, end}, texts[end].tokens);
+    pass.texts = texts.subspan(first, end - first);
+    run(pass, model, heads, device, results);
   }
-  if (!pass.units.empty()) run(pass, model, heads, device, results);
   return results;
 }
 

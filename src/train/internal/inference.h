@@ -5,16 +5,25 @@
 #include <span>
 #include <vector>
 
+#include "data/features.h"
 #include "nn/multi_task_model.h"
 #include "task/example.h"
 #include "task/prediction.h"
+#include "task/tagging.h"
 #include "text/tokenizer.h"
 
 namespace polytask::train {
 
-/// [example][position in heads]. `should_stop` is asked between batches; the result is then incomplete.
-[[nodiscard]] std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, text::Tokenizer const& tokenizer,
-                                                               std::span<task::Example const> examples,
+/// A text as the encoder reads it, with the units that tagging heads answer for. Made once, read as often as wanted.
+struct EncodedText {
+  data::Features tokens;  ///< without targets
+  std::vector<task::TaggedUnit> units;
+};
+
+[[nodiscard]] EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length);
+
+/// [text][position in heads]. `should_stop` is asked between batches; the result is then incomplete.
+[[nodiscard]] std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std::span<EncodedText const> texts,
                                                                std::span<std::size_t const> heads, torch::Device device,
                                                                std::function<bool()> const& should_stop = {});
 

@@ -109,7 +109,7 @@ void prepare_pretrained(Prepared& prepared, std::filesystem::path const& folder,
                                                      folder.string(), prepared.tokenizer->vocabulary_size(), encoder.vocab_size));
 }
 
-void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corpus_index) {
+void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corpus_index, std::stop_token const& stop) {
   auto const& stream = corpus.streams[corpus_index];
   std::vector<data::TargetSpec> targets;
   PreparedStream out{.corpus_index = corpus_index, .heads = stream.tasks};
@@ -118,6 +118,7 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
     targets.push_back({head.task.type, head.labels, head.target_mean, head.target_scale});
   }
   for (auto const& example : stream.of(Split::Train)) {
+    leave_if_stopped(stop);
     auto features = data::features_of(example, *prepared.tokenizer, prepared.spec.max_length, targets);
     bool const labelled = std::any_of(features.targets.begin(), features.targets.end(), [](auto const& target) { return target.index() != 0; });
     if (!labelled) {
@@ -187,7 +188,11 @@ data::BatchPlan Prepared::plan(data::Corpus const& corpus, TrainConfig const& co
   return {data::Mixture(sizes, shares, seed), std::move(lengths), {config.batch_tokens, config.batch_size}, n_drawn};
 }
 
-Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options) {
+void leave_if_stopped(std::stop_token const& stop) {
+  if (stop.stop_requested()) throw Error(ErrorCode::Interrupted, "stopped before the first step");
+}
+
+Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token const& stop) {
   Prepared prepared;
   if (options.encoder)
     prepare_pretrained(prepared, *options.encoder, config);
@@ -200,7 +205,7 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   prepared.spec.pooling = config.pooling;
   prepared.spec.max_length = static_cast<std::size_t>(config.max_length);
   for (std::size_t i = 0; i < corpus.tasks.size(); ++i) prepared.spec.heads.push_back(head_of(corpus, i));
-  for (std::size_t i = 0; i < corpus.streams.size(); ++i) add_stream(prepared, corpus, i);
+  for (std::size_t i = 0; i < corpus.streams.size(); ++i) add_stream(prepared, corpus, i, stop);
   if (prepared.streams.empty()) throw Error(ErrorCode::InvalidInput, "no training row carries a label; nothing can be trained");
   set_losses(prepared, config);
   return prepared;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 #include "data/batches.h"
@@ -36,7 +37,11 @@ struct Prepared {
   [[nodiscard]] data::BatchPlan plan(data::Corpus const& corpus, TrainConfig const& config, std::uint64_t seed) const;
 };
 
-/// Throws Error{InvalidInput}: no rows, an encoder that does not take such long texts, a tokenizer that is not its own.
-[[nodiscard]] Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options);
+/// Throws Error{InvalidInput}: no rows, an encoder that does not take such long texts, a tokenizer that is not its own;
+/// Error{Interrupted} soon after `stop` is requested.
+[[nodiscard]] Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token const& stop);
+
+/// Throws Error{Interrupted} once `stop` is requested.
+void leave_if_stopped(std::stop_token const& stop);
 
 }  // namespace polytask::train

@@ -13,7 +13,6 @@
 #include "base/random.h"
 #include "eval/scores.h"
 #include "train/internal/device.h"
-#include "train/internal/inference.h"
 
 namespace polytask::train {
 namespace {
@@ -69,22 +68,39 @@ model::Tensor to_tensor(torch::Tensor const& tensor) {
 void from_tensor(torch::Tensor target, NamedTensors const& tensors, std::string const& name) {
   auto const found = tensors.find(name);
   if (found == tensors.end() || found->second.shape != target.sizes().vec())
-    throw Error(ErrorCode::Corrupt, fmt::format("checkpoint: tensor {} is missing or of another shape; it belongs to another model", quote(name)));
+    throw Error(ErrorCode::Corrupt, fmt::format("tensor {} is missing or of another shape", quote(name)));
   torch::NoGradGuard const no_grad;
   target.copy_(torch::from_blob(const_cast<float*>(found->second.values.data()), found->second.shape, torch::kFloat32));
 }
 
+std::vector<DevRows> dev_rows(data::Corpus const& corpus, Prepared const& prepared, std::stop_token const& stop) {
+  std::vector<DevRows> dev;
+  for (auto const& stream : corpus.streams) {
+    DevRows of_stream{.stream = &stream};
+    auto const& examples = stream.of(Split::Dev);
+    for (std::size_t row = 0; row < examples.size(); ++row) {
+      leave_if_stopped(stop);
+      if (std::none_of(examples[row].labels.begin(), examples[row].labels.end(), task::is_labelled)) continue;
+      of_stream.rows.push_back(row);
+      of_stream.texts.push_back(encode_text(*prepared.tokenizer, examples[row], prepared.spec.max_length));
+    }
+    if (!of_stream.rows.empty()) dev.push_back(std::move(of_stream));
+  }
+  return dev;
+}
+
 }  // namespace
 
-Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options)
-    : corpus_(corpus),
-      config_(config),
+Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token const& stop)
+    : config_(config),
       options_(options),
       device_(device_of(options.device)),
-      prepared_(prepare(corpus, config, options)),
+      prepared_(prepare(corpus, config, options, stop)),
       plan_(prepared_.plan(corpus, config, Rng::for_purpose(options.seed, kMixturePurpose).next())),
-      n_steps_(plan_.totals().n_batches),
-      model_(prepared_.encoder_config, prepared_.spec, config.head_dropout) {
+      whole_run_(plan_.totals(stop)),
+      model_(prepared_.encoder_config, prepared_.spec, config.head_dropout),
+      dev_(dev_rows(corpus, prepared_, stop)) {
+  leave_if_stopped(stop);
   Rng rng = Rng::for_purpose(options.seed, kWeightsPurpose);
   if (options.encoder)
     model_->encoder()->load(model::read_encoder_weights(*options.encoder, prepared_.encoder_config));
@@ -95,9 +111,13 @@ Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   optimizer_ = std::make_unique<AdamW>(*model_, config_);
   state_.plan = plan_.state();
   for (auto const& head : prepared_.spec.heads) state_.examples_drawn[head.task.name] = 0;
-  for (auto const& stream : corpus.streams)
-    for (auto const& example : stream.of(Split::Dev))
-      n_dev_tokens_ += static_cast<std::int64_t>(data::encode_example(*prepared_.tokenizer, example, prepared_.spec.max_length).size());
+}
+
+std::int64_t Session::n_dev_tokens() const noexcept {
+  std::int64_t n = 0;
+  for (auto const& of_stream : dev_)
+    for (auto const& text : of_stream.texts) n += static_cast<std::int64_t>(text.tokens.ids.size());
+  return n;
 }
 
 std::int64_t Session::n_parameters() const {
@@ -147,7 +167,7 @@ StepRecord Session::step() {
       throw Error(ErrorCode::InvalidInput, fmt::format("step {}: the loss is no longer a finite number; lower train.learning_rate (now {}) and start a new run", number, config_.learning_rate));
     loss.total.backward();
     record.grad_norm = optimizer_->gradient_norm();
-    record.learning_rate = learning_rate_at(config_, number, n_steps_);
+    record.learning_rate = learning_rate_at(config_, number, n_steps());
     optimizer_->step(record.learning_rate, record.grad_norm);
   }
   for (auto const& row : rows) {
@@ -167,16 +187,18 @@ std::optional<std::map<std::string, double>> Session::evaluate(std::function<boo
   std::size_t const n_tasks = prepared_.spec.heads.size();
   std::vector<std::vector<task::Label>> gold(n_tasks);
   std::vector<std::vector<task::Prediction>> predicted(n_tasks);
-  for (auto const& stream : corpus_.streams) {
-    auto const& examples = stream.of(Split::Dev);
-    auto results = infer(model_, *prepared_.tokenizer, examples, stream.tasks, device_, should_stop);
+  for (auto const& of_stream : dev_) {
+    auto const& stream = *of_stream.stream;
+    auto results = infer(model_, of_stream.texts, stream.tasks, device_, should_stop);
     if (should_stop && should_stop()) return std::nullopt;
-    for (std::size_t row = 0; row < examples.size(); ++row)
+    for (std::size_t i = 0; i < of_stream.rows.size(); ++i) {
+      auto const& labels = stream.of(Split::Dev)[of_stream.rows[i]].labels;
       for (std::size_t position = 0; position < stream.tasks.size(); ++position) {
-        if (!task::is_labelled(examples[row].labels[position])) continue;
-        gold[stream.tasks[position]].push_back(examples[row].labels[position]);
-        predicted[stream.tasks[position]].push_back(std::move(results[row][position]));
+        if (!task::is_labelled(labels[position])) continue;
+        gold[stream.tasks[position]].push_back(labels[position]);
+        predicted[stream.tasks[position]].push_back(std::move(results[i][position]));
       }
+    }
   }
   std::map<std::string, double> scores;
   for (std::size_t i = 0; i < n_tasks; ++i)
@@ -217,12 +239,20 @@ Checkpoint Session::checkpoint() const {
 }
 
 void Session::restore(Checkpoint const& checkpoint) {
-  for (auto& parameter : optimizer_->parameters()) {
-    from_tensor(parameter.weight, checkpoint.tensors, parameter.name);
-    from_tensor(parameter.first_moment, checkpoint.tensors, parameter.name + ".first_moment");
-    from_tensor(parameter.second_moment, checkpoint.tensors, parameter.name + ".second_moment");
-    auto const found = checkpoint.state.n_updates.find(parameter.name);
-    parameter.n_updates = found == checkpoint.state.n_updates.end() ? 0 : found->second;
+  RunShape shape{.n_rows = plan_.state().n_left, .n_steps = n_steps()};
+  for (auto const& stream : prepared_.streams) shape.rows_by_stream.push_back(stream.rows.size());
+  for (auto const& head : prepared_.spec.heads) shape.tasks.push_back(head.task.name);
+  try {
+    check_state(checkpoint.state, shape);
+    for (auto& parameter : optimizer_->parameters()) {
+      from_tensor(parameter.weight, checkpoint.tensors, parameter.name);
+      from_tensor(parameter.first_moment, checkpoint.tensors, parameter.name + ".first_moment");
+      from_tensor(parameter.second_moment, checkpoint.tensors, parameter.name + ".second_moment");
+      auto const found = checkpoint.state.n_updates.find(parameter.name);
+      parameter.n_updates = found == checkpoint.state.n_updates.end() ? 0 : found->second;
+    }
+  } catch (Error const& error) {
+    throw damaged_checkpoint(checkpoint.folder, error.what());
   }
   state_ = checkpoint.state;
   plan_.restore(state_.plan);
@@ -244,7 +274,11 @@ void Session::load_weights(fs::path const& folder) {
   auto const file = model::SafetensorsFile::open(folder / "weights.safetensors");
   NamedTensors tensors;
   for (auto const& [name, view] : file.tensors()) tensors[name] = {view.shape, view.to_floats()};
-  for (auto& parameter : optimizer_->parameters()) from_tensor(parameter.weight, tensors, parameter.name);
+  try {
+    for (auto& parameter : optimizer_->parameters()) from_tensor(parameter.weight, tensors, parameter.name);
+  } catch (Error const& error) {
+    throw Error(ErrorCode::Corrupt, fmt::format("{}: the selected weights are not of this run ({}); train it again under a new name", folder.string(), error.what()));
+  }
 }
 
 void Session::save_model(fs::path const& folder) const {

@@ -7,6 +7,7 @@
 #include "nn/multi_task_model.h"
 #include "train/checkpoint.h"
 #include "train/internal/adamw.h"
+#include "train/internal/inference.h"
 #include "train/internal/prepared.h"
 #include "train/trainer.h"
 
@@ -18,21 +19,29 @@ struct BatchLoss {
   std::map<std::string, double> by_task;
 };
 
+/// The labelled dev rows of a stream, tokenized once for all evaluations.
+struct DevRows {
+  data::Stream const* stream = nullptr;
+  std::vector<std::size_t> rows;  ///< indices of examples
+  std::vector<EncodedText> texts;
+};
+
 class Session {
  public:
-  Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options);
+  /// Throws what `prepare` throws.
+  Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token const& stop);
 
   /// The loss of the batch made of `rows`, ready for backward. `seed` decides the dropout.
   BatchLoss loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed);
   /// Draws a batch and takes one step of the optimizer. Throws Error{InvalidInput} when the loss is not finite.
   StepRecord step();
-  /// Dev scores of every task that has dev rows; nothing when `should_stop` ended it early.
+  /// Dev scores of every task that has labelled dev rows; nothing when `should_stop` ended it early.
   std::optional<std::map<std::string, double>> evaluate(std::function<bool()> const& should_stop);
-  /// Seconds per training token and per dev pass, from a few steps that change nothing.
+  /// Seconds per training token, from a few steps that change nothing.
   double seconds_per_token();
 
   [[nodiscard]] Checkpoint checkpoint() const;
-  /// Throws Error{Corrupt} when the checkpoint is of another model.
+  /// Throws Error{Corrupt} naming the folder when the checkpoint is of another run.
   void restore(Checkpoint const& checkpoint);
   /// Weights alone, in `folder`/weights.safetensors, and back.
   void save_weights(std::filesystem::path const& folder) const;
@@ -42,25 +51,26 @@ class Session {
 
   [[nodiscard]] TrainState& state() noexcept { return state_; }
   [[nodiscard]] Prepared const& prepared() const noexcept { return prepared_; }
-  [[nodiscard]] std::int64_t n_steps() const noexcept { return n_steps_; }
-  [[nodiscard]] data::BatchPlan const& plan() const noexcept { return plan_; }
+  [[nodiscard]] std::int64_t n_steps() const noexcept { return whole_run_.n_batches; }
+  [[nodiscard]] std::int64_t n_train_tokens() const noexcept { return whole_run_.n_tokens; }
+  /// What is still to be drawn.
+  [[nodiscard]] data::BatchPlan::Totals rest_of_run() const { return state_.step == 0 ? whole_run_ : plan_.totals(); }
   [[nodiscard]] std::int64_t n_parameters() const;
-  [[nodiscard]] std::int64_t n_dev_tokens() const noexcept { return n_dev_tokens_; }
+  [[nodiscard]] std::int64_t n_dev_tokens() const noexcept;
 
  private:
   [[nodiscard]] data::Batch batch_of(std::vector<data::DrawnRow> const& rows) const;
 
-  data::Corpus const& corpus_;
   TrainConfig config_;
   TrainOptions options_;
   torch::Device device_;
   Prepared prepared_;
   data::BatchPlan plan_;
-  std::int64_t n_steps_;
+  data::BatchPlan::Totals whole_run_;
   nn::MultiTaskModel model_;
   std::unique_ptr<AdamW> optimizer_;
   TrainState state_;
-  std::int64_t n_dev_tokens_ = 0;
+  std::vector<DevRows> dev_;
 };
 
 }  // namespace polytask::train

@@ -1,0 +1,59 @@
+#include "train/config.h"
+
+#include <gmock/gmock.h>
+
+#include <functional>
+#include <limits>
+
+namespace polytask::train {
+namespace {
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// "place: message" of every problem of the defaults after a change.
+std::vector<std::string> problems_with(std::function<void(TrainConfig&)> const& change) {
+  TrainConfig config;
+  change(config);
+  std::vector<std::string> found;
+  for (auto const& problem : problems(config)) found.push_back(problem.where + ": " + problem.message);
+  return found;
+}
+
+TEST(TrainConfig, HasDefaultsThatBreakNoRule) { EXPECT_THAT(problems(TrainConfig()), testing::IsEmpty()); }
+
+TEST(TrainConfig, RefusesNumbersThatOnlyASlipCanMean) {
+  double const nan = std::numeric_limits<double>::quiet_NaN();
+  double const infinity = std::numeric_limits<double>::infinity();
+  for (double const value : {0.0, -1.0, nan, infinity, 1e9}) {
+    EXPECT_THAT(problems_with([&](auto& config) { config.epochs = value; }), ElementsAre(HasSubstr("train.epochs: is "))) << value;
+    EXPECT_THAT(problems_with([&](auto& config) { config.evaluations_per_epoch = value; }), ElementsAre(HasSubstr("train.evaluations_per_epoch: is "))) << value;
+  }
+  for (double const value : {0.0, -1.0, nan, infinity}) EXPECT_THAT(problems_with([&](auto& config) { config.learning_rate = value; }), ElementsAre(HasSubstr("a number above 0"))) << value;
+  for (double const value : {-0.1, 1.0, nan}) EXPECT_THAT(problems_with([&](auto& config) { config.dropout = value; }), ElementsAre(HasSubstr("train.dropout: "))) << value;
+  for (std::int64_t const value : {7, 1 << 23}) {
+    EXPECT_THAT(problems_with([&](auto& config) { config.max_length = value; }), ElementsAre("train.max_length: is " + std::to_string(value) + "; expected a whole number of at least 8 and at most 65536"));
+    EXPECT_THAT(problems_with([&](auto& config) { config.batch_tokens = value; }), ElementsAre(HasSubstr("train.batch_tokens: ")));
+  }
+  for (std::int64_t const value : {0, 1 << 17}) EXPECT_THAT(problems_with([&](auto& config) { config.batch_size = value; }), ElementsAre(HasSubstr("train.batch_size: ")));
+}
+
+TEST(TrainConfig, RefusesEncodersThatNoMachineHolds) {
+  EXPECT_THAT(problems_with([](auto& config) { config.scratch.hidden_size = 130; }), ElementsAre(HasSubstr("a multiple of scratch.heads (4)")));
+  EXPECT_THAT(problems_with([](auto& config) { config.scratch.heads = 0; }), ElementsAre(HasSubstr("train.scratch.heads: is 0")));
+  EXPECT_THAT(problems_with([](auto& config) { config.scratch = {.layers = 48, .hidden_size = 2048, .heads = 16}; }),
+              ElementsAre(HasSubstr("train.scratch: is an encoder of 2432 million parameters; expected at most 1000 million")));
+  EXPECT_THAT(problems_with([](auto& config) { config.scratch = {.layers = 12, .hidden_size = 768, .heads = 12, .vocab_size = 30'000}; }), testing::IsEmpty());
+}
+
+TEST(TrainConfig, SaysEverythingAtOnce) {
+  auto const found = problems_with([](auto& config) {
+    config.precision = "bf16";
+    config.sampling.type = SamplingType::Specified;
+    config.selection.weights["intent"] = -1;
+    config.scratch.layers = 0;
+  });
+  EXPECT_THAT(found, ElementsAre(HasSubstr("\"bf16\" is not built yet"), HasSubstr("train.sampling.weights: "), HasSubstr("train.selection.weights.intent: "), HasSubstr("train.scratch.layers: ")));
+}
+
+}  // namespace
+}  // namespace polytask::train

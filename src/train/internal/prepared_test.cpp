@@ -1,0 +1,121 @@
+#include "train/internal/prepared.h"
+
+#include <gmock/gmock.h>
+
+#include <functional>
+
+#include "base/error.h"
+
+namespace polytask::train {
+namespace {
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// Rows "a <i>" with the labels of one classification task; an empty label is none.
+data::Stream stream_of(std::string const& dataset, std::size_t task, std::vector<std::string> const& labels) {
+  data::Stream stream{.dataset = dataset, .text = {"text"}, .tasks = {task}};
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    task::Example example{.id = std::to_string(i), .texts = {"a " + std::to_string(i)}, .line = i + 1};
+    example.labels = {labels[i].empty() ? task::Label() : task::Label(labels[i])};
+    stream.examples[0].push_back(example);
+  }
+  return stream;
+}
+
+data::Corpus corpus_of(std::vector<data::Stream> streams, std::size_t n_tasks) {
+  data::Corpus corpus;
+  corpus.streams = std::move(streams);
+  for (std::size_t t = 0; t < n_tasks; ++t) {
+    corpus.tasks.push_back({.name = "task-" + std::to_string(t), .type = task::TaskType::Classification});
+    corpus.label_sets.push_back(task::LabelSet({"no", "yes"}));
+  }
+  return corpus;
+}
+
+std::vector<std::string> labels(std::size_t n_yes, std::size_t n_no) {
+  std::vector<std::string> all(n_yes, "yes");
+  all.resize(n_yes + n_no, "no");
+  return all;
+}
+
+TrainConfig small_config() {
+  TrainConfig config;
+  config.scratch = {.layers = 1, .hidden_size = 8, .heads = 1, .vocab_size = 100};
+  config.epochs = 1;
+  return config;
+}
+
+std::vector<std::int64_t> drawn(data::Corpus const& corpus, SamplingConfig const& sampling) {
+  auto config = small_config();
+  config.sampling = sampling;
+  return prepare(corpus, config, {}, {}).plan(corpus, config, 1).totals().rows_by_stream;
+}
+
+// 160 and 10 rows: 170 draws in all.
+data::Corpus large_and_small() { return corpus_of({stream_of("large", 0, labels(80, 80)), stream_of("small", 1, labels(5, 5))}, 2); }
+
+TEST(Sampling, DrawsDatasetsInTheSharesThatItsTypeSays) {
+  auto const corpus = large_and_small();
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Proportional}), ElementsAre(160, 10));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 2}), ElementsAre(136, 34));  // sqrt(160 / 10) = 4 : 1
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 1, .examples_cap = 10}), ElementsAre(85, 85));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Uniform}), ElementsAre(85, 85));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"large", 1}, {"small", 4}}}), ElementsAre(34, 136));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"task-0", 9}, {"small", 1}}}), ElementsAre(153, 17));
+}
+
+TEST(Sampling, CountsADatasetOnceHoweverManyWaysItIsRead) {
+  auto const corpus = corpus_of({stream_of("twice", 0, labels(20, 20)), stream_of("twice", 1, labels(20, 20)), stream_of("once", 2, labels(20, 20))}, 3);
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Uniform}), ElementsAre(30, 30, 60));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"twice", 1}, {"once", 1}}}), ElementsAre(30, 30, 60));
+}
+
+TEST(Sampling, NeedsAWeightForEveryDataset) {
+  try {
+    (void)drawn(large_and_small(), {.type = SamplingType::Specified, .weights = {{"large", 1}}});
+    FAIL() << "a dataset without a weight was drawn";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.code(), ErrorCode::InvalidUsage);
+    EXPECT_THAT(error.what(), HasSubstr("\"small\""));
+  }
+}
+
+TEST(Prepared, WeighsClassesByHowRareTheyAre) {
+  auto corpus = corpus_of({stream_of("tickets", 0, labels(30, 10))}, 1);
+  corpus.tasks[0].class_weights = task::ClassWeights::Balanced;
+  auto const prepared = prepare(corpus, small_config(), {}, {});
+  EXPECT_THAT(prepared.losses[0].class_weights, ElementsAre(testing::FloatEq(2), testing::FloatEq(2.0F / 3)));  // 40 / (2 * 10), 40 / (2 * 30)
+  corpus.tasks[0].class_weights = task::ClassWeights::None;
+  EXPECT_THAT(prepare(corpus, small_config(), {}, {}).losses[0].class_weights, testing::IsEmpty());
+}
+
+TEST(Prepared, LeavesRowsWithoutALabelOutAndCountsThem) {
+  auto rows = labels(10, 10);
+  rows.insert(rows.end(), 3, "");
+  auto const prepared = prepare(corpus_of({stream_of("tickets", 0, rows)}, 1), small_config(), {}, {});
+  EXPECT_EQ(prepared.n_rows(), 20u);
+  EXPECT_EQ(prepared.unlabelled_rows.at("tickets"), 3);
+  EXPECT_THROW((void)prepare(corpus_of({stream_of("tickets", 0, {"", ""})}, 1), small_config(), {}, {}), Error);
+}
+
+TEST(Prepared, CountsTextsThatAreCut) {
+  auto corpus = corpus_of({stream_of("tickets", 0, labels(10, 10))}, 1);
+  corpus.streams[0].examples[0][7].texts[0] = "1 2 3 4 5 6 7 8 9";
+  auto config = small_config();
+  config.max_length = 8;
+  EXPECT_EQ(prepare(corpus, config, {}, {}).truncated_texts.at("tickets"), 1);
+}
+
+TEST(Prepared, IsLeftSoonAfterAStop) {
+  std::stop_source stop;
+  stop.request_stop();
+  try {
+    (void)prepare(large_and_small(), small_config(), {}, stop.get_token());
+    FAIL() << "a stop was not seen";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Interrupted);
+  }
+}
+
+}  // namespace
+}  // namespace polytask::train
