@@ -44,10 +44,10 @@ void print_tables(data::Corpus const& corpus, std::size_t n_errors, std::size_t 
   std::cout << fmt::format("\n{} error{}, {} warning{}\n", n_errors, n_errors == 1 ? "" : "s", n_warnings, n_warnings == 1 ? "" : "s");
 }
 
-/// What is wrong with the texts' lengths; an encoder whose tokenizer cannot be read is a finding beside the others.
+/// Where the texts do not fit the encoder; one whose tokenizer cannot be read is a finding beside the others.
 std::vector<Problem> check_encoder(Project const& project, data::Corpus const& corpus) {
   try {
-    return data::check_lengths(corpus, *text::load_tokenizer(*project.encoder), static_cast<std::size_t>(project.train.max_length));
+    return data::check_tokens(corpus, *text::load_tokenizer(*project.encoder), static_cast<std::size_t>(project.train.max_length));
   } catch (Error const& error) {
     std::string const message = error.what();
     auto const at = message.find(": ");

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <unordered_map>
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/corpus.h"
 #include "data/features.h"
+#include "task/tagging.h"
 
 namespace polytask::data {
 namespace {
@@ -37,10 +39,26 @@ std::string key_of(task::Example const& example) {
 
 bool says_something(std::string const& key) { return key.find_first_not_of(std::string_view(" \x1f")) != std::string::npos; }
 
+/// The first row with each text, by dataset.
+using Places = std::map<std::string, std::unordered_map<std::string, task::Example const*>>;
+
 struct Place {
-  std::size_t stream = 0;
+  std::string const* dataset = nullptr;
   task::Example const* example = nullptr;
 };
+
+/// In the dataset itself before any other: the nearer leak is the worse one.
+std::optional<Place> find(Places const& places, std::string const& dataset, std::string const& key) {
+  auto const look_in = [&](Places::value_type const& entry) -> std::optional<Place> {
+    auto const found = entry.second.find(key);
+    return found == entry.second.end() ? std::nullopt : std::optional(Place{&entry.first, found->second});
+  };
+  if (auto const own = places.find(dataset); own != places.end())
+    if (auto const place = look_in(*own)) return place;
+  for (auto const& entry : places)
+    if (auto const place = look_in(entry)) return place;
+  return std::nullopt;
+}
 
 class Checker {
  public:
@@ -58,28 +76,27 @@ class Checker {
  private:
   void warn(std::string kind, std::string where, std::string message) { problems_.push_back({Severity::Warning, std::move(kind), std::move(where), std::move(message)}); }
 
-  void index(Split split, std::unordered_map<std::string, Place>& places) const {
-    for (std::size_t s = 0; s < corpus_.streams.size(); ++s)
-      for (auto const& example : corpus_.streams[s].of(split))
-        if (auto key = key_of(example); says_something(key)) places.emplace(std::move(key), Place{s, &example});
+  void index(Split split, Places& places) const {
+    for (auto const& stream : corpus_.streams)
+      for (auto const& example : stream.of(split))
+        if (auto key = key_of(example); says_something(key)) places[stream.dataset].emplace(std::move(key), &example);
   }
 
   void check_leakage() {
-    for (std::size_t s = 0; s < corpus_.streams.size(); ++s)
+    for (auto const& stream : corpus_.streams)
       for (auto const split : {Split::Test, Split::Dev})
-        for (auto const& example : corpus_.streams[s].of(split)) {
+        for (auto const& example : stream.of(split)) {
           auto const key = key_of(example);
-          auto const found = training_.find(key);
-          if (found == training_.end()) {
-            if (auto const chosen_by = dev_.find(key); split == Split::Test && chosen_by != dev_.end())
-              warn("leakage", corpus_.where(example), fmt::format("the test text {} also stands in dev ({}), which chooses the checkpoint; remove one of them", quote(example.texts[0]), corpus_.where(*chosen_by->second.example)));
+          auto const found = find(training_, stream.dataset, key);
+          if (!found) {
+            if (auto const chosen_by = split == Split::Test ? find(dev_, stream.dataset, key) : std::nullopt)
+              warn("leakage", corpus_.where(example), fmt::format("the test text {} also stands in dev ({}), which chooses the checkpoint; remove one of them", quote(example.texts[0]), corpus_.where(*chosen_by->example)));
             continue;
           }
-          auto const& other = corpus_.streams[found->second.stream];
-          bool const across = other.dataset != corpus_.streams[s].dataset;
+          bool const across = *found->dataset != stream.dataset;
           warn(across ? "leakage-across-tasks" : "leakage", corpus_.where(example),
                fmt::format("the {} text {} also stands in training{} ({}); its score will be too good, remove one of them", to_string(split), quote(example.texts[0]),
-                           across ? fmt::format(" of dataset {}", quote(other.dataset)) : std::string(), corpus_.where(*found->second.example)));
+                           across ? fmt::format(" of dataset {}", quote(*found->dataset)) : std::string(), corpus_.where(*found->example)));
         }
   }
 
@@ -138,23 +155,60 @@ class Checker {
   }
 
   Corpus const& corpus_;
-  std::unordered_map<std::string, Place> training_;
-  std::unordered_map<std::string, Place> dev_;
+  Places training_;
+  Places dev_;
   std::vector<Problem> problems_;
+};
+
+/// How the spans of one task fit the tokens.
+struct SpanFit {
+  std::size_t n_spans = 0;    ///< that the length limit leaves
+  std::size_t n_widened = 0;  ///< kept with other borders
+  std::size_t n_lost = 0;
+  std::optional<std::string> first;  ///< that does not fit: its text and place
+
+  void add(Corpus const& corpus, task::Example const& example, task::LabelSet const& labels, task::Encoding const& encoding, std::vector<task::Span> const& spans) {
+    auto const units = task::tagged_units(encoding, example);
+    auto const kept = task::spans_of_units(units, task::tags_of_units(units, spans, labels), labels);
+    for (auto const& span : spans) {
+      bool const is_cut = encoding.truncated() && (units.empty() || units.back().bytes.end < span.end);
+      if (is_cut || !labels.contains(span.label)) continue;  // found by other checks
+      ++n_spans;
+      if (std::find(kept.begin(), kept.end(), span) != kept.end()) continue;
+      bool const overlaps = std::any_of(kept.begin(), kept.end(), [&](auto const& other) { return other.label == span.label && other.begin < span.end && span.begin < other.end; });
+      ++(overlaps ? n_widened : n_lost);
+      if (!first) first = fmt::format("{} at {}", quote(example.texts[0].substr(span.begin, span.end - span.begin)), corpus.where(example));
+    }
+  }
+
+  [[nodiscard]] std::optional<Problem> problem(std::string const& task) const {
+    if (!first) return std::nullopt;
+    auto const lost = n_lost == 0 ? std::string() : fmt::format("; {} of them share all their tokens with another span, or have none, and are not learned at all", n_lost);
+    return Problem{Severity::Warning, "span-inside-token", fmt::format("task {}", quote(task)),
+                   fmt::format("{} of {} spans begin or end inside a token, or have none of their own ({}); no answer can have their borders{}; move the borders, or choose another encoder", n_widened + n_lost, n_spans, *first, lost)};
+  }
 };
 
 }  // namespace
 
 std::vector<Problem> check_corpus(Corpus const& corpus) { return Checker(corpus).run(); }
 
-std::vector<Problem> check_lengths(Corpus const& corpus, text::Tokenizer const& tokenizer, std::size_t max_length) {
+std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& tokenizer, std::size_t max_length) {
   std::vector<Problem> problems;
+  std::vector<SpanFit> fits(corpus.tasks.size());
   for (auto const& stream : corpus.streams)
     for (auto const split : kSplits)
-      for (auto const& example : stream.of(split))
-        if (auto const encoding = encode_example(tokenizer, example, max_length); encoding.truncated())
+      for (auto const& example : stream.of(split)) {
+        auto const encoding = encode_example(tokenizer, example, max_length);
+        if (encoding.truncated())
           problems.push_back({Severity::Warning, "text-cut", corpus.where(example),
                               fmt::format("the text has {} tokens, {} more than train.max_length ({}) keeps; raise it or shorten the text", encoding.size() + encoding.n_dropped, encoding.n_dropped, max_length)});
+        for (std::size_t position = 0; position < stream.tasks.size(); ++position)
+          if (auto const* spans = std::get_if<std::vector<task::Span>>(&example.labels[position]))
+            fits[stream.tasks[position]].add(corpus, example, corpus.label_sets[stream.tasks[position]], encoding, *spans);
+      }
+  for (std::size_t t = 0; t < fits.size(); ++t)
+    if (auto problem = fits[t].problem(corpus.tasks[t].name)) problems.push_back(std::move(*problem));
   return problems;
 }
 

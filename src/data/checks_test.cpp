@@ -89,6 +89,14 @@ TEST_F(Checks, NameLeakageAcrossTasks) {
   EXPECT_THAT(check_corpus(corpus), testing::ElementsAre(warning("leakage-across-tasks", "d.jsonl:21", "in training of dataset \"e\" (e.jsonl:13)")));
 }
 
+TEST_F(Checks, NameLeakageWithinADatasetBeforeLeakageAcross) {
+  add(1, Split::Test, "dataset 0 row 4", label("a"));  // in training of another dataset alone
+  add(1, Split::Test, "dataset 0 row 5", label("a"));
+  add(1, Split::Train, "Dataset 0 row 5!", label("b"));  // and in its own, behind the other's
+  auto const found = check_corpus(corpus);
+  EXPECT_THAT(found, testing::ElementsAre(warning("leakage-across-tasks", "e.jsonl:21", "in training of dataset \"d\" (d.jsonl:5)"), warning("leakage", "e.jsonl:22", "in training (e.jsonl:23)")));
+}
+
 TEST_F(Checks, NameRareLabels) {
   corpus.label_sets[0] = task::LabelSet({"a", "b", "c", "d"});
   add(0, Split::Train, "once", label("c"));
@@ -129,9 +137,25 @@ TEST_F(Checks, NameTextsThatTheLengthLimitCuts) {
   auto const tokenizer = text::make_wordpiece({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "word"}, {}, "vocabulary").value();
   add(0, Split::Train, "word word word word word word word word word", label("a"));
   add(0, Split::Train, "word word word word word word", label("a"));
-  auto const found = check_lengths(corpus, *tokenizer, 8);
+  auto const found = check_tokens(corpus, *tokenizer, 8);
   ASSERT_THAT(found, SizeIs(1));
   EXPECT_THAT(found[0], warning("text-cut", "d.jsonl:21", "the text has 11 tokens, 3 more than train.max_length (8) keeps"));
+}
+
+TEST_F(Checks, CountTheSpansThatDoNotFitTheTokens) {
+  auto const tokenizer = text::make_wordpiece({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "lamp", "##s", "red"}, {}, "vocabulary").value();
+  corpus.tasks[1].type = TaskType::Tagging;
+  for (auto& example : corpus.streams[1].examples[0]) example.labels = {std::vector<task::Span>{}};
+  auto const spans = [&](std::string const& text, std::vector<task::Span> const& said) { add(1, Split::Train, text, said); };
+  spans("red lamps", {{0, 3, "a"}, {4, 8, "b"}});        // "##s" is a token: the borders fit
+  spans("red lamps", {{1, 3, "a"}});                     // widened to "red"
+  spans("red lamps", {{4, 6, "a"}, {6, 8, "b"}});        // one token for two spans: the second takes it
+  spans("red lamps red red red red red", {{24, 26, "a"}});  // behind the length limit
+  auto const found = check_tokens(corpus, *tokenizer, 8);
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_THAT(found[0], kind("text-cut"));
+  EXPECT_THAT(found[1], warning("span-inside-token", "task \"other\"", "3 of 5 spans begin or end inside a token, or have none of their own (\"ed\" at e.jsonl:22)"));
+  EXPECT_THAT(found[1].message, HasSubstr("1 of them share all their tokens with another span"));
 }
 
 }  // namespace

@@ -77,7 +77,8 @@ struct Corpus {
 /// rare labels, stray I- (found while reading), in the order of what they cost the user.
 [[nodiscard]] std::vector<Problem> check_corpus(Corpus const& corpus);
 
-/// A warning for every text that loses tokens at `max_length`, with how many.
-[[nodiscard]] std::vector<Problem> check_lengths(Corpus const& corpus, text::Tokenizer const& tokenizer, std::size_t max_length);
+/// A warning for every text that loses tokens at `max_length`, with how many, and one for each tagging task with spans
+/// whose borders are not those of tokens.
+[[nodiscard]] std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& tokenizer, std::size_t max_length);
 
 }  // namespace polytask::data

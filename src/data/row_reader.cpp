@@ -227,7 +227,7 @@ Result<task::Label> label_of(Row const& row, task::Example const& example, task:
     if (task.type == task::TaskType::Tagging) return tag_label(row, example, task, where);
     return bad(where, fmt::format("task {} is {}, but a CoNLL file carries only tags", quote(task.name), task::to_string(task.type)));
   }
-  auto const& column = task.type == task::TaskType::Tagging ? (task.spans.empty() ? task.label : task.spans) : task.label;
+  auto const& column = task.type == task::TaskType::Tagging ? task.spans : task.label;
   auto const* value = row.find(column);
   if (is_empty(value)) return task::Label{};
   switch (task.type) {

@@ -48,7 +48,7 @@ class RowReader {
 };
 
 struct RowReaderOptions {
-  std::vector<std::string> columns;                  ///< CSV/TSV without a header: names of its columns
+  std::vector<std::string> columns;                  ///< CSV/TSV without a header: names of its columns; a first row that repeats them is a header
   std::size_t max_row_bytes = std::size_t{1} << 26;  ///< longer rows are errors, skipped without being held in memory
 };
 

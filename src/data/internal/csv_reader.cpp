@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/utf8.h"
 #include "data/internal/readers.h"
@@ -23,6 +24,7 @@ class CsvReader final : public RowReader {
     }
     if (header_failed_) return std::nullopt;
     auto record = read_record();
+    if (std::exchange(is_first_, false) && record && *record && fields_ == options_.columns) record = read_record();
     if (!record) return std::nullopt;
     if (!*record) return record->error();
     auto& fields = fields_;
@@ -157,6 +159,7 @@ class CsvReader final : public RowReader {
   std::size_t n_fields_ = 0;  ///< of the record; `fields_` holds at most kMostColumns
   std::size_t n_bytes_ = 0;
   bool header_failed_ = false;
+  bool is_first_ = true;      ///< no row was given yet
 };
 
 }  // namespace

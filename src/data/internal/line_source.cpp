@@ -67,6 +67,7 @@ class StreamSource final : public ByteSource {
   std::size_t read(char* out, std::size_t n) override {
     // One byte is waited for; the rest only as far as it has arrived.
     int const first = input_.get();
+    if (input_.bad()) throw Error(ErrorCode::Unavailable, "the input cannot be read any further; check where it comes from");
     if (first < 0) return 0;
     out[0] = static_cast<char>(first);
     std::streamsize const more = input_.rdbuf()->in_avail();
