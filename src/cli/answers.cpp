@@ -66,6 +66,8 @@ OrderedJson scores_json(eval::TaskScores const& scores) {
   json["all"] = OrderedJson::object();
   for (auto const& [name, score] : scores.all)
     json["all"][name] = {{"value", number(score.value)}, {"interval", OrderedJson::array({number(score.interval.low), number(score.interval.high)})}};
+  for (auto const& [label, counts] : scores.confusion_by_label)
+    json["confusion_by_label"][label] = {{"tp", counts.true_positives}, {"fp", counts.false_positives}, {"fn", counts.false_negatives}, {"tn", counts.true_negatives}};
   if (scores.confusion_labels.empty()) return json;
   json["confusion_labels"] = scores.confusion_labels;
   json["confusion"] = scores.confusion;

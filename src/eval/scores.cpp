@@ -1,5 +1,6 @@
 #include "eval/scores.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -70,6 +71,21 @@ void fill_span_confusion(TaskScores& scores, task::LabelSet const& labels, GoldA
   }
 }
 
+/// As scikit-learn's multilabel_confusion_matrix.
+void fill_label_confusion(TaskScores& scores, task::LabelSet const& labels, GoldAndPredicted const& rows) {
+  for (auto const& name : labels.names()) scores.confusion_by_label.emplace_back(name, LabelCounts{});
+  for (std::size_t i = 0; i < rows.gold.size(); ++i) {
+    auto const& gold = std::get<std::vector<std::string>>(*rows.gold[i]);
+    auto const& predicted = std::get<task::MultilabelPrediction>(*rows.predicted[i]).labels;
+    for (std::size_t k = 0; k < labels.size(); ++k) {
+      auto& counts = scores.confusion_by_label[k].second;
+      bool const is_true = std::find(gold.begin(), gold.end(), labels[k]) != gold.end();
+      bool const is_said = std::find(predicted.begin(), predicted.end(), k) != predicted.end();
+      ++(is_true ? is_said ? counts.true_positives : counts.false_negatives : is_said ? counts.false_positives : counts.true_negatives);
+    }
+  }
+}
+
 }  // namespace
 
 TaskScores score_task(task::TaskSpec const& spec, task::LabelSet const& labels, std::span<task::Label const> gold,
@@ -81,6 +97,7 @@ TaskScores score_task(task::TaskSpec const& spec, task::LabelSet const& labels, 
   for (auto const& name : names) scores.all[name] = score_of(*make_metric(name, spec.type, labels, rows), scores.n, options);
   scores.primary = scores.all.at(scores.metric);
   if (spec.type == task::TaskType::Classification) fill_class_confusion(scores, labels, rows);
+  if (spec.type == task::TaskType::Multilabel) fill_label_confusion(scores, labels, rows);
   if (spec.type == task::TaskType::Tagging) fill_span_confusion(scores, labels, rows);
   return scores;
 }

@@ -5,6 +5,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stats/bootstrap.h"
@@ -28,6 +29,15 @@ struct BootstrapOptions {
   std::uint64_t seed = 0;
 };
 
+/// One label of a multilabel task against the rest, in rows.
+struct LabelCounts {
+  std::size_t true_positives = 0;
+  std::size_t false_positives = 0;
+  std::size_t false_negatives = 0;
+  std::size_t true_negatives = 0;
+  friend bool operator==(LabelCounts const&, LabelCounts const&) = default;
+};
+
 /// Everything `evaluate` says about one task on one split. Scores are fractions.
 struct TaskScores {
   std::string task;
@@ -37,6 +47,7 @@ struct TaskScores {
   std::map<std::string, Score> all;      ///< every metric of the type, and "ece" for classification
   std::vector<std::string> confusion_labels;          ///< classification (labels), tagging (labels and "O"); else empty
   std::vector<std::vector<std::size_t>> confusion;    ///< [gold][predicted]
+  std::vector<std::pair<std::string, LabelCounts>> confusion_by_label;  ///< multilabel, in the label set's order; else empty
 };
 
 /// `gold` and `predicted` have the same length; rows without a label are skipped. A gold label outside the label set

@@ -138,6 +138,17 @@ TEST(Scores, RowsWithoutALabelDoNotCount) {
   EXPECT_EQ(scores.primary.value, 1.0);
 }
 
+TEST(Scores, CountEveryLabelOfAMultilabelTaskAgainstTheRest) {
+  task::LabelSet const labels({"a", "b", "c"});
+  using Names = std::vector<std::string>;
+  std::vector<task::Label> const gold{Names{"a", "b"}, Names{}, Names{"b"}, task::Label{}, Names{"unknown"}};
+  std::vector<task::Prediction> predicted;
+  for (auto const& said : {std::vector<std::size_t>{0}, {0}, {1, 2}, {2}, {}}) predicted.emplace_back(task::MultilabelPrediction{said, {0.5F, 0.5F, 0.5F}});
+  auto const scores = score_task({.name = "t", .type = task::TaskType::Multilabel}, labels, gold, predicted, {.n_resamples = 0});
+  EXPECT_TRUE(scores.confusion.empty());
+  EXPECT_THAT(scores.confusion_by_label, testing::ElementsAre(testing::Pair("a", LabelCounts{1, 1, 0, 2}), testing::Pair("b", LabelCounts{1, 0, 1, 2}), testing::Pair("c", LabelCounts{0, 1, 0, 3})));
+}
+
 /// What a bootstrap does: a row that counts twice scores as two rows.
 TEST(Metric, CountsARowAsOftenAsItIsDrawn) {
   task::LabelSet const labels({"a", "b", "c"});

@@ -130,6 +130,12 @@ eval::TaskScores read_scores(Record const& record, std::string const& task) {
   scores.n = static_cast<std::size_t>(record.count("n").value_or(0));
   auto const all = record.record("all");
   for (auto const& [name, score] : all.json().items()) scores.all[name] = read_score(all.record(name.c_str()));
+  auto const by_label = record.record("confusion_by_label");
+  for (auto const& [label, json] : by_label.json().items()) {
+    auto const counts = by_label.record(label.c_str());
+    auto const count = [&](char const* key) { return static_cast<std::size_t>(counts.count(key).value_or(0)); };
+    scores.confusion_by_label.emplace_back(label, eval::LabelCounts{count("tp"), count("fp"), count("fn"), count("tn")});
+  }
   scores.confusion_labels = record.texts("confusion_labels");
   if (auto const* rows = record.find("confusion")) {
     try {

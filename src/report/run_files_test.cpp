@@ -77,6 +77,7 @@ TEST_F(RunFiles, GiveEverythingThatThePageShows) {
   ASSERT_TRUE(section.dev && section.test);
   EXPECT_EQ(section.test->confusion.size(), 41U);
   EXPECT_TRUE(section.test->all.contains("ece"));
+  EXPECT_FALSE(run.tasks[3].test->confusion_by_label.empty());
   EXPECT_EQ(section.misses.size(), kShownMisses);
   EXPECT_EQ(section.n_misses, 73U);
   EXPECT_EQ(section.misses[0].gold.labels.size(), 1U);

@@ -263,6 +263,21 @@ TEST(RunPage, ShowsASmallConfusionAsATableAndALargeOneAsAFigureOfItsFilledCells)
   EXPECT_THAT(large, HasSubstr("<bdi>label 150</bdi></td><td><bdi>label 3</bdi></td><td class=\"number\">7</td>"));
 }
 
+TEST(RunPage, ShowsEveryLabelOfAMultilabelTaskAgainstTheRest) {
+  auto data = small_run();
+  auto& task = data.tasks[0];
+  task.type = task::TaskType::Multilabel;
+  task.dev->confusion.clear();
+  task.dev->confusion_labels.clear();
+  task.dev->confusion_by_label = {{"lamp", {30, 1, 2, 67}}, {"<chair>", {10, 5, 6, 1'079}}};
+  auto const page = run_page(data);
+  EXPECT_THAT(page, HasSubstr("Confusion on dev"));
+  auto const chair = page.find("<td><bdi>&lt;chair&gt;</bdi></td><td class=\"number\">10</td><td class=\"number\">6</td><td class=\"number\">5</td><td class=\"number\">1,079</td>");
+  auto const lamp = page.find("<td><bdi>lamp</bdi></td>");
+  ASSERT_NE(chair, std::string::npos);
+  EXPECT_LT(chair, lamp) << "the most errors first";
+}
+
 TEST(RunPage, LeavesOutAConfusionWhoseSizesDoNotFit) {
   auto data = small_run();
   data.tasks[0].dev->confusion.pop_back();

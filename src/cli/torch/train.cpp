@@ -183,9 +183,7 @@ OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, Comman
     for (auto const& of_task : answers) {
       leave_if_stopped(stop);
       auto const task_scores = score_answers(predictor, corpus, of_task);
-      auto& json = of_split[task_scores.task] = scores_json(task_scores);
-      json["confusion_labels"] = task_scores.confusion_labels;
-      json["confusion"] = task_scores.confusion;
+      of_split[task_scores.task] = scores_json(task_scores);
       write_answers(folder / "predictions", split, corpus, of_task);
     }
     if (split == data::Split::Dev) write_misses(folder / "misses.jsonl", corpus, answers);
@@ -203,8 +201,7 @@ OrderedJson result_json(std::string const& id, train::TrainResult const& result,
   if (scores.contains(split))
     for (auto const& [task, score] : scores[split].items()) {
       auto shown = score;
-      shown.erase("confusion");
-      shown.erase("confusion_labels");
+      for (auto const* key : {"confusion", "confusion_labels", "confusion_by_label"}) shown.erase(key);
       json["tasks"][task] = std::move(shown);
     }
   json["seconds"] = result.seconds;

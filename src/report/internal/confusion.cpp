@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "base/utf8.h"
@@ -117,6 +118,34 @@ std::string pairs_table(Matrix const& matrix, std::vector<Pair> const& pairs, st
   return out + "</div>";
 }
 
+/// One row a label, the most errors first.
+std::string label_table(std::vector<std::pair<std::string, eval::LabelCounts>> labels) {
+  auto const n_errors = [](eval::LabelCounts const& counts) { return counts.false_positives + counts.false_negatives; };
+  std::stable_sort(labels.begin(), labels.end(), [&](auto const& a, auto const& b) { return n_errors(a.second) > n_errors(b.second); });
+  auto out = fmt::format(R"(<div class="scroll" tabindex="0"><table class="pairs"><caption>{}</caption><thead><tr><th scope="col">{}</th>)", both({"Rows by label, most errors first", "ラベルごとの件数(誤りの多い順)"}), both({"label", "ラベル"}));
+  for (Words const& column : {Words{"gold and predicted", "正解かつ予測"}, {"only gold: missed", "正解のみ(見逃し)"}, {"only predicted: wrong", "予測のみ(誤り)"}, {"neither", "どちらでもない"}})
+    out += fmt::format(R"(<th scope="col" class="number">{}</th>)", both(column));
+  out += "</tr></thead><tbody>";
+  for (auto const& [label, counts] : labels) {
+    out += fmt::format(R"(<tr><td><bdi>{}</bdi></td>)", escaped_head(label, 60));
+    for (auto const count : {counts.true_positives, counts.false_negatives, counts.false_positives, counts.true_negatives}) out += fmt::format(R"(<td class="number">{}</td>)", count_of(count));
+    out += "</tr>";
+  }
+  return out + "</tbody></table></div>";
+}
+
+std::string heading(TaskReport const& task) {
+  auto const split = split_words(task.test.has_value());
+  return fmt::format("<h4>{}</h4>", both({"Confusion on " + split.en, split.ja + "での混同"}));
+}
+
+std::string label_section(TaskReport const& task, eval::TaskScores const& scores) {
+  auto const n = scores.confusion_by_label.size();
+  auto const table = label_table(scores.confusion_by_label);
+  if (n <= kMaxTableLabels) return heading(task) + table;
+  return heading(task) + fmt::format("<details><summary>{}</summary>{}</details>", both({fmt::format("All {} labels", n), fmt::format("全 {} ラベル", n)}), table);
+}
+
 bool fits(eval::TaskScores const& scores) {
   auto const n = scores.confusion_labels.size();
   return n > 0 && scores.confusion.size() == n && std::all_of(scores.confusion.begin(), scores.confusion.end(), [n](auto const& row) { return row.size() == n; });
@@ -126,12 +155,12 @@ bool fits(eval::TaskScores const& scores) {
 
 std::string confusion_section(TaskReport const& task, std::string const& id) {
   auto const* scores = task.judged();
+  if (scores != nullptr && !scores->confusion_by_label.empty()) return label_section(task, *scores);
   if (scores == nullptr || !fits(*scores)) return {};
   Matrix const matrix(*scores);
   auto const pairs = matrix.confused();
-  auto const split = split_words(task.test.has_value());
   Words const caption{"rows: gold, columns: predicted", "行:正解、列:予測"};
-  auto out = fmt::format(R"(<h4>{}</h4><p class="note">{}{}</p><div class="confusion">)", both({"Confusion on " + split.en, split.ja + "での混同"}),
+  auto out = heading(task) + fmt::format(R"(<p class="note">{}{}</p><div class="confusion">)",
                          both({"Blue is right, orange is wrong; the colour deepens with the share of the gold label's rows.", "青は正答、橙は誤答。正解ラベルの中での割合が大きいほど濃い色です。"}),
                          task.type == task::TaskType::Tagging ? both({" O means that there is no span.", "O は範囲がないことを表します。"}) : "");
   if (matrix.size() <= kMaxTableLabels) {

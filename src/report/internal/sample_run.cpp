@@ -64,9 +64,9 @@ OrderedJson scores_json(SampleTask const& task, double value, Rng& rng) {
   if (task.type == "classification") names.emplace_back("ece");
   for (auto const& name : names)
     json["all"][name] = name == task.metric ? score_json(value, half) : name == "ece" ? score_json(0.04, 0.012) : score_json(value - 0.08 * rng.uniform(), half * 1.2);
-  json["confusion_labels"] = OrderedJson::array();
-  json["confusion"] = OrderedJson::array();
   auto labels = task.labels;
+  if (task.type == "multilabel")
+    for (auto const& label : labels) json["confusion_by_label"][label] = {{"tp", 5 + rng.below(90)}, {"fp", rng.below(20)}, {"fn", rng.below(30)}, {"tn", n}};
   if (task.type == "tagging") labels.emplace_back("O");
   if (task.type == "classification" || task.type == "tagging") {
     json["confusion_labels"] = labels;
