@@ -31,6 +31,7 @@ void add_common(CLI::App& verb, CommandLine& line) {
   verb.add_option("--threads", line.n_threads, "threads that compute; all cores when not given")->type_name("N")->check(CLI::Range(1, 1024));
 }
 
+/// In the order of `Verb`.
 std::vector<std::string> const kVerbs{"validate", "train", "evaluate", "predict", "runs"};
 
 /// CLI11's words for a mistake, with the nearest verb or option.
@@ -58,6 +59,67 @@ std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc,
   return fmt::format("{}; see `{} --help`", message, name);
 }
 
+void add_validate(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("validate", "reads every file and says everything that is wrong");
+  add_common(verb, line);
+  verb.footer("Example: polytask validate --project polytask.yaml");
+}
+
+void add_run(CLI::App& verb, CommandLine& line) { verb.add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID"); }
+
+void add_train(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("train", "trains one model for all tasks");
+  add_common(verb, line);
+  verb.add_option("--run", line.run, "name of the run; made from time and project when not given")->type_name("ID");
+  verb.add_flag("--resume", line.resume, "continues an interrupted run, bit-identically");
+  verb.add_option("--only", line.only, "trains this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
+  verb.add_option("--device", line.device, "cpu or cuda")->type_name("cpu|cuda")->check(one_of({"cpu", "cuda"}));
+  verb.footer("Example: polytask train --run first --set train.epochs=3");
+}
+
+void add_evaluate(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("evaluate", "scores a run on a split, with intervals");
+  add_common(verb, line);
+  add_run(verb, line);
+  verb.add_option("--split", line.split, "train, dev or test")->type_name("SPLIT")->check(one_of({"train", "dev", "test"}))->capture_default_str();
+  verb.footer("Example: polytask evaluate --run first --split dev --output json");
+}
+
+void add_predict(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("predict", "answers rows, one JSON line each");
+  add_common(verb, line);
+  add_run(verb, line);
+  verb.add_option("--task", line.tasks, "answers this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
+  verb.add_option("--text", line.texts, "a text; give it twice for a pair")->type_name("TEXT")->allow_extra_args(false)->take_all();
+  verb.add_option("--input", line.input, "a file of rows, or - for standard input")->type_name("FILE|-");
+  verb.add_option("--format", line.format, "format of standard input")->type_name("FORMAT")->check(one_of({"jsonl", "csv", "tsv", "conll"}))->capture_default_str();
+  verb.add_option("--output-file", line.output_file, "where the answers go, - for standard output")->type_name("FILE|-");
+  verb.footer("Example: polytask predict --run first --text \"my card has not arrived\"");
+}
+
+void add_runs(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("runs", "lists the runs of the project, or compares some");
+  add_common(verb, line);
+  auto& compare = *verb.add_subcommand("compare", "the first run against the others, task by task");
+  add_common(compare, line);
+  compare.add_option("run", line.compared, "runs; the joint one first")->required();
+  compare.add_flag("--baselines", line.baselines, "adds majority and bag-of-words");
+  verb.footer("Example: polytask runs compare together intent-alone urgency-alone");
+}
+
+/// In the order that the library wants, the last first. "--text=" is an empty text; the library would take the next
+/// argument for its value.
+std::vector<std::string> arguments_of(int argc, char const* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    std::string argument = argv[i];
+    bool const is_empty = argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+    if (is_empty) arguments.emplace_back(), argument.pop_back();
+    arguments.push_back(std::move(argument));
+  }
+  return arguments;
+}
+
 }  // namespace
 
 std::optional<CommandLine> parse_command_line(int argc, char const* const* argv) {
@@ -68,53 +130,13 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   app.footer("`polytask VERB --help` shows a verb's options and an example.\n"
              "Exit codes: 0 done, 2 wrong command line or project file, 3 wrong or missing data, 5 conflict,\n"
              "10 try again later, 20 interrupted and resumable, 42 our mistake.");
-
-  auto* validate = app.add_subcommand("validate", "reads every file and says everything that is wrong");
-  add_common(*validate, line);
-  validate->footer("Example: polytask validate --project polytask.yaml");
-
-  auto* train = app.add_subcommand("train", "trains one model for all tasks");
-  add_common(*train, line);
-  train->add_option("--run", line.run, "name of the run; made from time and project when not given")->type_name("ID");
-  train->add_flag("--resume", line.resume, "continues an interrupted run, bit-identically");
-  train->add_option("--only", line.only, "trains this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
-  train->add_option("--device", line.device, "cpu or cuda")->type_name("cpu|cuda")->check(one_of({"cpu", "cuda"}));
-  train->footer("Example: polytask train --run first --set train.epochs=3");
-
-  auto* evaluate = app.add_subcommand("evaluate", "scores a run on a split, with intervals");
-  add_common(*evaluate, line);
-  evaluate->add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID");
-  evaluate->add_option("--split", line.split, "train, dev or test")->type_name("SPLIT")->check(one_of({"train", "dev", "test"}))->capture_default_str();
-  evaluate->footer("Example: polytask evaluate --run first --split dev --output json");
-
-  auto* predict = app.add_subcommand("predict", "answers rows, one JSON line each");
-  add_common(*predict, line);
-  predict->add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID");
-  predict->add_option("--task", line.tasks, "answers this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
-  predict->add_option("--text", line.texts, "a text; give it twice for a pair")->type_name("TEXT")->allow_extra_args(false)->take_all();
-  predict->add_option("--input", line.input, "a file of rows, or - for standard input")->type_name("FILE|-");
-  predict->add_option("--format", line.format, "format of standard input")->type_name("FORMAT")->check(one_of({"jsonl", "csv", "tsv", "conll"}))->capture_default_str();
-  predict->add_option("--output-file", line.output_file, "where the answers go, - for standard output")->type_name("FILE|-");
-  predict->footer("Example: polytask predict --run first --text \"my card has not arrived\"");
-
-  auto* runs = app.add_subcommand("runs", "lists the runs of the project, or compares some");
-  add_common(*runs, line);
-  auto* compare = runs->add_subcommand("compare", "the first run against the others, task by task");
-  add_common(*compare, line);
-  compare->add_option("run", line.compared, "runs; the joint one first")->required();
-  compare->add_flag("--baselines", line.baselines, "adds majority and bag-of-words");
-  runs->footer("Example: polytask runs compare together intent-alone urgency-alone");
-
-  // "--text=" is an empty text; the library would take the next argument for its value.
-  std::vector<std::string> arguments;
-  for (int i = argc - 1; i > 0; --i) {  // the library wants the last first
-    std::string argument = argv[i];
-    bool const is_empty = argument.starts_with("--") && argument.find('=') == argument.size() - 1;
-    if (is_empty) arguments.emplace_back(), argument.pop_back();
-    arguments.push_back(std::move(argument));
-  }
+  add_validate(app, line);
+  add_train(app, line);
+  add_evaluate(app, line);
+  add_predict(app, line);
+  add_runs(app, line);
   try {
-    app.parse(std::move(arguments));
+    app.parse(arguments_of(argc, argv));
   } catch (CLI::CallForHelp const& call) {
     app.exit(call);
     return std::nullopt;
@@ -124,10 +146,8 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   } catch (CLI::ParseError const& error) {
     throw Error(ErrorCode::InvalidUsage, explain(app, error, argc, argv));
   }
-  if (train->parsed()) line.verb = Verb::Train;
-  if (evaluate->parsed()) line.verb = Verb::Evaluate;
-  if (predict->parsed()) line.verb = Verb::Predict;
-  if (runs->parsed()) line.verb = Verb::Runs;
+  auto const chosen = std::find(kVerbs.begin(), kVerbs.end(), app.get_subcommands().front()->get_name());
+  line.verb = static_cast<Verb>(chosen - kVerbs.begin());
   return line;
 }
 

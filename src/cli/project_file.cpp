@@ -90,7 +90,8 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
   if (known && !tags && task.label.empty()) section.missing("label", "name the column that holds its label");
   if (known && !tags && task.text.empty()) section.missing("text", "name the column that holds its text");
   // Without both, the words and tags of CoNLL files are meant.
-  if (tags && !task.text.empty() && task.spans.empty() && task.label.empty()) section.missing("spans", "name the column that holds its spans, or leave \"text\" out for CoNLL files");
+  if (tags && !task.label.empty()) section.wrong(section.get("label"), "label", "no label for tagging; its column is named under \"spans\"");
+  if (tags && !task.text.empty() && task.spans.empty()) section.missing("spans", "name the column that holds its spans, or leave \"text\" out for CoNLL files");
   if (tags && task.text.empty() && !task.spans.empty()) section.missing("text", "name the column that holds its text, or leave \"spans\" out for CoNLL files");
   if (known && *known != task::TaskType::Classification && task.class_weights != task::ClassWeights::None) section.wrong(section.get("class_weights"), "class_weights", "none, as only classification has class weights");
   if (known && !task.metric.empty()) {

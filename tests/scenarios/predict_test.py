@@ -149,6 +149,18 @@ class Predict(Scenario):
         self.assertEqual(conll['tasks']['places']['spans'][0][:3], [13, 18, 'PLACE'])
         self.assertEqual(conll, text)
 
+    def test_a_table_without_a_header_has_the_columns_of_the_dataset(self):
+        project = self.project()
+        rows = [f'{row["id"]},{row["body"]},{row["intent"]}\n' for row in tickets(40, 1)]
+        project.write('train.csv', ''.join(rows))
+        project.describe(tasks={'intent': {'type': 'classification', 'dataset': 'table', 'text': 'body', 'label': 'intent'}},
+                         datasets={'table': {'train': 'train.csv', 'columns': ['id', 'body', 'intent']}})
+        self.expect(project.run('train'), 0)
+        answers = self.expect(project.run('predict', '--input', 'train.csv'), 0).rows
+        self.assertEqual([answer['id'] for answer in answers], list(range(40)))
+        with_header = self.expect(project.run('predict', '--input', '-', '--format', 'csv', stdin='id,body,intent\n' + rows[0]), 0).rows
+        self.assertEqual(with_header, answers[:1])
+
     def test_files_are_read_by_their_extension(self):
         rows = tickets(5, 9)
         expected = self.predict(rows=rows).out

@@ -28,6 +28,28 @@ void check_same_task(task::TaskSpec const& task, model::ModelSpec const& spec, s
   }
 }
 
+constexpr std::string_view kNone = "none";
+
+std::string labels_only_in(task::LabelSet const& a, task::LabelSet const& b) {
+  std::vector<std::string> names;
+  for (auto const& name : a.names())
+    if (!b.contains(name)) names.push_back(name);
+  return names.empty() ? std::string(kNone) : quote(fmt::format("{}", fmt::join(names, ", ")));
+}
+
+/// The same for the labels that the project lists, or that its training rows have now.
+void check_same_labels(data::Corpus const& corpus, model::ModelSpec const& spec, std::string const& run) {
+  for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
+    for (auto const& head : spec.heads) {
+      if (head.task.name != corpus.tasks[t].name) continue;
+      auto const gone = labels_only_in(head.labels, corpus.label_sets[t]);
+      auto const added = labels_only_in(corpus.label_sets[t], head.labels);
+      if (gone != kNone || added != kNone)
+        throw Error(ErrorCode::Conflict, fmt::format("task {} of run {} was trained with other labels than the project has (only in the run: {}, only in the project: {}); train a new run, or put the labels back",
+                                                     quote(head.task.name), quote(run), gone, added));
+    }
+}
+
 }  // namespace
 
 int evaluate(CommandLine const& line) {
@@ -43,6 +65,7 @@ int evaluate(CommandLine const& line) {
     print_problems(std::cerr, corpus.problems);
     throw Error(ErrorCode::InvalidInput, "the data has errors; nothing was evaluated");
   }
+  check_same_labels(corpus, predictor.spec(), run.id);
   auto const split = *data::parse_split(line.split);
   OrderedJson json;
   json["run"] = run.id;

@@ -1,19 +1,17 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <condition_variable>
-#include <deque>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <mutex>
 #include <optional>
-#include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/nearest.h"
 #include "cli/answers.h"
+#include "cli/input_columns.h"
 #include "cli/project_file.h"
+#include "cli/row_queue.h"
 #include "cli/run_store.h"
 #include "cli/torch/verbs.h"
 #include "data/row_reader.h"
@@ -23,77 +21,6 @@ namespace polytask::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A row, or why there is none, with its place in the input.
-struct NumberedRow {
-  std::size_t number = 0;  ///< 1-based
-  Result<data::Row> row;
-};
-
-/// Rows read ahead by a thread: what has arrived is answered without waiting for more. The thread owns what it uses and is
-/// not waited for: a read of standard input cannot be cut short when the answers can no longer be written.
-class RowQueue {
- public:
-  explicit RowQueue(std::unique_ptr<data::RowReader> reader) : shared_(std::make_shared<Shared>()) {
-    std::thread([shared = shared_, reader = std::move(reader)] { shared->fill(*reader); }).detach();
-  }
-  ~RowQueue() {
-    std::lock_guard const lock(shared_->mutex);
-    shared_->is_abandoned = true;
-    shared_->changed.notify_all();
-  }
-  RowQueue(RowQueue const&) = delete;
-  RowQueue& operator=(RowQueue const&) = delete;
-
-  /// Waits for at least one row; empty at the end of the input. Throws what reading threw.
-  std::vector<NumberedRow> take(std::size_t at_most) {
-    auto& [mutex, changed, rows, failure, has_ended, is_abandoned] = *shared_;
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return !rows.empty() || has_ended; });
-    if (rows.empty() && failure) std::rethrow_exception(failure);
-    std::vector<NumberedRow> taken;
-    while (!rows.empty() && taken.size() < at_most) {
-      taken.push_back(std::move(rows.front()));
-      rows.pop_front();
-    }
-    changed.notify_all();
-    return taken;
-  }
-
- private:
-  static constexpr std::size_t kReadAhead = 256;
-
-  struct Shared {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::deque<NumberedRow> rows;
-    std::exception_ptr failure;
-    bool has_ended = false;
-    bool is_abandoned = false;
-
-    void fill(data::RowReader& reader) {
-      std::exception_ptr reason;
-      try {
-        std::size_t number = 0;
-        while (auto row = reader.next()) {
-          std::unique_lock lock(mutex);
-          changed.wait(lock, [&] { return rows.size() < kReadAhead || is_abandoned; });
-          if (is_abandoned) return;
-          rows.push_back({++number, std::move(*row)});
-          changed.notify_all();
-        }
-      } catch (...) {
-        reason = std::current_exception();
-      }
-      std::lock_guard const lock(mutex);
-      failure = reason;
-      has_ended = true;
-      changed.notify_all();
-    }
-  };
-
-  std::shared_ptr<Shared> shared_;
-};
 
 /// Tasks that read the same columns: one pass through the encoder answers them all.
 struct Group {
@@ -229,31 +156,20 @@ data::Format format_named(std::string const& name) {
   return data::Format::Jsonl;
 }
 
-/// Where the answers go: standard output, a pipe or a device as they come, or a file that appears whole at `commit()`.
+/// Where the answers go: standard output as they come, or a file.
 class AnswerSink {
  public:
   explicit AnswerSink(std::string const& name) {
-    if (name == "-") return;
-    std::error_code ignored;
-    auto const status = fs::status(name, ignored);
-    if (fs::is_directory(status)) throw Error(ErrorCode::InvalidUsage, fmt::format("--output-file {}: is a folder; name a file in it", quote(name)));
-    if (fs::exists(status) && !fs::is_regular_file(status)) {
-      name_ = name;
-      stream_.open(name);
-      out_ = &stream_;
-    } else {
-      file_.emplace(fs::weakly_canonical(name));  // what a link names is replaced, not the link
-    }
+    if (name == "-" || name == "/dev/stdout") return;
+    if (std::error_code ignored; fs::is_directory(name, ignored)) throw Error(ErrorCode::InvalidUsage, fmt::format("--output-file {}: is a folder; name a file in it", quote(name)));
+    file_.emplace(name);
   }
 
   void print(std::vector<std::string> const& lines) {
-    for (auto const& line : lines) {
-      if (file_)
-        file_->write(line + "\n");
-      else
-        *out_ << line << '\n';
-    }
-    if (!file_ && !out_->flush()) throw Error(ErrorCode::Unavailable, fmt::format("{} cannot be written; the answers were cut", name_));
+    std::string text;
+    for (auto const& line : lines) text += line + '\n';
+    if (file_) return file_->write(text);
+    if (!(std::cout << text << std::flush)) throw Error(ErrorCode::Unavailable, "standard output cannot be written; the answers were cut");
   }
 
   void commit() {
@@ -261,16 +177,32 @@ class AnswerSink {
   }
 
  private:
-  std::string name_ = "standard output";
-  std::ofstream stream_;
-  std::ostream* out_ = &std::cout;
   std::optional<AtomicFile> file_;
 };
+
+/// Opens the rows and answers them as they come.
+void answer_input(CommandLine const& line, std::vector<std::string> const& columns, Answerer& answerer, AnswerSink& sink) {
+  constexpr std::size_t kRowsPerBatch = 64;
+  StoppableInput input(STDIN_FILENO);
+  std::istream stream(&input);
+  data::RowReaderOptions const options{.columns = columns};
+  auto reader = line.input == "-" ? data::read_rows(stream, format_named(line.format), "standard input", options) : data::open_rows(line.input, options);
+  RowQueue queue(std::move(reader), [&] { input.stop(); });
+  for (auto rows = queue.take(kRowsPerBatch); !rows.empty(); rows = queue.take(kRowsPerBatch)) sink.print(answerer.answer(rows));
+}
+
+/// The columns of a table without a header, for the tasks that are answered.
+std::vector<std::string> columns_of(RunInfo const& run, model::ModelSpec const& spec, std::vector<Group> const& groups) {
+  auto const path = run.folder / "config.json";
+  std::vector<std::string> datasets;
+  for (auto const& group : groups)
+    for (auto const head : group.heads) datasets.insert(datasets.end(), spec.heads[head].task.datasets.begin(), spec.heads[head].task.datasets.end());
+  return input_columns(parse_json(read_file(path), path.string()).value(), datasets);
+}
 
 }  // namespace
 
 int predict(CommandLine const& line) {
-  constexpr std::size_t kRowsPerBatch = 64;
   if (line.texts.size() > 2) throw Error(ErrorCode::InvalidUsage, "--text can be given once, or twice for a pair");
   if (line.texts.empty() == line.input.empty()) throw Error(ErrorCode::InvalidUsage, "predict needs either --text or --input FILE (- for standard input)");
   auto const project = read_project(line.project, line.overrides);
@@ -283,9 +215,7 @@ int predict(CommandLine const& line) {
   if (!line.texts.empty()) {
     sink.print(answerer.answer({{1, row_of_texts(line.texts, groups)}}));
   } else {
-    auto reader = line.input == "-" ? data::read_rows(std::cin, format_named(line.format), "standard input", {}) : data::open_rows(line.input, {});
-    RowQueue queue(std::move(reader));
-    for (auto rows = queue.take(kRowsPerBatch); !rows.empty(); rows = queue.take(kRowsPerBatch)) sink.print(answerer.answer(rows));
+    answer_input(line, columns_of(run, predictor.spec(), groups), answerer, sink);
   }
   sink.commit();
   return answerer.n_errors > 0 ? exit_code(ErrorCode::InvalidInput) : 0;

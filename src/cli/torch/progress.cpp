@@ -7,6 +7,8 @@
 #include <cmath>
 #include <iostream>
 
+#include "cli/terminal.h"
+
 namespace polytask::cli {
 namespace {
 
@@ -62,8 +64,7 @@ void Progress::show(train::StepRecord const& record) {
   auto text = fmt::format("step {}/{}  {:.0f} tokens/s  {} left ", record.step, n_steps_, record.seconds > 0 ? static_cast<double>(record.n_tokens) / record.seconds : 0.0, duration_text(record.seconds_left));
   for (auto const& [task, loss] : losses_) text += fmt::format(" {} {:.3f}", task, loss);
   if (!is_terminal_) return print_line(text);
-  text.resize(std::min(text.size(), terminal_width() - 1));
-  std::cerr << "\r\x1b[K" << text << std::flush;
+  std::cerr << "\r\x1b[K" << fitting(text, terminal_width() - 1) << std::flush;
   line_is_open_ = true;
 }
 

@@ -1,0 +1,51 @@
+#include "cli/answers.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+namespace polytask::cli {
+namespace {
+
+task::LabelSet const kLabels({"a", "b"});
+
+TEST(AnswerJson, HasTheFormOfItsType) {
+  EXPECT_EQ(answer_json(kLabels, task::ClassPrediction{1, {0.25F, 0.75F}}, "x").dump(), R"({"label":"b","score":0.75})");
+  EXPECT_EQ(answer_json(kLabels, task::MultilabelPrediction{{0}, {0.75F, 0.25F}}, "x").dump(), R"({"labels":["a"],"scores":{"a":0.75,"b":0.25}})");
+  EXPECT_EQ(answer_json(kLabels, task::MultilabelPrediction{{}, {0.25F, 0.25F}}, "x").dump(), R"({"labels":[],"scores":{"a":0.25,"b":0.25}})");
+  EXPECT_EQ(answer_json({}, task::ValuePrediction{2.5}, "x").dump(), R"({"value":2.5})");
+  EXPECT_EQ(answer_json({}, task::ValuePrediction{123456.789}, "x").dump(), R"({"value":123456.8})") << "the digits of a float32";
+  EXPECT_EQ(answer_json(kLabels, task::SpanPrediction{}, "x").dump(), R"({"spans":[]})");
+}
+
+TEST(AnswerJson, CountsSpansInCharacters) {
+  std::string const text = "Größe 😀 lamp";
+  auto const begin = text.find("lamp");
+  EXPECT_EQ(answer_json(kLabels, task::SpanPrediction{{{{begin, begin + 4, "a"}, 0.5F}}}, text).dump(), R"({"spans":[[8,12,"a",0.5]]})");
+  EXPECT_EQ(gold_json(std::vector<task::Span>{{begin, begin + 4, "a"}}, text).dump(), R"([[8,12,"a"]])");
+}
+
+TEST(GoldJson, SaysWhatTheRowSays) {
+  EXPECT_EQ(gold_json(std::string("a"), "x").dump(), "\"a\"");
+  EXPECT_EQ(gold_json(std::vector<std::string>{"a", "b"}, "x").dump(), R"(["a","b"])");
+  EXPECT_EQ(gold_json(0.5, "x").dump(), "0.5");
+  EXPECT_EQ(gold_json(task::Label{}, "x").dump(), "null");
+}
+
+TEST(ScoresJson, GivesNullForWhatIsUndefined) {
+  eval::Score const undefined{std::nan(""), {std::nan(""), std::nan("")}};
+  EXPECT_EQ(scores_json({.task = "t", .metric = "pearson", .primary = undefined, .n = 1, .all = {{"pearson", undefined}}}).dump(),
+            R"({"metric":"pearson","value":null,"interval":[null,null],"n":1,"all":{"pearson":{"value":null,"interval":[null,null]}}})");
+}
+
+TEST(ScoresJson, HasTheConfusionOfLabels) {
+  auto json = scores_json({.confusion_labels = {"a", "b"}, .confusion = {{3, 1}, {0, 2}}});
+  EXPECT_EQ(json["confusion"].dump(), "[[3,1],[0,2]]");
+  EXPECT_EQ(json["confusion_labels"].dump(), R"(["a","b"])");
+  json = scores_json({.confusion_by_label = {{"a", {1, 2, 3, 4}}}});
+  EXPECT_EQ(json["confusion_by_label"].dump(), R"({"a":{"tp":1,"fp":2,"fn":3,"tn":4}})");
+  EXPECT_FALSE(json.contains("confusion"));
+}
+
+}  // namespace
+}  // namespace polytask::cli

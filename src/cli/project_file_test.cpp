@@ -1,0 +1,118 @@
+#include "cli/project_file.h"
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+
+namespace polytask::cli {
+namespace {
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+constexpr char const* kSmall = R"(
+datasets:
+  tickets: {train: tickets.jsonl}
+tasks:
+  intent: {type: classification, dataset: tickets, text: body, label: intent}
+)";
+
+Project parse(std::string const& yaml, std::vector<std::string> const& overrides = {}) { return parse_project(yaml, "folder/polytask.yaml", overrides); }
+
+/// "place: message" of every mistake.
+std::vector<std::string> mistakes(std::string const& yaml, std::vector<std::string> const& overrides = {}) {
+  std::vector<std::string> all;
+  try {
+    (void)parse(yaml, overrides);
+  } catch (ProjectProblems const& error) {
+    EXPECT_EQ(exit_code(error.code()), 2);
+    for (auto const& problem : error.problems) all.push_back(problem.where + ": " + problem.message);
+  }
+  return all;
+}
+
+TEST(Project, HasDefaultsForEverythingThatIsNotSaid) {
+  auto const project = parse(kSmall);
+  EXPECT_EQ(project.name, "project");
+  EXPECT_EQ(project.folder, "folder");
+  EXPECT_EQ(project.seed, 1u);
+  EXPECT_FALSE(project.encoder);
+  ASSERT_THAT(project.datasets, SizeIs(1));
+  EXPECT_EQ(project.datasets[0].files.at(data::Split::Train), std::vector<std::filesystem::path>{"folder/tickets.jsonl"});
+  EXPECT_FALSE(project.datasets[0].split);
+  ASSERT_THAT(project.tasks, SizeIs(1));
+  EXPECT_EQ(project.tasks[0].metric, "accuracy");
+  EXPECT_EQ(project.tasks[0].loss_weight, 1.0);
+  EXPECT_EQ(effective_configuration(project, {})["train"], effective_configuration({}, {})["train"]);
+}
+
+TEST(Project, TakesOneWordForAListOfOne) {
+  auto const project = parse(R"({datasets: {d: {train: [a.csv, b.csv], columns: [x, y]}}, tasks: {same: {type: classification, dataset: [d], text: [x, y], label: z, labels: [1, 0]}}})");
+  EXPECT_THAT(project.datasets[0].files.at(data::Split::Train), SizeIs(2));
+  EXPECT_THAT(project.datasets[0].columns, ElementsAre("x", "y"));
+  EXPECT_THAT(project.tasks[0].text, ElementsAre("x", "y"));
+  EXPECT_THAT(project.tasks[0].labels, ElementsAre("1", "0"));
+}
+
+TEST(Project, NamesTheNearestKeyWithItsLine) {
+  EXPECT_THAT(mistakes(std::string(kSmall) + "train: {epoch: 3}\n"), ElementsAre(testing::AllOf(testing::StartsWith("folder/polytask.yaml:6: "), HasSubstr("\"epoch\""), HasSubstr("did you mean \"epochs\"?"))));
+}
+
+TEST(Project, NamesEveryMistakeAtOnce) {
+  auto const found = mistakes(R"(
+datasets:
+  tickets: {trian: tickets.jsonl}
+tasks:
+  intent: {type: clasification, dataset: tickets, text: body, label: intent}
+  urgency: {type: regression, dataset: ticket, text: [a, b, c], label: urgency, metric: accuracy}
+  topics: {type: multilabel, dataset: tickets, text: body}
+  products: {type: tagging, dataset: tickets, text: body}
+  places: {type: tagging, dataset: tickets, text: body, label: places, spans: places}
+train: {epochs: many, learning_rate: -1}
+seed: x
+colour: red
+)");
+  for (auto const* part : {"did you mean \"train\"?", "did you mean \"classification\"?", "did you mean \"tickets\"?", "one column, or two for a pair", "pearson, spearman for regression", "name the column that holds its label",
+                           "name the column that holds its spans", "no label for tagging", "train.epochs", "learning_rate", "\"seed\"", "\"colour\""})
+    EXPECT_THAT(found, Contains(HasSubstr(part)));
+}
+
+TEST(Project, RefusesWhatIsNoYamlOrTooMuchOfIt) {
+  EXPECT_THAT(mistakes("a: [1"), ElementsAre(HasSubstr("is not valid YAML")));
+  EXPECT_THAT(mistakes("a: \xff"), ElementsAre(HasSubstr("is not UTF-8")));
+  EXPECT_THAT(mistakes(std::string(kSmall) + "---\n" + kSmall), ElementsAre(HasSubstr("a second document begins here")));
+  EXPECT_THAT(mistakes(std::string(5000, '[') + std::string(5000, ']')), ElementsAre(HasSubstr("nested too deeply")));
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 10; ++i) {
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int k = 0; k < 10; ++k) bomb += (k == 0 ? "*a" : ", *a") + std::to_string(i - 1);
+    bomb += "]\n";
+  }
+  EXPECT_THAT(mistakes(bomb), ElementsAre(HasSubstr("has more than 100000 values")));
+  EXPECT_THAT(mistakes(""), Contains(HasSubstr("describe at least one")));
+}
+
+TEST(Overrides, SetValuesAndAreCheckedAsTheFileIs) {
+  auto const project = parse(kSmall, {"train.epochs=3", "datasets.tickets.split={dev: 0.2}", "train.scratch.layers=1"});
+  EXPECT_EQ(project.train.epochs, 3);
+  EXPECT_EQ(project.datasets[0].split->dev, 0.2);
+  EXPECT_EQ(project.train.scratch.layers, 1);
+  EXPECT_THAT(mistakes(kSmall, {"train.epoch=3"}), ElementsAre(HasSubstr("did you mean \"epochs\"?")));
+  EXPECT_THAT(mistakes(kSmall, {"epochs"}), ElementsAre(HasSubstr("expected key=value")));
+  EXPECT_THAT(mistakes(kSmall, {"tasks.intent.type.x=1"}), ElementsAre(HasSubstr("is a value, it has no keys")));
+}
+
+TEST(OnlyTasks, KeepsTheNamedOnesAndNamesTheNearest) {
+  auto const project = parse(kSmall);
+  EXPECT_THAT(only_tasks(project, {"intent"}).tasks, SizeIs(1));
+  try {
+    (void)only_tasks(project, {"intnt"});
+    FAIL();
+  } catch (Error const& error) {
+    EXPECT_THAT(error.what(), HasSubstr("did you mean \"intent\"?"));
+  }
+}
+
+}  // namespace
+}  // namespace polytask::cli
