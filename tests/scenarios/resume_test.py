@@ -18,9 +18,10 @@ LONG = {'epochs': 64, 'checkpoint_steps': 25, 'evaluations_per_epoch': 0.1}
 
 
 def waits_for_signals(process):
-    """Whether the process blocks SIGTERM, for a thread of its own to take: before that, a signal ends it as any other program."""
+    """Whether the process blocks SIGINT and SIGTERM, for a thread of its own to take; before that, a signal ends it as any other
+    program. These two alone: for a moment, starting a thread blocks all signals."""
     blocked = next(line for line in read_lines(f'/proc/{process.pid}/status') if line.startswith('SigBlk:'))
-    return bool(int(blocked.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+    return int(blocked.split()[1], 16) == 1 << (signal.SIGINT - 1) | 1 << (signal.SIGTERM - 1)
 
 
 class Resume(Scenario):
