@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 APT_HELPER = "/usr/lib/apt/apt-helper"
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
 KEYRINGS = ("/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp")
 # For systems that are not Debian themselves.
 DEFAULT_CODENAME = "trixie"
@@ -186,10 +185,11 @@ def _run(*command, timeout=60, **environment):
                              "Debian or Ubuntu machine") from error
 
 
-def find_catalogue(folder, codename, fresh, say):
+def find_catalogue(folder, codename, fresh, say, mirror=None):
     """The lists in `folder` if they are there (unless `fresh`), else downloaded, else the machine's own.
 
-    Throws CatalogueError when there is no catalogue at all.
+    Downloaded from `mirror`, or from the Debian archives among the machine's sources. Throws CatalogueError when there is
+    no catalogue at all.
     """
     machine, is_debian = machine_codename()
     if not codename:
@@ -202,12 +202,13 @@ def find_catalogue(folder, codename, fresh, say):
         return Catalogue(codename, packages, translation, "downloaded earlier")
 
     sources = _run("apt-get", "indextargets", "--format", _REPOSITORIES).stdout
-    reason = ""
-    for mirror in dict.fromkeys(debian_mirrors(sources, codename) + [DEFAULT_MIRROR]):
-        say(f"downloading the catalogue of Debian {codename} from {without_password(mirror)} (about 16 MB)")
-        failure = apt.update(mirror)
+    mirrors = [mirror] if mirror else debian_mirrors(sources, codename)
+    reason = "" if mirrors else "this machine's package sources name no Debian archive; give one with --mirror ADDRESS"
+    for address in mirrors:
+        say(f"downloading the catalogue of Debian {codename} from {without_password(address)} (about 16 MB)")
+        failure = apt.update(address)
         if not failure:
-            return Catalogue(codename, *apt.files(), f"downloaded from {without_password(mirror)}")
+            return Catalogue(codename, *apt.files(), f"downloaded from {without_password(address)}")
         reason = reason or failure
         say(f"that did not work: {failure}")
 

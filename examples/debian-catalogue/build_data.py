@@ -58,6 +58,7 @@ def parse_arguments():
     parser.add_argument("--min-rows", type=positive, default=20, metavar="N",
                         help="a label needs this many training rows to be one (default 20)")
     parser.add_argument("--codename", help="Debian release, e.g. trixie (default: this machine's)")
+    parser.add_argument("--mirror", metavar="ADDRESS", help="a Debian archive (default: those among the machine's package sources)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--force", action="store_true", help="download and build again even if the data is there")
     options = parser.parse_args()
@@ -83,7 +84,7 @@ def build(options, say):
         say(f"the data in {options.out} is complete (--force builds it from a fresh catalogue)")
         return
 
-    catalogue = find_catalogue(options.out / "lists", options.codename, options.force, say)
+    catalogue = find_catalogue(options.out / "lists", options.codename, options.force, say, options.mirror)
     say(f"reading the catalogue ({catalogue.origin})")
     descriptions = rules.read_descriptions(read_list(catalogue.translation)) if catalogue.translation else {}
     packages = rules.read_packages(read_list(catalogue.packages), descriptions)

@@ -2,10 +2,12 @@
 import contextlib
 import io
 import json
+import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -219,6 +221,13 @@ class Apt(unittest.TestCase):
                              "Debian|trixie|main|cdrom:[Debian]/", "broken line"])
         self.assertEqual(apt_lists.debian_mirrors(targets, "trixie"),
                          ["http://b.example/mirror", "http://c.example/debian", "http://a.example/debian"])
+
+    def test_without_a_debian_archive_the_reason_says_how_to_give_one(self):
+        def run(*command, **_):
+            return subprocess.CompletedProcess(command, 0, "")
+        with tempfile.TemporaryDirectory() as name, mock.patch.object(apt_lists, "_run", run):
+            with self.assertRaisesRegex(apt_lists.CatalogueError, "name no Debian archive; give one with --mirror"):
+                apt_lists.find_catalogue(Path(name), "trixie", fresh=False, say=lambda _: None)
 
     def test_network_settings_are_copied_and_settings_that_hide_descriptions_are_not(self):
         dump = "\n".join(['Acquire::http::Proxy "http://p:1";', 'Acquire::Languages:: "none";', 'APT::Update "";',

@@ -26,7 +26,7 @@ SKIPPED_FOLDERS = {'.git', 'build', 'bin', '.run', '.polytask', '__pycache__', '
 # Where the documentation may point outside, and hosts that exist only in examples.
 PUBLIC_HOSTS = {
     'github.com', 'arxiv.org', 'doi.org', 'aclanthology.org', 'huggingface.co', 'pytorch.org', 'prng.di.unimi.it',
-    'www.rfc-editor.org', 'www.unicode.org', 'yaml.org', 'jsonlines.org', 'deb.debian.org', 'tracker.debian.org',
+    'www.rfc-editor.org', 'www.unicode.org', 'yaml.org', 'jsonlines.org',
     'www.apache.org', 'www.w3.org', 'keepachangelog.com', 'semver.org'}
 EXAMPLE_HOST = re.compile(r'(^|\.)(example|invalid|test|localhost|p:1)(\.(com|org|net))?(:\d+)?$')
 # Folders of one person's machine. (The brackets keep this file from matching itself.)
