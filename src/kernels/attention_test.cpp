@@ -6,19 +6,10 @@
 #include <set>
 #include <vector>
 
-#include "base/random.h"
+#include "kernels/internal/random_floats.h"
 
 namespace polytask::kernels {
 namespace {
-
-using Floats = std::vector<float>;
-
-Floats random_floats(std::size_t n, std::uint64_t seed) {
-  Rng rng(seed);
-  Floats values(n);
-  for (auto& value : values) value = static_cast<float>(rng.normal());
-  return values;
-}
 
 struct Forward {
   Floats context;

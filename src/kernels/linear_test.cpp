@@ -5,19 +5,10 @@
 #include <cmath>
 #include <vector>
 
-#include "base/random.h"
+#include "kernels/internal/random_floats.h"
 
 namespace polytask::kernels {
 namespace {
-
-using Floats = std::vector<float>;
-
-Floats random_floats(std::int64_t n, std::uint64_t seed) {
-  Rng rng(seed);
-  Floats values(static_cast<std::size_t>(n));
-  for (auto& value : values) value = static_cast<float>(rng.normal());
-  return values;
-}
 
 /// One layer by its definition, in double, beside the kernels.
 class Linear : public testing::TestWithParam<LinearShape> {

@@ -5,21 +5,13 @@
 #include <cmath>
 #include <vector>
 
-#include "base/random.h"
+#include "kernels/internal/random_floats.h"
 
 namespace polytask::kernels {
 namespace {
 
-using Floats = std::vector<float>;
 constexpr RowsShape kShape{.n_rows = 130, .width = 8};
 constexpr auto kSize = static_cast<std::size_t>(kShape.n_rows * kShape.width);
-
-Floats random_floats(std::size_t n, std::uint64_t seed) {
-  Rng rng(seed);
-  Floats values(n);
-  for (auto& value : values) value = static_cast<float>(rng.normal());
-  return values;
-}
 
 struct Layer {
   Floats x = random_floats(kSize, 1), residual = random_floats(kSize, 2);

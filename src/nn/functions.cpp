@@ -37,6 +37,16 @@ kernels::AttentionShape attention_shape(Tensor const& offsets, std::int64_t hidd
   return {{offsets.data_ptr<std::int32_t>(), static_cast<std::size_t>(offsets.numel())}, hidden, heads};
 }
 
+/// Adds the gradients of a layer's weight and bias to `result`; that of its input goes to grad_x.
+void linear_backward(kernels::LinearShape const& shape, Tensor const& x, Tensor const& weight, float const* gradient, kernels::Write write, Tensor& grad_x, tensor_list& result) {
+  auto grad_weight = torch::empty_like(weight);
+  auto grad_bias = torch::empty({weight.size(0)}, weight.options());
+  kernels::linear_backward_input(shape, gradient, weight.data_ptr<float>(), write, grad_x.data_ptr<float>());
+  kernels::linear_backward_weight(shape, x.data_ptr<float>(), gradient, grad_weight.data_ptr<float>(), grad_bias.data_ptr<float>());
+  result.push_back(grad_weight);
+  result.push_back(grad_bias);
+}
+
 struct Linear : torch::autograd::Function<Linear> {
   static Tensor forward(AutogradContext* context, Tensor const& x_any, Tensor const& weight_any, Tensor const& bias) {
     auto const x = x_any.contiguous();
@@ -53,13 +63,10 @@ struct Linear : torch::autograd::Function<Linear> {
     auto const& x = saved[0];
     auto const& weight = saved[1];
     auto const gradient = gradients[0].contiguous();
-    kernels::LinearShape const shape{x.size(0), x.size(1), weight.size(0), weight.size(0)};
     auto grad_x = torch::empty_like(x);
-    auto grad_weight = torch::empty_like(weight);
-    auto grad_bias = torch::empty({weight.size(0)}, weight.options());
-    kernels::linear_backward_input(shape, gradient.data_ptr<float>(), weight.data_ptr<float>(), kernels::Write::Replace, grad_x.data_ptr<float>());
-    kernels::linear_backward_weight(shape, x.data_ptr<float>(), gradient.data_ptr<float>(), grad_weight.data_ptr<float>(), grad_bias.data_ptr<float>());
-    return {grad_x, grad_weight, grad_bias};
+    tensor_list result{grad_x};
+    linear_backward({x.size(0), x.size(1), weight.size(0), weight.size(0)}, x, weight, gradient.data_ptr<float>(), kernels::Write::Replace, grad_x, result);
+    return result;
   }
 };
 
@@ -87,16 +94,8 @@ struct TripleLinear : torch::autograd::Function<TripleLinear> {
     kernels::LinearShape const shape{x.size(0), x.size(1), width, 3 * width};
     auto grad_x = torch::empty_like(x);
     tensor_list result{grad_x};
-    for (std::size_t i = 0; i < 3; ++i) {
-      auto const& weight = saved[1 + i];
-      auto const* own = gradient.data_ptr<float>() + static_cast<std::int64_t>(i) * width;
-      auto grad_weight = torch::empty_like(weight);
-      auto grad_bias = torch::empty({width}, weight.options());
-      kernels::linear_backward_input(shape, own, weight.data_ptr<float>(), i == 0 ? kernels::Write::Replace : kernels::Write::Add, grad_x.data_ptr<float>());
-      kernels::linear_backward_weight(shape, x.data_ptr<float>(), own, grad_weight.data_ptr<float>(), grad_bias.data_ptr<float>());
-      result.push_back(grad_weight);
-      result.push_back(grad_bias);
-    }
+    for (std::size_t i = 0; i < 3; ++i)
+      linear_backward(shape, x, saved[1 + i], gradient.data_ptr<float>() + static_cast<std::int64_t>(i) * width, i == 0 ? kernels::Write::Replace : kernels::Write::Add, grad_x, result);
     return result;
   }
 };
