@@ -6,13 +6,13 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "eval/internal/linear_model.h"
 #include "eval/internal/word_features.h"
 
 namespace polytask::eval {
 namespace {
 
 constexpr int kPasses = 12;
-constexpr float kStep = 0.5F;
 constexpr float kThreshold = 0.5F;  // of a label, as in the models
 
 /// Rows that carry a label.
@@ -22,57 +22,6 @@ std::vector<std::size_t> labelled(LabelledRows const& rows) {
     if (task::is_labelled(rows.labels[i])) indices.push_back(i);
   return indices;
 }
-
-/// [n_outputs] linear functions with a bias each, learned by AdaGrad; the weights of the second half of the run are
-/// averaged.
-class LinearModel {
- public:
-  LinearModel(std::size_t n_features, std::size_t n_outputs) : n_outputs_(n_outputs), weights_((n_features + 1) * n_outputs), squares_(weights_.size()), sums_(weights_.size()) {
-    bias_ = static_cast<std::uint32_t>(n_features);
-  }
-
-  [[nodiscard]] std::vector<float> scores(Features const& features) const {
-    std::vector<float> out(n_outputs_);
-    for_each(features, [&](std::size_t at, float value) {
-      for (std::size_t o = 0; o < n_outputs_; ++o) out[o] += weights_[at + o] * value;
-    });
-    return out;
-  }
-
-  /// `gradient`: of the loss by the scores.
-  void learn(Features const& features, std::vector<float> const& gradient) {
-    for_each(features, [&](std::size_t at, float value) {
-      for (std::size_t o = 0; o < n_outputs_; ++o) {
-        float const g = gradient[o] * value;
-        if (g == 0.0F) continue;
-        squares_[at + o] += g * g;
-        weights_[at + o] -= kStep * g / (std::sqrt(squares_[at + o]) + 1e-6F);
-      }
-    });
-  }
-
-  void remember() {
-    for (std::size_t i = 0; i < weights_.size(); ++i) sums_[i] += weights_[i];
-    ++n_remembered_;
-  }
-  void average() {
-    for (std::size_t i = 0; i < weights_.size() && n_remembered_ > 0; ++i) weights_[i] = sums_[i] / static_cast<float>(n_remembered_);
-  }
-
- private:
-  template <typename Visit>
-  void for_each(Features const& features, Visit const& visit) const {
-    for (auto const& feature : features) visit(feature.index * n_outputs_, feature.value);
-    visit(bias_ * n_outputs_, 1.0F);
-  }
-
-  std::size_t n_outputs_;
-  std::uint32_t bias_ = 0;
-  std::vector<float> weights_;
-  std::vector<float> squares_;
-  std::vector<float> sums_;
-  int n_remembered_ = 0;
-};
 
 /// Passes over the rows in a new order each; `gradient_of(row, scores)` turns scores into their gradient.
 template <typename GradientOf>
