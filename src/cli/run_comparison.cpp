@@ -41,12 +41,6 @@ ComparedRun open_run(Project const& project, std::string const& id) {
   return run;
 }
 
-model::HeadSpec const* head_of(ComparedRun const& run, std::string const& task) {
-  for (auto const& head : run.spec.heads)
-    if (head.task.name == task) return &head;
-  return nullptr;
-}
-
 /// Passes through an encoder that one text of each kind needs for all answers: `predict` answers the tasks that read the
 /// same columns in one.
 std::size_t n_passes(ComparedRun const& run) {
@@ -79,12 +73,12 @@ Comparison compare(ComparedRun const& together, std::vector<ComparedRun> const& 
     if (task == corpus->tasks.end()) throw Error(ErrorCode::Conflict, fmt::format("the project has no task {} any more; compare without --baselines", quote(head.task.name)));
     row.baselines = baseline_scores(*corpus, static_cast<std::size_t>(task - corpus->tasks.begin()), row.split, a.rows, seed);
   }
-  auto const other = std::find_if(others.begin(), others.end(), [&](auto const& run) { return head_of(run, head.task.name) != nullptr; });
+  auto const other = std::find_if(others.begin(), others.end(), [&](auto const& run) { return run.spec.find(head.task.name).has_value(); });
   if (other == others.end()) return row;
   auto const conflict = [&](std::string_view what, std::string_view advice) {
     return Error(ErrorCode::Conflict, fmt::format("the runs {} and {} {} task {}; {}", quote(together.info.id), quote(other->info.id), what, quote(head.task.name), advice));
   };
-  if (!(head_of(*other, head.task.name)->labels == head.labels)) throw conflict("were trained on other labels of", "their scores cannot be compared");
+  if (!(other->spec.heads[*other->spec.find(head.task.name)].labels == head.labels)) throw conflict("were trained on other labels of", "their scores cannot be compared");
   auto const b = read_answers(file(*other), head.task.type, head.labels);
   auto const same_place = [](std::string const& x, std::string const& y) { return place_of(x) == place_of(y); };
   if (!std::equal(a.rows.begin(), a.rows.end(), b.rows.begin(), b.rows.end(), same_place) || a.gold != b.gold) throw conflict("were scored on other rows of", "train them on the same data");

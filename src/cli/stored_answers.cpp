@@ -33,6 +33,7 @@ task::Prediction prediction_from(Json const& line, task::TaskType type, task::La
       task::ClassPrediction one{labels.index_of(json.at("label").get<std::string>()).value(), std::vector<float>(labels.size(), 0.0F)};
       one.scores[one.label] = json.at("score").get<float>();
       if (line.contains("probabilities")) one.scores = line["probabilities"].get<std::vector<float>>();
+      if (one.scores.size() != labels.size()) throw Error(ErrorCode::Corrupt, fmt::format("{} probabilities for {} labels", one.scores.size(), labels.size()));
       return one;
     }
     case task::TaskType::Multilabel: {
@@ -57,15 +58,20 @@ StoredAnswers read_answers(std::filesystem::path const& path, task::TaskType typ
   StoredAnswers answers;
   std::ifstream file(path);
   if (!file) throw Error(ErrorCode::NotFound, fmt::format("{}: cannot be read; the run is incomplete, train it again", path.string()));
+  auto const damaged = [&](std::string const& reason) {
+    return Error(ErrorCode::Corrupt, fmt::format("{}:{}: is damaged ({}); train the run again", path.string(), answers.rows.size() + 1, reason));
+  };
   try {
     for (std::string line; std::getline(file, line);) {
-      auto const json = parse_json(line, path.string()).value();
-      answers.rows.push_back(json.at("row"));
+      auto const json = parse_json(line, "the line").value();
       answers.gold.push_back(gold_from(json.at("gold"), type));
       answers.predicted.push_back(prediction_from(json, type, labels));
+      answers.rows.push_back(json.at("row"));
     }
   } catch (Json::exception const& error) {
-    throw Error(ErrorCode::Corrupt, fmt::format("{}: is damaged ({}); train the run again", path.string(), error.what()));
+    throw damaged(error.what());
+  } catch (Error const& error) {  // a label that the task does not have
+    throw damaged(error.what());
   }
   return answers;
 }

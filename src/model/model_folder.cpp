@@ -93,6 +93,11 @@ std::optional<Pooling> parse_pooling(std::string_view word) {
   return std::nullopt;
 }
 
+std::optional<std::size_t> ModelSpec::find(std::string_view task) const {
+  auto const found = std::find_if(heads.begin(), heads.end(), [&](HeadSpec const& head) { return head.task.name == task; });
+  return found == heads.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - heads.begin()));
+}
+
 std::size_t HeadSpec::n_outputs() const {
   switch (task.type) {
     case task::TaskType::Classification:

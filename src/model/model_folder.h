@@ -35,6 +35,8 @@ struct ModelSpec {
   Pooling pooling = Pooling::Mean;
   std::size_t max_length = 128;  ///< tokens, special tokens included
   std::vector<HeadSpec> heads;
+  /// Index of the task's head; nothing when the model does not have the task.
+  [[nodiscard]] std::optional<std::size_t> find(std::string_view task) const;
 };
 
 /// Throws Error{NotFound, InvalidInput, Corrupt} naming the file and the key.

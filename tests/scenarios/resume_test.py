@@ -80,6 +80,18 @@ class Resume(Scenario):
         self.assertEqual(answer.json['resumed_from_step'], stopped_at)
         self.expect_same_as_uninterrupted(project, answer)
 
+    def test_a_result_that_a_kill_left_without_its_state_is_not_believed(self):
+        project = self.long_project()
+        self.interrupted(project)
+        stopped_at = self.n_steps(project)
+        shutil.copy(self.reference.run_folder('reference', 'result.json'), project.run_folder('a', 'result.json'))
+        process = self.start(project, '--resume')
+        wait_until(lambda: self.n_steps(project) > stopped_at, process)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual((process.communicate(timeout=60), process.returncode)[1], 20)
+        self.assertFalse(os.path.exists(project.run_folder('a', 'result.json')))
+        self.expect_same_as_uninterrupted(project, project.run('train', '--run', 'a', '--resume', '--output', 'json'))
+
     def test_ctrl_c_on_a_terminal_does_the_same(self):
         project = self.long_project()
         controller, terminal = pty.openpty()

@@ -77,7 +77,8 @@ class Runs(Scenario):
 
     def test_damaged_answers_are_named(self):
         self.add_run('together')
-        for line, phrase in ('{"row": "test.jsonl:1"}', 'is damaged'), ('{', 'is not valid JSON'), ('{"row": "a:1", "gold": "order", "predicted": {"label": "unheard", "score": 1}}', '"unheard"'):
+        for line, phrase in ('{"row": "test.jsonl:1"}', 'is damaged'), ('{', 'is not valid JSON'), ('{"row": "a:1", "gold": "order", "predicted": {"label": "unheard", "score": 1}}', '"unheard"'), \
+                ('{"row": "a:1", "gold": "order", "predicted": {"label": "order", "score": 1}, "probabilities": [1]}', 'test.intent.jsonl:1: is damaged (1 probabilities for 3 labels)'):
             self.here.write(self.here.run_folder('together', 'predictions', 'test.intent.jsonl'), line + '\n')
             self.expect_one_sentence(self.compare('together', code=3), 3, phrase)
         os.remove(self.here.run_folder('together', 'predictions', 'test.intent.jsonl'))

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -16,38 +17,28 @@ namespace polytask::cli {
 namespace {
 
 /// Throws Error{Conflict} where the project describes another task than the run was trained on.
-void check_same_task(task::TaskSpec const& task, model::ModelSpec const& spec, std::string const& run) {
-  for (auto const& head : spec.heads) {
-    if (head.task.name != task.name) continue;
-    auto const differs = [&](std::string_view what, std::string const& trained, std::string const& now) {
-      if (trained != now)
-        throw Error(ErrorCode::Conflict, fmt::format("task {} of run {} was trained with {} {}, the project says {}; train a new run, or put the project back", quote(task.name), quote(run), what, quote(trained), quote(now)));
-    };
-    differs("type", std::string(task::to_string(head.task.type)), std::string(task::to_string(task.type)));
-    differs("text", fmt::format("{}", fmt::join(head.task.text, ", ")), fmt::format("{}", fmt::join(task.text, ", ")));
-  }
+void check_same_task(task::TaskSpec const& task, model::HeadSpec const& head, std::string const& run) {
+  auto const differs = [&](std::string_view what, std::string const& trained, std::string const& now) {
+    if (trained != now)
+      throw Error(ErrorCode::Conflict, fmt::format("task {} of run {} was trained with {} {}, the project says {}; train a new run, or put the project back", quote(task.name), quote(run), what, quote(trained), quote(now)));
+  };
+  differs("type", std::string(task::to_string(head.task.type)), std::string(task::to_string(task.type)));
+  differs("text", fmt::format("{}", fmt::join(head.task.text, ", ")), fmt::format("{}", fmt::join(task.text, ", ")));
 }
 
-constexpr std::string_view kNone = "none";
-
+/// The labels of `a` that `b` lacks, in words; "none" without quotes when there is none.
 std::string labels_only_in(task::LabelSet const& a, task::LabelSet const& b) {
   std::vector<std::string> names;
   for (auto const& name : a.names())
     if (!b.contains(name)) names.push_back(name);
-  return names.empty() ? std::string(kNone) : quote(fmt::format("{}", fmt::join(names, ", ")));
+  return names.empty() ? "none" : quote(fmt::format("{}", fmt::join(names, ", ")));
 }
 
 /// The same for the labels that the project lists, or that its training rows have now.
-void check_same_labels(data::Corpus const& corpus, model::ModelSpec const& spec, std::string const& run) {
-  for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
-    for (auto const& head : spec.heads) {
-      if (head.task.name != corpus.tasks[t].name) continue;
-      auto const gone = labels_only_in(head.labels, corpus.label_sets[t]);
-      auto const added = labels_only_in(corpus.label_sets[t], head.labels);
-      if (gone != kNone || added != kNone)
-        throw Error(ErrorCode::Conflict, fmt::format("task {} of run {} was trained with other labels than the project has (only in the run: {}, only in the project: {}); train a new run, or put the labels back",
-                                                     quote(head.task.name), quote(run), gone, added));
-    }
+void check_same_labels(std::string const& task, task::LabelSet const& trained, task::LabelSet const& now, std::string const& run) {
+  if (std::is_permutation(trained.names().begin(), trained.names().end(), now.names().begin(), now.names().end())) return;
+  throw Error(ErrorCode::Conflict, fmt::format("task {} of run {} was trained with other labels than the project has (only in the run: {}, only in the project: {}); train a new run, or put the labels back",
+                                               quote(task), quote(run), labels_only_in(trained, now), labels_only_in(now, trained)));
 }
 
 }  // namespace
@@ -59,13 +50,14 @@ int evaluate(CommandLine const& line) {
   std::vector<std::string> names;
   for (auto const& head : predictor.spec().heads) names.push_back(head.task.name);
   project = only_tasks(std::move(project), names);
-  for (auto const& task : project.tasks) check_same_task(task, predictor.spec(), run.id);
+  auto const head_of = [&](std::string const& task) -> model::HeadSpec const& { return predictor.spec().heads[predictor.spec().find(task).value()]; };
+  for (auto const& task : project.tasks) check_same_task(task, head_of(task.name), run.id);
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
   if (has_errors(corpus.problems)) {
     print_problems(std::cerr, corpus.problems);
     throw Error(ErrorCode::InvalidInput, "the data has errors; nothing was evaluated");
   }
-  check_same_labels(corpus, predictor.spec(), run.id);
+  for (std::size_t t = 0; t < corpus.tasks.size(); ++t) check_same_labels(corpus.tasks[t].name, head_of(corpus.tasks[t].name).labels, corpus.label_sets[t], run.id);
   auto const split = *data::parse_split(line.split);
   OrderedJson json;
   json["run"] = run.id;

@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t kRowsPerCall = 1'024;
 
-std::optional<std::size_t> head_of(model::ModelSpec const& spec, std::string const& task) {
-  for (std::size_t i = 0; i < spec.heads.size(); ++i)
-    if (spec.heads[i].task.name == task) return i;
-  return std::nullopt;
-}
-
 /// How sure a wrong answer was; nothing for a right one.
 std::optional<double> wrongness(task::LabelSet const& labels, task::Label const& gold, task::Prediction const& predicted) {
   if (auto const* one = std::get_if<task::ClassPrediction>(&predicted)) {
@@ -57,7 +51,7 @@ std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::C
     std::vector<std::size_t> heads;
     std::vector<std::size_t> positions;
     for (std::size_t position = 0; position < stream.tasks.size(); ++position)
-      if (auto const head = head_of(predictor.spec(), corpus.tasks[stream.tasks[position]].name)) {
+      if (auto const head = predictor.spec().find(corpus.tasks[stream.tasks[position]].name)) {
         heads.push_back(*head);
         positions.push_back(position);
       }
@@ -89,7 +83,7 @@ std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::C
 
 eval::TaskScores score_answers(train::Predictor const& predictor, data::Corpus const& corpus, TaskAnswers const& answers) {
   auto const& task = corpus.tasks[answers.task];
-  auto const head = head_of(predictor.spec(), task.name);
+  auto const head = predictor.spec().find(task.name);
   return eval::score_task(task, predictor.spec().heads[*head].labels, answers.gold, answers.predicted, {});
 }
 

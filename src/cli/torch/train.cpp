@@ -232,9 +232,11 @@ void print_result(Json const& result, fs::path const& folder, Output output) {
 /// The page of a run that is complete or interrupted.
 void write_page(fs::path const& folder) { write_file_atomically(folder / "report.html", report::run_page(report::read_run(folder))); }
 
-/// What a killed process was writing; the lock says that nobody else is.
+/// What a killed process was writing, and the result of a run whose state never became complete: the page would believe it.
+/// The lock says that nobody else is here.
 void remove_unfinished_files(fs::path const& folder) {
   std::error_code ignored;
+  fs::remove(folder / "result.json", ignored);
   std::vector<fs::path> unfinished;
   for (auto const& entry : fs::recursive_directory_iterator(folder, ignored))
     if (entry.path().extension() == ".part") unfinished.push_back(entry.path());

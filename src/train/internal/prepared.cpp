@@ -38,14 +38,14 @@ model::HeadSpec head_of(data::Corpus const& corpus, std::size_t task_index) {
   return head;
 }
 
-/// How often each label stands among the labelled training rows of a head: counts, and the number of rows.
+/// How often each label stands in the training rows of a head, or each tag on their words.
 struct LabelCounts {
   std::vector<double> by_label;
-  double n_rows = 0;
+  double n = 0;  ///< labelled rows, or tagged words
 };
 
-LabelCounts count_labels(std::vector<PreparedStream> const& streams, std::size_t head, std::size_t n_labels) {
-  LabelCounts counts{std::vector<double>(n_labels, 0.0)};
+LabelCounts count_labels(std::vector<PreparedStream> const& streams, std::size_t head, std::size_t n_outputs) {
+  LabelCounts counts{std::vector<double>(n_outputs, 0.0)};
   for (auto const& stream : streams)
     for (std::size_t position = 0; position < stream.heads.size(); ++position) {
       if (stream.heads[position] != head) continue;
@@ -53,14 +53,13 @@ LabelCounts count_labels(std::vector<PreparedStream> const& streams, std::size_t
         auto const& target = row.targets[position];
         if (auto const* label = std::get_if<std::int32_t>(&target)) {
           counts.by_label[static_cast<std::size_t>(*label)] += 1;
+          counts.n += 1;
         } else if (auto const* labels = std::get_if<std::vector<float>>(&target)) {
-          for (std::size_t i = 0; i < n_labels; ++i) counts.by_label[i] += static_cast<double>((*labels)[i]);
-        }
-        if (auto const* tags = std::get_if<std::vector<std::int32_t>>(&target)) {
+          for (std::size_t i = 0; i < n_outputs; ++i) counts.by_label[i] += static_cast<double>((*labels)[i]);
+          counts.n += 1;
+        } else if (auto const* tags = std::get_if<std::vector<std::int32_t>>(&target)) {
           for (auto const tag : *tags)
-            if (tag != data::kIgnored) counts.by_label[static_cast<std::size_t>(tag)] += 1, counts.n_rows += 1;
-        } else if (target.index() != 0) {
-          counts.n_rows += 1;
+            if (tag != data::kIgnored) counts.by_label[static_cast<std::size_t>(tag)] += 1, counts.n += 1;
         }
       }
     }
@@ -74,8 +73,8 @@ void set_losses(Prepared& prepared, TrainConfig const& config) {
     nn::LossConfig loss{.label_smoothing = config.label_smoothing};
     if (head.task.type == task::TaskType::Classification && head.task.class_weights == task::ClassWeights::Balanced)
       for (double const count : counts.by_label)
-        loss.class_weights.push_back(count > 0 ? static_cast<float>(counts.n_rows / (static_cast<double>(head.labels.size()) * count)) : 1.0F);
-    for (auto& count : counts.by_label) count /= std::max(1.0, counts.n_rows);
+        loss.class_weights.push_back(count > 0 ? static_cast<float>(counts.n / (static_cast<double>(head.labels.size()) * count)) : 1.0F);
+    for (auto& count : counts.by_label) count /= std::max(1.0, counts.n);
     prepared.losses.push_back(std::move(loss));
     prepared.chance_levels.push_back(nn::chance_level(head, counts.by_label));
   }
