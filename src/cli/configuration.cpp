@@ -62,6 +62,7 @@ OrderedJson to_json(train::TrainConfig const& config) {
   json["scratch"] = {{"layers", config.scratch.layers}, {"hidden_size", config.scratch.hidden_size}, {"heads", config.scratch.heads}, {"vocab_size", config.scratch.vocab_size}};
   json["epochs"] = config.epochs;
   json["learning_rate"] = config.learning_rate;
+  json["head_learning_rate_factor"] = config.head_learning_rate_factor;
   json["batch_tokens"] = config.batch_tokens;
   if (config.batch_size) json["batch_size"] = *config.batch_size;
   json["max_length"] = config.max_length;

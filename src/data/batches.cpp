@@ -7,6 +7,7 @@ namespace polytask::data {
 void append(Batch& batch, DrawnRow row, Features const& features) {
   if (batch.offsets.empty()) batch.offsets.push_back(0);
   batch.rows.push_back(row);
+  batch.second_text.push_back(static_cast<std::int32_t>(batch.ids.size()) + features.second_text);
   for (std::size_t i = 0; i < features.ids.size(); ++i) {
     batch.ids.push_back(features.ids[i]);
     batch.positions.push_back(static_cast<std::int64_t>(i));

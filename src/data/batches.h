@@ -14,6 +14,7 @@ namespace polytask::data {
 struct Batch {
   std::vector<DrawnRow> rows;
   std::vector<std::int32_t> offsets;   ///< rows.size() + 1: where each text's tokens begin
+  std::vector<std::int32_t> second_text; ///< by row: the token where a pair's second text begins; the row's end where there is one text
   std::vector<std::int64_t> ids;       ///< [tokens]
   std::vector<std::int64_t> positions; ///< [tokens], from 0 in each text
   std::vector<std::int64_t> type_ids;  ///< [tokens]

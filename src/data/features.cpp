@@ -1,5 +1,9 @@
 #include "data/features.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 #include "base/error.h"
 
 namespace polytask::data {
@@ -19,7 +23,7 @@ Target target_of(task::Label const& label, TargetSpec const& spec, task::Encodin
       return target;
     }
     case task::TaskType::Regression:
-      return static_cast<float>((std::get<double>(label) - spec.mean) / spec.scale);
+      return static_cast<float>((std::get<double>(label) - spec.offset) / spec.scale);
     case task::TaskType::Tagging: {
       auto const units = task::tagged_units(encoding, example);
       auto const tags = task::tags_of_units(units, std::get<std::vector<task::Span>>(label), spec.labels);
@@ -41,6 +45,24 @@ task::Encoding encode_example(text::Tokenizer const& tokenizer, task::Example co
                                    : tokenizer.encode_pair(example.texts[0], example.texts[1], options);
 }
 
+std::int32_t second_text_of(task::Encoding const& encoding, task::Example const& example) {
+  if (example.texts.size() < 2) return static_cast<std::int32_t>(encoding.size());
+  auto const found = std::find(encoding.text_index.begin(), encoding.text_index.end(), 1);
+  // A second text without a token, empty or cut away, still has its [SEP].
+  return static_cast<std::int32_t>(std::min<std::ptrdiff_t>(found - encoding.text_index.begin(), std::ssize(encoding.ids) - 1));
+}
+
+TargetScale target_scale(std::span<double const> values) {
+  if (values.empty()) return {};
+  auto const n = static_cast<double>(values.size());
+  double const mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  double squares = 0;
+  for (double const value : values) squares += (value - mean) * (value - mean);
+  double const deviation = std::sqrt(squares / n);
+  double const scale = deviation > 0 ? deviation / kTargetDeviation : 1.0;
+  return {mean - scale / 2, scale};
+}
+
 Features features_of(task::Example const& example, text::Tokenizer const& tokenizer, std::size_t max_length,
                      std::span<TargetSpec const> targets) {
   expects(targets.size() == example.labels.size(), "one target specification per task of the stream");
@@ -49,6 +71,7 @@ Features features_of(task::Example const& example, text::Tokenizer const& tokeni
   for (std::size_t i = 0; i < targets.size(); ++i)
     features.targets.push_back(target_of(example.labels[i], targets[i], encoding, example));
   features.truncated = encoding.truncated();
+  features.second_text = second_text_of(encoding, example);
   features.ids = std::move(encoding.ids);
   features.type_ids = std::move(encoding.type_ids);
   return features;

@@ -20,25 +20,42 @@ inline constexpr std::int32_t kIgnored = -100;
 using Target = std::variant<std::monostate,             // not labelled
                             std::int32_t,               // classification: label index
                             std::vector<float>,         // multilabel: 0 or 1 per label
-                            float,                      // regression: (value - mean) / scale
+                            float,                      // regression: (value - offset) / scale
                             std::vector<std::int32_t>>; // tagging: a tag per token, kIgnored elsewhere
 
 /// How the targets of one task are made.
 struct TargetSpec {
   task::TaskType type = task::TaskType::Classification;
   task::LabelSet labels;
-  double mean = 0.0;
+  double offset = 0.0;
   double scale = 1.0;
 };
+
+/// Standard deviation of the regression targets; their mean is 1/2.
+inline constexpr double kTargetDeviation = 0.25;
+
+struct TargetScale {
+  double offset = 0.0;
+  double scale = 1.0;
+};
+
+/// The scale on which `values` (training rows; original unit) have mean 1/2 and deviation `kTargetDeviation`: two deviations
+/// to either side of the mean lie at 0 and 1. Values that are all the same keep their unit. The mean stays in the targets on
+/// purpose: docs/decisions/regression-targets.md has the figures.
+[[nodiscard]] TargetScale target_scale(std::span<double const> values);
 
 struct Features {
   std::vector<std::int32_t> ids;
   std::vector<std::uint8_t> type_ids;
+  std::int32_t second_text = 0;  ///< index of the token where a pair's second text begins; the number of tokens where there is one text
   std::vector<Target> targets;  ///< one per task of the stream
   bool truncated = false;
 };
 
 [[nodiscard]] task::Encoding encode_example(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length);
+
+/// What Features::second_text says.
+[[nodiscard]] std::int32_t second_text_of(task::Encoding const& encoding, task::Example const& example);
 
 /// `targets`: one spec per task of the stream. A label outside its set gives no target.
 [[nodiscard]] Features features_of(task::Example const& example, text::Tokenizer const& tokenizer, std::size_t max_length,

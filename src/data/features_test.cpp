@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "data/batches.h"
 #include "text/wordpiece_tokenizer.h"
 
@@ -54,6 +56,30 @@ TEST(FeaturesOf, SayWhenATextWasCut) {
   EXPECT_THAT(features.ids, SizeIs(8));
   EXPECT_THAT(features.type_ids, SizeIs(8));
   EXPECT_TRUE(features.truncated);
+}
+
+TEST(FeaturesOf, SayWhereThePairsSecondTextBegins) {
+  auto const begins = [](std::vector<std::string> texts, std::size_t max_length) {
+    return features_of({.texts = std::move(texts)}, *tokenizer(), max_length, {}).second_text;
+  };
+  EXPECT_EQ(begins({"new york"}, 16), 4);        // [CLS] new york [SEP]
+  EXPECT_EQ(begins({"new york", "is"}, 16), 4);  // [CLS] new york [SEP] | is [SEP]
+  EXPECT_EQ(begins({"new york", ""}, 16), 4);    // [CLS] new york [SEP] | [SEP]
+}
+
+TEST(TargetScale, PutsTheMeanAtOneHalfAndTwoDeviationsAtZeroAndOne) {
+  std::vector<double> const values{1, 3, 3, 5};  // mean 3, deviation sqrt(2)
+  auto const [offset, scale] = target_scale(values);
+  EXPECT_NEAR(offset, 3 - 2 * std::sqrt(2.0), 1e-12);
+  EXPECT_NEAR(offset + scale, 3 + 2 * std::sqrt(2.0), 1e-12);
+}
+
+TEST(TargetScale, KeepsTheUnitOfValuesThatAreAllTheSame) {
+  std::vector<double> const values{7, 7};
+  auto const [offset, scale] = target_scale(values);
+  EXPECT_EQ(scale, 1.0);
+  EXPECT_EQ(offset, 6.5);
+  EXPECT_EQ(target_scale({}).scale, 1.0);
 }
 
 TEST(Batch, HoldsTextsOneAfterAnother) {

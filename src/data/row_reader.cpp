@@ -76,6 +76,8 @@ Result<task::Label> label_list(Value const& packed, std::string const& column, s
   return task::Label(std::move(labels));
 }
 
+constexpr double kLargestNumber = 1e100;  // squares of numbers are summed
+
 Result<task::Label> number_label(Value const& value, std::string const& column, std::string_view where) {
   double number = std::nan("");
   if (auto const* whole = std::get_if<std::int64_t>(&value)) number = static_cast<double>(*whole);
@@ -84,7 +86,7 @@ Result<task::Label> number_label(Value const& value, std::string const& column, 
     auto const [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
     if (error != std::errc() || end != text->data() + text->size()) number = std::nan("");
   }
-  if (!std::isfinite(number)) return bad(where, fmt::format("column {} is {}; expected a finite number", quote(column), describe(value)));
+  if (!(std::abs(number) <= kLargestNumber)) return bad(where, fmt::format("column {} is {}; expected a number from {:.0e} to {:.0e}", quote(column), describe(value), -kLargestNumber, kLargestNumber));
   return task::Label(number);
 }
 

@@ -47,7 +47,7 @@ task::Prediction decode_text(HeadSpec const& head, std::span<float const> logits
   switch (head.task.type) {
     case task::TaskType::Classification: return decode_class(logits);
     case task::TaskType::Multilabel: return decode_labels(logits, head.threshold);
-    case task::TaskType::Regression: return task::ValuePrediction{head.target_mean + head.target_scale * static_cast<double>(logits[0])};
+    case task::TaskType::Regression: return task::ValuePrediction{head.target_offset + head.target_scale * static_cast<double>(logits[0])};
     case task::TaskType::Tagging: break;
   }
   expects(false, "tagging is decoded by units");

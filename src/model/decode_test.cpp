@@ -27,7 +27,7 @@ TEST(DecodeText, GivesProbabilitiesThatSumToOne) {
 
 TEST(DecodeText, PutsNumbersBackIntoTheirUnits) {
   auto head = head_of(task::TaskType::Regression, {});
-  head.target_mean = 10;
+  head.target_offset = 10;
   head.target_scale = 2;
   EXPECT_DOUBLE_EQ(std::get<task::ValuePrediction>(decode_text(head, std::vector<float>{1.5F})).value, 13.0);
 }

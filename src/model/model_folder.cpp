@@ -14,7 +14,7 @@
 namespace polytask::model {
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kSchema = 2;  // 2: target_offset for target_mean
 
 OrderedJson to_json(HeadSpec const& head) {
   OrderedJson json;
@@ -30,7 +30,7 @@ OrderedJson to_json(HeadSpec const& head) {
   json["metric"] = head.task.metric;
   json["owner"] = head.task.owner;
   if (head.task.type == task::TaskType::Regression) {
-    json["target_mean"] = head.target_mean;
+    json["target_offset"] = head.target_offset;
     json["target_scale"] = head.target_scale;
   }
   if (head.task.type == task::TaskType::Multilabel) json["threshold"] = head.threshold;
@@ -68,13 +68,15 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   }
   head.task.metric = json.value("metric", task::default_metric(*known));
   head.task.owner = json.value("owner", "");
-  head.target_mean = json.value("target_mean", 0.0);
-  head.target_scale = json.value("target_scale", 1.0);
+  if (head.task.type == task::TaskType::Regression) {
+    head.target_offset = json.at("target_offset").get<double>();
+    head.target_scale = json.at("target_scale").get<double>();
+  }
   head.threshold = json.value("threshold", 0.5);
   bool const needs_labels = head.task.type != task::TaskType::Regression;
   if (head.task.name.empty()) throw contradicts(head.task.name, "has no name");
   if (head.labels.empty() == needs_labels) throw contradicts(head.task.name, fmt::format("is of type {} and has {} labels", type, head.labels.size()));
-  if (!std::isfinite(head.target_mean) || !(head.target_scale > 0) || !std::isfinite(head.target_scale)) throw contradicts(head.task.name, "has a mean or a scale that no number can have");
+  if (!std::isfinite(head.target_offset) || !(head.target_scale > 0) || !std::isfinite(head.target_scale)) throw contradicts(head.task.name, "has an offset or a scale that no number can have");
   if (!(head.threshold >= 0 && head.threshold <= 1)) throw contradicts(head.task.name, fmt::format("has the threshold {}; expected 0 to 1", head.threshold));
   if (head.task.text.size() > 2) throw contradicts(head.task.name, fmt::format("reads {} columns; expected one text or a pair", head.task.text.size()));
   auto const& metrics = task::metrics_of(*known);

@@ -1,6 +1,6 @@
 // What a trained multi-task model is on disk.
 //   encoder/   config.json, model.safetensors and the tokenizer's files, in Hugging Face layout
-//   tasks/     <task>.safetensors: "weight" [num_outputs, hidden], "bias" [num_outputs]
+//   tasks/     <task>.safetensors: "weight" [num_outputs, hidden; pairs: 3 hidden], "bias" [num_outputs]
 //   model.json what the heads mean
 // No file holds a run's name, a time or a path: equal models have equal bytes.
 #pragma once
@@ -25,10 +25,13 @@ enum class Pooling { Mean, First };
 struct HeadSpec {
   task::TaskSpec task;
   task::LabelSet labels;
-  double target_mean = 0.0;   ///< regression: the head predicts (value - mean) / scale
+  double target_offset = 0.0; ///< regression: the head predicts (value - offset) / scale
   double target_scale = 1.0;  ///< > 0
   double threshold = 0.5;     ///< multilabel
   [[nodiscard]] std::size_t n_outputs() const;
+  [[nodiscard]] bool reads_pair() const { return task.text.size() == 2; }
+  /// Width of what the head's linear layer sees: a hidden state, or three times as much for a pair (nn::MultiTaskModel).
+  [[nodiscard]] std::int64_t n_inputs(std::int64_t hidden_size) const { return reads_pair() ? 3 * hidden_size : hidden_size; }
 };
 
 struct ModelSpec {

@@ -23,7 +23,7 @@ HeadSpec head(std::string const& name, TaskType type, std::vector<std::string> l
 
 /// A model.json of one task, changed by `change`.
 std::string error_with(std::function<void(Json& model, Json& task)> const& change) {
-  Json json = Json::parse(R"({"schema": 1, "pooling": "mean", "max_length": 128, "tasks": [
+  Json json = Json::parse(R"({"schema": 2, "pooling": "mean", "max_length": 128, "tasks": [
     {"name": "intent", "type": "classification", "datasets": ["tickets"], "text": ["body"], "label": "intent", "labels": ["a", "b"], "metric": "accuracy", "owner": ""}]})");
   change(json, json["tasks"][0]);
   try {
@@ -44,7 +44,7 @@ TEST(ModelSpec, IsReadAsItWasWritten) {
   spec.heads[0].task.text = {"left", "right"};
   spec.heads[0].task.owner = "mika";
   spec.heads[1].threshold = 0.25;
-  spec.heads[2].target_mean = -1.5;
+  spec.heads[2].target_offset = -1.5;
   spec.heads[2].target_scale = 3;
   spec.heads[3].task.text = {};
   spec.heads[3].task.tags_column = 4;
@@ -67,7 +67,7 @@ TEST(ModelSpec, IsReadAsItWasWritten) {
     EXPECT_EQ(a.task.metric, b.task.metric);
     EXPECT_EQ(a.task.owner, b.task.owner);
     EXPECT_EQ(a.labels, b.labels);
-    EXPECT_EQ(a.target_mean, b.target_mean);
+    EXPECT_EQ(a.target_offset, b.target_offset);
     EXPECT_EQ(a.target_scale, b.target_scale);
     EXPECT_EQ(a.threshold, b.threshold);
     EXPECT_EQ(a.n_outputs(), b.n_outputs());
@@ -83,7 +83,7 @@ TEST(ModelSpec, CountsTheOutputsOfEveryType) {
 
 TEST(ModelSpec, RefusesWhatContradictsItself) {
   EXPECT_EQ(error_with([](auto&, auto&) {}), "no error");
-  EXPECT_THAT(error_with([](auto& model, auto&) { model["schema"] = 2; }), HasSubstr("was written in schema 2, this version reads 1"));
+  EXPECT_THAT(error_with([](auto& model, auto&) { model["schema"] = 1; }), HasSubstr("was written in schema 1, this version reads 2"));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["pooling"] = "max"; }), HasSubstr("\"pooling\" is \"max\""));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["max_length"] = 7; }), HasSubstr("\"max_length\" is 7"));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["tasks"] = 3; }), HasSubstr("\"tasks\" is not a list"));
@@ -96,9 +96,10 @@ TEST(ModelSpec, RefusesWhatContradictsItself) {
   EXPECT_THAT(error_with([](auto&, auto& task) { task["text"] = {"a", "b", "c"}; }), HasSubstr("reads 3 columns"));
   EXPECT_THAT(error_with([](auto&, auto& task) { task["tags"] = 0; }), HasSubstr("\"tags\" is"));
   EXPECT_THAT(error_with([](auto&, auto& task) { task.erase("labels"); }), HasSubstr("is not a model description"));
-  auto const regression = [](auto& task) { task["type"] = "regression", task["labels"] = Json::array(), task["metric"] = "pearson"; };
+  auto const regression = [](auto& task) { task["type"] = "regression", task["labels"] = Json::array(), task["metric"] = "pearson", task["target_offset"] = 1, task["target_scale"] = 2; };
   EXPECT_EQ(error_with([&](auto&, auto& task) { regression(task); }), "no error");
-  EXPECT_THAT(error_with([&](auto&, auto& task) { regression(task), task["target_scale"] = 0; }), HasSubstr("a mean or a scale that no number can have"));
+  EXPECT_THAT(error_with([&](auto&, auto& task) { regression(task), task.erase("target_offset"); }), HasSubstr("is not a model description"));
+  EXPECT_THAT(error_with([&](auto&, auto& task) { regression(task), task["target_scale"] = 0; }), HasSubstr("an offset or a scale that no number can have"));
   EXPECT_THAT(error_with([&](auto&, auto& task) { task["type"] = "multilabel", task["metric"] = "micro_f1", task["threshold"] = 1.5; }), HasSubstr("the threshold 1.5"));
 }
 

@@ -43,8 +43,7 @@ double chance_level(model::HeadSpec const& head, std::vector<double> const& base
       for (double const rate : base_rates) total += entropy(rate);
       return std::max(total, 1e-3);  // labels that never vary say nothing; do not divide by zero
     }
-    case task::TaskType::Regression:
-      return 1.0;
+    case task::TaskType::Regression: return data::kTargetDeviation * data::kTargetDeviation;
   }
   expects(false, "every task type has a chance level");
   return 1.0;

@@ -17,7 +17,7 @@ struct LossConfig {
 
 /// The loss of the best head that answers every row alike: the entropy of the base rates of labels (classification) or
 /// tags (tagging), at least a tenth of ln(outputs); ln(labels) where class weights make all labels count the same; the
-/// summed entropies of the labels for multilabel; 1 for regression (its targets have deviation 1). Dividing by it makes
+/// summed entropies of the labels for multilabel; the variance of the targets for regression. Dividing by it makes
 /// the losses of different tasks comparable. > 0. `base_rates`: by output; unused for regression.
 [[nodiscard]] double chance_level(model::HeadSpec const& head, std::vector<double> const& base_rates);
 

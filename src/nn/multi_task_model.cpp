@@ -26,6 +26,29 @@ std::span<std::byte const> bytes_of(Tensor const& values) {
   return {reinterpret_cast<std::byte const*>(values.data_ptr<float>()), static_cast<std::size_t>(values.numel()) * sizeof(float)};
 }
 
+Tensor pooled(Tensor const& hidden, std::vector<std::int32_t> const& offsets, std::vector<std::int64_t> const& texts, model::Pooling pooling) {
+  if (pooling == model::Pooling::Mean) return mean_pool(hidden, offsets, texts);
+  std::vector<std::int64_t> first;
+  for (auto const text : texts) first.push_back(offsets[static_cast<std::size_t>(text)]);
+  return hidden.index_select(0, index_tensor(first, hidden.device()));
+}
+
+/// [|u - v|, u * v] of the mean states u and v of a pair's two texts: [texts, 2 * hidden].
+Tensor comparison(Tensor const& hidden, PackedTexts const& texts, std::vector<std::int64_t> const& pairs) {
+  expects(std::ssize(texts.second_text) == texts.n_texts(), "a batch of pairs says where their second texts begin");
+  std::vector<std::int32_t> bounds;  // text t of a batch is parts 2t and 2t + 1
+  for (std::size_t t = 0; t < texts.second_text.size(); ++t) bounds.insert(bounds.end(), {texts.offsets[t], texts.second_text[t]});
+  bounds.push_back(texts.offsets.back());
+  std::vector<std::int64_t> first, second;
+  for (auto const pair : pairs) {
+    first.push_back(2 * pair);
+    second.push_back(2 * pair + 1);
+  }
+  auto const u = mean_pool(hidden, bounds, first);
+  auto const v = mean_pool(hidden, bounds, second);
+  return torch::cat({(u - v).abs(), u * v}, 1);
+}
+
 void load_parameter(Tensor parameter, model::SafetensorsFile const& file, std::string const& name, fs::path const& path) {
   auto const found = file.tensors().find(name);
   auto const expected = parameter.sizes().vec();
@@ -46,7 +69,7 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
     : spec_(std::move(spec)), head_dropout_(head_dropout), encoder_(encoder_config) {
   register_module("encoder", encoder_);
   for (auto const& head : spec_.heads)
-    heads_->push_back(torch::nn::Linear(encoder_config.hidden_size, static_cast<std::int64_t>(head.n_outputs())));
+    heads_->push_back(torch::nn::Linear(head.n_inputs(encoder_config.hidden_size), static_cast<std::int64_t>(head.n_outputs())));
   register_module("heads", heads_);
 }
 
@@ -54,16 +77,10 @@ std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::s
   auto const hidden = encoder_->forward(texts, sites);
   std::vector<Tensor> logits;
   for (auto const& input : inputs) {
-    Tensor states;
-    if (spec_.heads[input.head].task.type == task::TaskType::Tagging) {
-      states = hidden.index_select(0, index_tensor(input.tokens, hidden.device()));
-    } else if (spec_.pooling == model::Pooling::Mean) {
-      states = mean_pool(hidden, texts.offsets, input.texts);
-    } else {
-      std::vector<std::int64_t> first;
-      for (auto const text : input.texts) first.push_back(texts.offsets[static_cast<std::size_t>(text)]);
-      states = hidden.index_select(0, index_tensor(first, hidden.device()));
-    }
+    auto const& spec = spec_.heads[input.head];
+    auto states = spec.task.type == task::TaskType::Tagging ? hidden.index_select(0, index_tensor(input.tokens, hidden.device()))
+                                                            : pooled(hidden, texts.offsets, input.texts, spec_.pooling);
+    if (spec.reads_pair()) states = torch::cat({states, comparison(hidden, texts, input.texts)}, 1);
     auto const* head = heads_->ptr(input.head)->as<torch::nn::LinearImpl>();
     logits.push_back(linear(dropout(states, sites.next(head_dropout_)), *head));
   }

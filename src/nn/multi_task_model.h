@@ -23,7 +23,9 @@ class MultiTaskModelImpl : public torch::nn::Module {
   /// Weights are unspecified until `initialize_heads` and the encoder's `load` or `initialize`.
   MultiTaskModelImpl(model::EncoderConfig const& encoder_config, model::ModelSpec spec, double head_dropout);
 
-  /// One pass through the encoder, then the heads asked for. Returns the logits in the order of `inputs`:
+  /// One pass through the encoder, then the heads asked for. A head for pairs sees, beside the pooled state of the whole, how
+  /// the mean states u and v of its two texts differ: [pooled, |u - v|, u * v] (features of Conneau et al. 2017,
+  /// arXiv:1705.02364). Returns the logits in the order of `inputs`:
   /// [texts, outputs] or [tokens, outputs].
   std::vector<torch::Tensor> forward(PackedTexts const& texts, std::span<HeadInput const> inputs, DropoutSites sites);
 

@@ -85,6 +85,29 @@ TEST(MultiTaskModel, PoolsTheMeanOfATextOrItsFirstToken) {
   EXPECT_GT(difference(a[2], b[2]), 1e-4);
 }
 
+TEST(MultiTaskModel, APairsHeadSeesHowItsTwoTextsDiffer) {
+  model::ModelSpec spec{.max_length = 16, .heads = {head_of("same", TaskType::Classification, {"no", "yes"})}};
+  spec.heads[0].task.text = {"left", "right"};
+  MultiTaskModel model(small_config(), spec, 0.1);
+  Rng rng(1);
+  model->encoder()->initialize(rng);
+  model->initialize_heads(rng);
+  torch::NoGradGuard const no_grad;
+  auto texts = three_texts();
+  texts.second_text = {1, 4, 6};  // a pair of 1 + 2 tokens, a single text, a pair of 2 + 2
+  auto const logits = model->forward(texts, std::vector<HeadInput>{{.head = 0, .texts = {2, 0}}}, DropoutSites())[0];
+  DropoutSites none;
+  auto const hidden = model->encoder()->forward(texts, none);
+  auto const expected = [&](std::int64_t from, std::int64_t middle, std::int64_t to) {
+    auto const u = hidden.slice(0, from, middle).mean(0);
+    auto const v = hidden.slice(0, middle, to).mean(0);
+    auto const weights = model->named_parameters();
+    return torch::matmul(weights["heads.0.weight"], torch::cat({hidden.slice(0, from, to).mean(0), (u - v).abs(), u * v})) + weights["heads.0.bias"];
+  };
+  EXPECT_LT(difference(logits[0], expected(4, 6, 8)), 1e-6);
+  EXPECT_LT(difference(logits[1], expected(0, 1, 3)), 1e-6);
+}
+
 class ModelFolder : public testing::Test {
  protected:
   fs::path folder = fs::path(testing::TempDir()) / ("polytask_multi_task_model_test_" + std::to_string(::getpid()));

@@ -39,6 +39,7 @@ std::vector<Problem> problems(TrainConfig const& config) {
   rules.require(config.precision == "f32", "precision", quote(config.precision), "\"f32\"; \"bf16\" is not built yet");
   rules.positive(config.epochs, 10'000, "epochs");
   rules.positive(config.learning_rate, "learning_rate");
+  rules.positive(config.head_learning_rate_factor, "head_learning_rate_factor");
   rules.between(config.batch_tokens, 8, 1 << 22, "batch_tokens");
   if (config.batch_size) rules.between(*config.batch_size, 1, 1 << 16, "batch_size");
   rules.between(config.max_length, 8, 1 << 16, "max_length");

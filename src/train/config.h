@@ -45,7 +45,8 @@ struct TrainConfig {
   SelectionConfig selection;
   ScratchEncoderConfig scratch;
   double epochs = 6.0;                    ///< rows drawn, as a multiple of all training rows; > 0, <= 10,000
-  double learning_rate = 2e-4;            ///< > 0
+  double learning_rate = 2e-4;            ///< of the encoder; > 0
+  double head_learning_rate_factor = 20;  ///< heads start from nothing and learn at this times learning_rate; > 0
   std::int64_t batch_tokens = 640;        ///< unpadded tokens a step; unused when batch_size is set
   std::optional<std::int64_t> batch_size; ///< texts a step, instead of tokens
   std::int64_t max_length = 128;          ///< tokens of a text, special tokens included; 8..65,536

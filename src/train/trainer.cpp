@@ -229,6 +229,7 @@ Plan plan_of(Session& session, data::Corpus const& corpus, TrainConfig const& co
     plan.n_rows += totals.rows_by_stream[i];
     plan.rows_per_dataset[corpus.streams[session.prepared().streams[i].corpus_index].dataset] += totals.rows_by_stream[i];
   }
+  plan.tokens_per_step = static_cast<double>(totals.n_tokens) / static_cast<double>(std::max<std::int64_t>(1, totals.n_batches));
   auto const n_evaluations = static_cast<double>(evaluation_steps(config, session.n_steps()).size());
   // A forward pass costs a third of a step with its backward.
   plan.estimated_seconds = seconds_per_token * (static_cast<double>(totals.n_tokens) + n_evaluations * static_cast<double>(session.n_dev_tokens()) / 3);

@@ -21,6 +21,7 @@ struct Plan {
   std::int64_t n_steps = 0;
   std::int64_t first_step = 0;              ///< > 0 when resumed
   std::int64_t n_rows = 0;                  ///< rows that will be drawn
+  double tokens_per_step = 0;               ///< mean
   std::int64_t n_parameters = 0;
   double estimated_seconds = 0;             ///< from a few timed steps of this very run; thrown away afterwards
   std::map<std::string, std::int64_t> rows_per_dataset;

@@ -96,7 +96,7 @@ class FullDisk(Scenario):
 
     def test_a_file_that_cannot_grow_ends_the_run_and_resume_finishes_it(self):
         named = set()
-        for name, train in ('checkpoints', {'checkpoint_steps': 4}), ('steps', {'epochs': 8, 'evaluations_per_epoch': 0.1}):
+        for name, train in ('checkpoints', {'checkpoint_steps': 4}), ('steps', {'epochs': 24, 'evaluations_per_epoch': 0.1}):
             whole = self.project(name).fill().describe(train=train)
             self.expect(whole.run('train', '--run', 'a'), 0)
             config, page = (os.path.getsize(whole.run_folder('a', file)) for file in ('config.json', 'report.html'))

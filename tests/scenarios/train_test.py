@@ -40,7 +40,7 @@ class Contract(Trained):
 
     def test_it_says_before_the_first_step_how_much_there_is_to_do(self):
         first = self.answer.err.splitlines()[0]
-        self.assertRegex(first, r'^15 steps over 240 rows, .* parameters; about \d+ s$')
+        self.assertRegex(first, r'^15 steps of about \d+ tokens over 240 rows, .* parameters; about \d+ s$')
 
     def test_without_a_terminal_progress_is_plain_lines(self):
         self.assertRegex(self.answer.err, r'(?m)^step 15/15  \d+ tokens/s  0 s left  intent [\d.]+ products [\d.]+ topics [\d.]+ urgency [\d.]+$')

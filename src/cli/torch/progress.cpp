@@ -45,7 +45,7 @@ void Progress::note(std::string const& sentence) { print_line("note: " + sentenc
 
 void Progress::show(train::Plan const& plan) {
   n_steps_ = plan.n_steps;
-  print_line(fmt::format("{} steps over {} rows, {:.1f} million parameters; about {}", plan.n_steps - plan.first_step, plan.n_rows, static_cast<double>(plan.n_parameters) / 1e6, duration_text(plan.estimated_seconds)));
+  print_line(fmt::format("{} steps of about {:.0f} tokens over {} rows, {:.1f} million parameters; about {}", plan.n_steps - plan.first_step, plan.tokens_per_step, plan.n_rows, static_cast<double>(plan.n_parameters) / 1e6, duration_text(plan.estimated_seconds)));
   for (auto const& [dataset, n_rows] : plan.rows_per_dataset) print_line(fmt::format("  {}: {} rows will be drawn", dataset, n_rows));
   for (auto const& [dataset, n] : plan.truncated_texts) print_line(fmt::format("  {}: {} training texts are cut at train.max_length", dataset, n));
   for (auto const& [dataset, n] : plan.unlabelled_rows) print_line(fmt::format("  {}: {} training rows without a label of any task are never drawn", dataset, n));

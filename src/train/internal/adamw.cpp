@@ -15,6 +15,8 @@ bool decays(std::string const& name) {
   return !is_bias && name.find("LayerNorm") == std::string::npos;
 }
 
+bool is_head(std::string const& name) { return name.starts_with("heads."); }
+
 std::span<float> values(torch::Tensor const& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
@@ -38,7 +40,8 @@ AdamW::AdamW(torch::nn::Module& model, TrainConfig const& config) : config_(conf
                            .weight = item.value(),
                            .first_moment = torch::zeros_like(item.value()),
                            .second_moment = torch::zeros_like(item.value()),
-                           .decays = decays(item.key())});
+                           .decays = decays(item.key()),
+                           .learning_rate_factor = is_head(item.key()) ? config.head_learning_rate_factor : 1.0});
 }
 
 double AdamW::gradient_norm() const {
@@ -56,7 +59,7 @@ void AdamW::step(double learning_rate, double norm) {
   bool const clips = config_.max_grad_norm > 0 && norm > config_.max_grad_norm;
   for (auto& parameter : parameters_) {
     if (!parameter.weight.grad().defined()) continue;
-    kernels::AdamWStep const step{.learning_rate = learning_rate,
+    kernels::AdamWStep const step{.learning_rate = learning_rate * parameter.learning_rate_factor,
                                   .weight_decay = parameter.decays ? config_.weight_decay : 0.0,
                                   .step = ++parameter.n_updates,
                                   .gradient_scale = clips ? config_.max_grad_norm / norm : 1.0};

@@ -18,7 +18,8 @@ struct OptimizedParameter {
   torch::Tensor first_moment;
   torch::Tensor second_moment;
   std::int64_t n_updates = 0;
-  bool decays = true;  ///< weights do; biases and LayerNorm do not
+  bool decays = true;              ///< weights do; biases and LayerNorm do not
+  double learning_rate_factor = 1;
 };
 
 class AdamW {
@@ -27,7 +28,8 @@ class AdamW {
 
   /// Euclidean norm over all gradients.
   [[nodiscard]] double gradient_norm() const;
-  /// Updates every parameter that has a gradient, clips by `norm`, and drops the gradients.
+  /// Updates every parameter that has a gradient, clips by `norm`, and drops the gradients. `learning_rate` is
+  /// the encoder's.
   void step(double learning_rate, double norm);
   void drop_gradients();
 

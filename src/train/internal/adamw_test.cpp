@@ -1,6 +1,7 @@
 #include "train/internal/adamw.h"
 
 #include <gmock/gmock.h>
+#include <torch/torch.h>
 
 #include <vector>
 
@@ -43,6 +44,17 @@ TEST(LearningRate, OnlyRisesWhenAllStepsAreWarmUp) {
     EXPECT_THAT(rates(config, 4), ElementsAre(near(0.25), near(0.5), near(0.75), near(1)));
     EXPECT_THAT(rates(config, 1), ElementsAre(near(1)));
   }
+}
+
+TEST(AdamW, MovesHeadsByTheirFactorOfTheEncodersStep) {
+  torch::nn::Module model;
+  auto const encoder = model.register_parameter("encoder", torch::ones({2}));
+  auto const head = model.register_module("heads", std::make_shared<torch::nn::Module>())->register_parameter("intent", torch::ones({2}));
+  AdamW optimizer(model, {.head_learning_rate_factor = 20, .weight_decay = 0});
+  for (auto tensor : {encoder, head}) tensor.mutable_grad() = torch::full({2}, 0.5);
+  optimizer.step(0.001, 1.0);  // the first step of Adam is one learning rate, whatever the gradient
+  EXPECT_NEAR(encoder[0].item<double>(), 1 - 0.001, 1e-6);
+  EXPECT_NEAR(head[0].item<double>(), 1 - 20 * 0.001, 1e-6);
 }
 
 }  // namespace

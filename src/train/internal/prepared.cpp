@@ -26,15 +26,11 @@ std::vector<double> regression_values(data::Corpus const& corpus, std::size_t ta
 model::HeadSpec head_of(data::Corpus const& corpus, std::size_t task_index) {
   model::HeadSpec head{.task = corpus.tasks[task_index], .labels = corpus.label_sets[task_index]};
   if (head.task.metric.empty()) head.task.metric = task::default_metric(head.task.type);
-  if (head.task.type != task::TaskType::Regression) return head;
-  auto const values = regression_values(corpus, task_index);
-  double sum = 0;
-  for (double const value : values) sum += value;
-  head.target_mean = values.empty() ? 0.0 : sum / static_cast<double>(values.size());
-  double squares = 0;
-  for (double const value : values) squares += (value - head.target_mean) * (value - head.target_mean);
-  double const deviation = values.empty() ? 0.0 : std::sqrt(squares / static_cast<double>(values.size()));
-  head.target_scale = deviation > 0 ? deviation : 1.0;
+  if (head.task.type == task::TaskType::Regression) {
+    auto const [offset, scale] = data::target_scale(regression_values(corpus, task_index));
+    head.target_offset = offset;
+    head.target_scale = scale;
+  }
   return head;
 }
 
@@ -114,7 +110,7 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
   PreparedStream out{.corpus_index = corpus_index, .heads = stream.tasks};
   for (auto const task_index : stream.tasks) {
     auto const& head = prepared.spec.heads[task_index];
-    targets.push_back({head.task.type, head.labels, head.target_mean, head.target_scale});
+    targets.push_back({head.task.type, head.labels, head.target_offset, head.target_scale});
   }
   for (auto const& example : stream.of(Split::Train)) {
     leave_if_stopped(stop);

@@ -135,7 +135,7 @@ data::Batch Session::batch_of(std::vector<data::DrawnRow> const& rows) const {
 BatchLoss Session::loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed) {
   auto const batch = batch_of(rows);
   nn::PackedTexts const texts{int64_tensor(batch.ids, device_), int64_tensor(batch.positions, device_),
-                              int64_tensor(batch.type_ids, device_), batch.offsets};
+                              int64_tensor(batch.type_ids, device_), batch.offsets, batch.second_text};
   auto const heads = heads_of(batch, prepared_.streams, prepared_.spec.heads.size());
   std::vector<nn::HeadInput> inputs;
   for (auto const& head : heads) inputs.push_back(head.input);
