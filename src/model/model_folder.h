@@ -29,9 +29,10 @@ struct HeadSpec {
   double target_scale = 1.0;  ///< > 0
   double threshold = 0.5;     ///< multilabel
   [[nodiscard]] std::size_t n_outputs() const;
-  [[nodiscard]] bool reads_pair() const { return task.text.size() == 2; }
+  /// Whether it answers about a pair as a whole; a tagging head sees words, of a pair too.
+  [[nodiscard]] bool compares_pair() const { return task.type != task::TaskType::Tagging && task.text.size() == 2; }
   /// Width of what the head's linear layer sees: a hidden state, or three times as much for a pair (nn::MultiTaskModel).
-  [[nodiscard]] std::int64_t n_inputs(std::int64_t hidden_size) const { return reads_pair() ? 3 * hidden_size : hidden_size; }
+  [[nodiscard]] std::int64_t n_inputs(std::int64_t hidden_size) const { return compares_pair() ? 3 * hidden_size : hidden_size; }
 };
 
 struct ModelSpec {

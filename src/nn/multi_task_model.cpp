@@ -80,7 +80,7 @@ std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::s
     auto const& spec = spec_.heads[input.head];
     auto states = spec.task.type == task::TaskType::Tagging ? hidden.index_select(0, index_tensor(input.tokens, hidden.device()))
                                                             : pooled(hidden, texts.offsets, input.texts, spec_.pooling);
-    if (spec.reads_pair()) states = torch::cat({states, comparison(hidden, texts, input.texts)}, 1);
+    if (spec.compares_pair()) states = torch::cat({states, comparison(hidden, texts, input.texts)}, 1);
     auto const* head = heads_->ptr(input.head)->as<torch::nn::LinearImpl>();
     logits.push_back(linear(dropout(states, sites.next(head_dropout_)), *head));
   }

@@ -108,6 +108,16 @@ TEST(MultiTaskModel, APairsHeadSeesHowItsTwoTextsDiffer) {
   EXPECT_LT(difference(logits[1], expected(0, 1, 3)), 1e-6);
 }
 
+TEST(MultiTaskModel, ATaggingHeadSeesTheWordsOfAPairAsThoseOfAText) {
+  auto spec = four_heads(model::Pooling::Mean);
+  spec.heads[kThings].task.text = {"left", "right"};
+  MultiTaskModel model(small_config(), spec, 0.1);
+  Rng rng(1);
+  model->encoder()->initialize(rng);
+  model->initialize_heads(rng);
+  EXPECT_EQ(logits_of(model, {{.head = kThings, .tokens = {5, 6, 1}}})[0].sizes(), (std::vector<std::int64_t>{3, 3}));
+}
+
 class ModelFolder : public testing::Test {
  protected:
   fs::path folder = fs::path(testing::TempDir()) / ("polytask_multi_task_model_test_" + std::to_string(::getpid()));
