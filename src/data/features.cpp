@@ -60,7 +60,7 @@ TargetScale target_scale(std::span<double const> values) {
   for (double const value : values) squares += (value - mean) * (value - mean);
   double const deviation = std::sqrt(squares / n);
   double const scale = deviation > 0 ? deviation / kTargetDeviation : 1.0;
-  return {mean - scale / 2, scale};
+  return {mean, scale};
 }
 
 Features features_of(task::Example const& example, text::Tokenizer const& tokenizer, std::size_t max_length,

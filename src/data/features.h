@@ -31,17 +31,17 @@ struct TargetSpec {
   double scale = 1.0;
 };
 
-/// Standard deviation of the regression targets; their mean is 1/2.
-inline constexpr double kTargetDeviation = 0.25;
+/// Standard deviation of the regression targets, whose mean is 0: about the size that the logits of a trained classifier
+/// have, so that one learning rate suits all heads.
+inline constexpr double kTargetDeviation = 2.5;
 
 struct TargetScale {
   double offset = 0.0;
   double scale = 1.0;
 };
 
-/// The scale on which `values` (training rows; original unit) have mean 1/2 and deviation `kTargetDeviation`: two deviations
-/// to either side of the mean lie at 0 and 1. Values that are all the same keep their unit. The mean stays in the targets on
-/// purpose: docs/decisions/regression-targets.md has the figures.
+/// The scale on which `values` (training rows; original unit) have mean 0 and deviation `kTargetDeviation`. Values that are
+/// all the same keep their unit. docs/decisions/regression-targets.md has the reasons.
 [[nodiscard]] TargetScale target_scale(std::span<double const> values);
 
 struct Features {

@@ -67,18 +67,18 @@ TEST(FeaturesOf, SayWhereThePairsSecondTextBegins) {
   EXPECT_EQ(begins({"new york", ""}, 16), 4);    // [CLS] new york [SEP] | [SEP]
 }
 
-TEST(TargetScale, PutsTheMeanAtOneHalfAndTwoDeviationsAtZeroAndOne) {
+TEST(TargetScale, PutsTheMeanAtZeroAndADeviationAtTheSizeOfLogits) {
   std::vector<double> const values{1, 3, 3, 5};  // mean 3, deviation sqrt(2)
   auto const [offset, scale] = target_scale(values);
-  EXPECT_NEAR(offset, 3 - 2 * std::sqrt(2.0), 1e-12);
-  EXPECT_NEAR(offset + scale, 3 + 2 * std::sqrt(2.0), 1e-12);
+  EXPECT_NEAR(offset, 3, 1e-12);
+  EXPECT_NEAR(offset + kTargetDeviation * scale, 3 + std::sqrt(2.0), 1e-12);
 }
 
 TEST(TargetScale, KeepsTheUnitOfValuesThatAreAllTheSame) {
   std::vector<double> const values{7, 7};
   auto const [offset, scale] = target_scale(values);
   EXPECT_EQ(scale, 1.0);
-  EXPECT_EQ(offset, 6.5);
+  EXPECT_EQ(offset, 7);
   EXPECT_EQ(target_scale({}).scale, 1.0);
 }
 

@@ -28,7 +28,10 @@ TEST(TrainConfig, RefusesNumbersThatOnlyASlipCanMean) {
     EXPECT_THAT(problems_with([&](auto& config) { config.epochs = value; }), ElementsAre(HasSubstr("train.epochs: is "))) << value;
     EXPECT_THAT(problems_with([&](auto& config) { config.evaluations_per_epoch = value; }), ElementsAre(HasSubstr("train.evaluations_per_epoch: is "))) << value;
   }
-  for (double const value : {0.0, -1.0, nan, infinity}) EXPECT_THAT(problems_with([&](auto& config) { config.learning_rate = value; }), ElementsAre(HasSubstr("a number above 0"))) << value;
+  for (double const value : {0.0, -1.0, nan, infinity}) {
+    EXPECT_THAT(problems_with([&](auto& config) { config.learning_rate = value; }), ElementsAre(HasSubstr("a number above 0"))) << value;
+    EXPECT_THAT(problems_with([&](auto& config) { config.head_learning_rate_factor = value; }), ElementsAre(HasSubstr("train.head_learning_rate_factor: is "))) << value;
+  }
   for (double const value : {-0.1, 1.0, nan}) EXPECT_THAT(problems_with([&](auto& config) { config.dropout = value; }), ElementsAre(HasSubstr("train.dropout: "))) << value;
   for (std::int64_t const value : {7, 1 << 23}) {
     EXPECT_THAT(problems_with([&](auto& config) { config.max_length = value; }), ElementsAre("train.max_length: is " + std::to_string(value) + "; expected a whole number of at least 8 and at most 65536"));
