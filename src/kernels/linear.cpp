@@ -1,11 +1,10 @@
 #include "kernels/linear.h"
 
-#include <oneapi/dnnl/dnnl.h>
-
 #include <algorithm>
 #include <new>
 
 #include "base/error.h"
+#include "kernels/internal/onednn.h"
 #include "kernels/internal/simd.h"
 
 namespace polytask::kernels {
@@ -27,7 +26,7 @@ void multiply(std::int64_t m, std::int64_t n, std::int64_t k, Matrix a, Matrix b
     for (std::int64_t row = 0; row < m && write == Write::Replace; ++row) std::fill_n(c + row * c_stride, n, 0.0F);
     return;
   }
-  auto const status = dnnl_sgemm(a.transposed, b.transposed, m, n, k, 1.0F, a.values, a.row_stride, b.values, b.row_stride,
+  auto const status = onednn().sgemm(a.transposed, b.transposed, m, n, k, 1.0F, a.values, a.row_stride, b.values, b.row_stride,
                                  write == Write::Add ? 1.0F : 0.0F, c, c_stride);
   if (status == dnnl_out_of_memory) throw std::bad_alloc();
   expects(status == dnnl_success, "the sizes of a matrix product fit one another");
@@ -60,7 +59,7 @@ void linear_backward_weight(LinearShape const& shape, float const* x, float cons
 }
 
 std::string onednn_version() {
-  auto const& version = *dnnl_version();
+  auto const& version = *onednn().version();
   return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch);
 }
 
