@@ -1,7 +1,8 @@
 # LibTorch for the rooms that train: the distribution's, or another one given by CMAKE_PREFIX_PATH.
 # TorchConfig looks for its libraries in the system's folders before its own: where the distribution's LibTorch is
 # installed as well, the headers of one would meet the libraries of the other, and the program abort before main.
-foreach(prefix IN LISTS CMAKE_PREFIX_PATH)
+string(REPLACE ":" ";" environment "$ENV{CMAKE_PREFIX_PATH}")
+foreach(prefix IN LISTS CMAKE_PREFIX_PATH environment)
   if(EXISTS "${prefix}/Torch/TorchConfig.cmake")  # what torch.utils.cmake_prefix_path says: TORCH/share/cmake
     get_filename_component(folder "${prefix}/../../lib" ABSOLUTE)
     list(PREPEND CMAKE_LIBRARY_PATH "${folder}")
@@ -11,8 +12,11 @@ find_package(Torch REQUIRED)
 message(STATUS "LibTorch ${Torch_VERSION} in ${TORCH_INSTALL_PREFIX}")
 get_filename_component(torch_folder "${TORCH_LIBRARY}" DIRECTORY)
 get_filename_component(c10_folder "${c10_LIBRARY}" DIRECTORY)
-if(c10_folder AND NOT c10_folder STREQUAL torch_folder)
-  message(FATAL_ERROR "two LibTorches are mixed: libtorch in ${torch_folder}, libc10 in ${c10_folder}. With FOLDER that "
+get_filename_component(torch_prefix "${TORCH_INSTALL_PREFIX}" REALPATH)
+get_filename_component(real_folder "${torch_folder}" REALPATH)
+string(FIND "${real_folder}/" "${torch_prefix}/" at)
+if(NOT at EQUAL 0 OR (c10_folder AND NOT c10_folder STREQUAL torch_folder))
+  message(FATAL_ERROR "two LibTorches are mixed: headers in ${torch_prefix}, libtorch in ${torch_folder}, libc10 in ${c10_folder}. With FOLDER that "
     "of the one you want, add -DTORCH_LIBRARY=FOLDER/libtorch.so -Dc10_LIBRARY=FOLDER/libc10.so -Dtorch_cpu_LIBRARY=FOLDER/libtorch_cpu.so")
 endif()
 
