@@ -56,14 +56,15 @@ char const* name_of(train::Schedule schedule) {
 
 OrderedJson to_json(train::TrainConfig const& config) {
   OrderedJson json;
-  json["architecture"] = config.architecture;
+  json["architecture"] = config.architecture == train::Architecture::Shared ? "shared" : "split";
+  if (config.private_layers) json["private_layers"] = *config.private_layers;
   json["sampling"] = {{"type", name_of(config.sampling.type)}, {"temperature", config.sampling.temperature}, {"examples_cap", config.sampling.examples_cap}, {"weights", config.sampling.weights}};
   json["selection"] = {{"rule", config.selection.rule == train::SelectionRule::Mean ? "mean" : "weighted"}, {"weights", config.selection.weights}};
   json["scratch"] = {{"layers", config.scratch.layers}, {"hidden_size", config.scratch.hidden_size}, {"heads", config.scratch.heads}, {"vocab_size", config.scratch.vocab_size}};
   json["epochs"] = config.epochs;
   json["learning_rate"] = config.learning_rate;
   json["head_learning_rate_factor"] = config.head_learning_rate_factor;
-  json["batch_tokens"] = config.batch_tokens;
+  if (config.batch_tokens) json["batch_tokens"] = *config.batch_tokens;
   if (config.batch_size) json["batch_size"] = *config.batch_size;
   json["max_length"] = config.max_length;
   json["pooling"] = model::to_string(config.pooling);

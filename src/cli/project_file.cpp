@@ -127,11 +127,12 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   auto const task_names = names;
   for (auto const& dataset : project.datasets) names.push_back(dataset.name);
   Section section(node, "train", findings);
-  section.text("architecture", config.architecture);
+  section.choice<train::Architecture>("architecture", config.architecture, {{"shared", train::Architecture::Shared}, {"split", train::Architecture::Split}});
+  if (std::int64_t layers = 0; section.whole("private_layers", layers)) config.private_layers = layers;
   section.number("epochs", config.epochs);
   section.number("learning_rate", config.learning_rate);
   section.number("head_learning_rate_factor", config.head_learning_rate_factor);
-  section.whole("batch_tokens", config.batch_tokens);
+  if (std::int64_t tokens = 0; section.whole("batch_tokens", tokens)) config.batch_tokens = tokens;
   if (std::int64_t size = 0; section.whole("batch_size", size)) config.batch_size = size;
   section.whole("max_length", config.max_length);
   section.choice<model::Pooling>("pooling", config.pooling, {{"mean", model::Pooling::Mean}, {"first", model::Pooling::First}});

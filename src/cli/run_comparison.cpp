@@ -6,7 +6,9 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -16,6 +18,7 @@
 #include "cli/stored_answers.h"
 #include "cli/verbs.h"
 #include "eval/scores.h"
+#include "model/encoder_files.h"
 #include "model/model_folder.h"
 
 namespace polytask::cli {
@@ -30,24 +33,29 @@ struct ComparedRun {
   model::ModelSpec spec;
   double seconds = 0;
   std::uintmax_t model_bytes = 0;
+  double private_share = 0;  ///< of the encoder's layers
 };
 
 ComparedRun open_run(Project const& project, std::string const& id) {
   ComparedRun run{.info = complete_run(project.folder, id)};
   run.spec = model::read_model_spec(run.info.folder / "model");
   run.seconds = run.info.state.value("seconds", 0.0);
+  if (run.spec.private_layers > 0)
+    run.private_share = static_cast<double>(run.spec.private_layers) / static_cast<double>(model::read_encoder_config(run.info.folder / "model" / "encoder").num_hidden_layers);
   for (auto const& entry : fs::recursive_directory_iterator(run.info.folder / "model"))
     if (entry.path().extension() == ".safetensors") run.model_bytes += entry.file_size();
   return run;
 }
 
 /// Passes through an encoder that one text of each kind needs for all answers: `predict` answers the tasks that read the
-/// same columns in one.
-std::size_t n_passes(ComparedRun const& run) {
-  std::vector<std::pair<std::vector<std::string>, std::optional<int>>> texts;
-  for (auto const& head : run.spec.heads)
-    if (auto key = std::pair(head.task.text, head.task.tokens_column); std::find(texts.begin(), texts.end(), key) == texts.end()) texts.push_back(std::move(key));
-  return texts.size();
+/// same columns in one, and top layers that exist once for each reading are that part of a pass more.
+double n_passes(ComparedRun const& run) {
+  using Columns = std::pair<std::vector<std::string>, std::optional<int>>;
+  std::map<Columns, std::set<model::Reading>> readings;
+  for (auto const& head : run.spec.heads) readings[{head.task.text, head.task.tokens_column}].insert(head.reading());
+  double passes = 0;
+  for (auto const& [columns, of_text] : readings) passes += 1 + run.private_share * static_cast<double>(of_text.size() - 1);
+  return passes;
 }
 
 /// One line of the table.
@@ -91,7 +99,7 @@ Comparison compare(ComparedRun const& together, std::vector<ComparedRun> const& 
 struct Totals {
   double seconds = 0;
   std::uintmax_t model_bytes = 0;
-  std::size_t passes = 0;
+  double passes = 0;
 };
 
 Totals totals_of(std::vector<ComparedRun> const& runs) {
@@ -128,7 +136,7 @@ std::string shown_difference(eval::Score const& score) {
   return std::isnan(score.value) ? "-" : fmt::format("{:+.3f} ({:+.3f} to {:+.3f})", score.value, score.interval.low, score.interval.high);
 }
 
-std::string cost(double seconds, std::uintmax_t bytes, std::size_t passes) { return fmt::format("{:>6.0f} s {:>6.1f} MB {:>7}", seconds, static_cast<double>(bytes) / 1e6, passes); }
+std::string cost(double seconds, std::uintmax_t bytes, double passes) { return fmt::format("{:>6.0f} s {:>6.1f} MB {:>7.3g}", seconds, static_cast<double>(bytes) / 1e6, passes); }
 
 std::string plural(std::size_t n, std::string_view word) { return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s"); }
 

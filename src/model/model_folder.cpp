@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -14,7 +15,8 @@
 namespace polytask::model {
 namespace {
 
-constexpr int kSchema = 2;  // 2: target_offset for target_mean
+constexpr int kSchema = 3;  // 2: target_offset for target_mean; 3: private_layers
+constexpr std::int64_t kMostLayers = 1'000;  // of any encoder
 
 OrderedJson to_json(HeadSpec const& head) {
   OrderedJson json;
@@ -89,6 +91,16 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
 
 std::string_view to_string(Pooling pooling) { return pooling == Pooling::Mean ? "mean" : "first"; }
 
+std::string_view to_string(Reading reading) {
+  switch (reading) {
+    case Reading::Text: return "text";
+    case Reading::Words: return "words";
+    case Reading::Pair: return "pair";
+  }
+  expects(false, "every reading has a name");
+  return "";
+}
+
 std::optional<Pooling> parse_pooling(std::string_view word) {
   if (word == "mean") return Pooling::Mean;
   if (word == "first") return Pooling::First;
@@ -98,6 +110,17 @@ std::optional<Pooling> parse_pooling(std::string_view word) {
 std::optional<std::size_t> ModelSpec::find(std::string_view task) const {
   auto const found = std::find_if(heads.begin(), heads.end(), [&](HeadSpec const& head) { return head.task.name == task; });
   return found == heads.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - heads.begin()));
+}
+
+std::vector<Reading> ModelSpec::readings() const {
+  std::set<Reading> readings;
+  for (auto const& head : heads) readings.insert(head.reading());
+  return {readings.begin(), readings.end()};
+}
+
+Reading HeadSpec::reading() const {
+  if (task.type == task::TaskType::Tagging) return Reading::Words;
+  return task.text.size() == 2 ? Reading::Pair : Reading::Text;
 }
 
 std::size_t HeadSpec::n_outputs() const {
@@ -124,6 +147,8 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where) {
     auto const max_length = json.at("max_length").get<std::int64_t>();
     if (max_length < 8 || max_length > (1 << 20)) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"max_length\" is {}; expected 8 to {}", where, max_length, 1 << 20));
     spec.max_length = static_cast<std::size_t>(max_length);
+    spec.private_layers = json.at("private_layers").get<std::int64_t>();
+    if (spec.private_layers < 0 || spec.private_layers > kMostLayers) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"private_layers\" is {}; expected 0 to {}", where, spec.private_layers, kMostLayers));
     if (!json.at("tasks").is_array()) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"tasks\" is not a list; the file is damaged", where));
     for (auto const& head : json["tasks"]) {
       spec.heads.push_back(head_from_json(head, where));
@@ -147,6 +172,7 @@ void write_model_spec(std::filesystem::path const& folder, ModelSpec const& spec
   json["schema"] = kSchema;
   json["pooling"] = to_string(spec.pooling);
   json["max_length"] = spec.max_length;
+  json["private_layers"] = spec.private_layers;
   json["tasks"] = OrderedJson::array();
   for (auto const& head : spec.heads) json["tasks"].push_back(to_json(head));
   write_file_atomically(folder / "model.json", json.dump(2) + "\n");

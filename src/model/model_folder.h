@@ -1,6 +1,7 @@
 // What a trained multi-task model is on disk.
 //   encoder/   config.json, model.safetensors and the tokenizer's files, in Hugging Face layout
 //   tasks/     <task>.safetensors: "weight" [num_outputs, hidden; pairs: 3 hidden], "bias" [num_outputs]
+//   private/   <reading>.safetensors: the top layers of the readings after the first, named as in encoder/
 //   model.json what the heads mean
 // No file holds a run's name, a time or a path: equal models have equal bytes.
 #pragma once
@@ -20,6 +21,10 @@ enum class Pooling { Mean, First };
 [[nodiscard]] std::string_view to_string(Pooling pooling);
 [[nodiscard]] std::optional<Pooling> parse_pooling(std::string_view word);
 
+/// What a task answers about. Tasks of one reading share every layer of the encoder.
+enum class Reading { Text, Words, Pair };
+[[nodiscard]] std::string_view to_string(Reading reading);
+
 /// One task's output layer. Outputs: one per label (classification, multilabel), one (regression), or one per BIO tag:
 /// O, then B-x and I-x for each label x in order (tagging).
 struct HeadSpec {
@@ -29,16 +34,19 @@ struct HeadSpec {
   double target_scale = 1.0;  ///< > 0
   double threshold = 0.5;     ///< multilabel
   [[nodiscard]] std::size_t n_outputs() const;
-  /// Whether it answers about a pair as a whole; a tagging head sees words, of a pair too.
-  [[nodiscard]] bool compares_pair() const { return task.type != task::TaskType::Tagging && task.text.size() == 2; }
+  /// A tagging head reads words, of a pair too.
+  [[nodiscard]] Reading reading() const;
   /// Width of what the head's linear layer sees: a hidden state, or three times as much for a pair (nn::MultiTaskModel).
-  [[nodiscard]] std::int64_t n_inputs(std::int64_t hidden_size) const { return compares_pair() ? 3 * hidden_size : hidden_size; }
+  [[nodiscard]] std::int64_t n_inputs(std::int64_t hidden_size) const { return reading() == Reading::Pair ? 3 * hidden_size : hidden_size; }
 };
 
 struct ModelSpec {
   Pooling pooling = Pooling::Mean;
   std::size_t max_length = 128;  ///< tokens, special tokens included
+  std::int64_t private_layers = 0;  ///< top layers of the encoder that every reading has for itself; 0 = all are shared
   std::vector<HeadSpec> heads;
+  /// Readings of the heads, each once, as the enumeration orders them. The first owns the top layers in encoder/.
+  [[nodiscard]] std::vector<Reading> readings() const;
   /// Index of the task's head; nothing when the model does not have the task.
   [[nodiscard]] std::optional<std::size_t> find(std::string_view task) const;
 };

@@ -23,7 +23,7 @@ HeadSpec head(std::string const& name, TaskType type, std::vector<std::string> l
 
 /// A model.json of one task, changed by `change`.
 std::string error_with(std::function<void(Json& model, Json& task)> const& change) {
-  Json json = Json::parse(R"({"schema": 2, "pooling": "mean", "max_length": 128, "tasks": [
+  Json json = Json::parse(R"({"schema": 3, "pooling": "mean", "max_length": 128, "private_layers": 2, "tasks": [
     {"name": "intent", "type": "classification", "datasets": ["tickets"], "text": ["body"], "label": "intent", "labels": ["a", "b"], "metric": "accuracy", "owner": ""}]})");
   change(json, json["tasks"][0]);
   try {
@@ -39,7 +39,7 @@ std::string error_with(std::function<void(Json& model, Json& task)> const& chang
 TEST(ModelSpec, IsReadAsItWasWritten) {
   auto const folder = fs::path(testing::TempDir()) / "polytask_model_folder_test";
   fs::create_directories(folder);
-  ModelSpec spec{.pooling = Pooling::First, .max_length = 77};
+  ModelSpec spec{.pooling = Pooling::First, .max_length = 77, .private_layers = 2};
   spec.heads = {head("intent", TaskType::Classification, {"b", "a"}), head("topics", TaskType::Multilabel, {"x"}), head("urgency", TaskType::Regression, {}), head("places", TaskType::Tagging, {"PLACE"})};
   spec.heads[0].task.text = {"left", "right"};
   spec.heads[0].task.owner = "mika";
@@ -54,6 +54,7 @@ TEST(ModelSpec, IsReadAsItWasWritten) {
 
   EXPECT_EQ(read.pooling, Pooling::First);
   EXPECT_EQ(read.max_length, 77u);
+  EXPECT_EQ(read.private_layers, 2);
   ASSERT_EQ(read.heads.size(), 4u);
   for (std::size_t i = 0; i < 4; ++i) {
     auto const& a = spec.heads[i];
@@ -81,11 +82,24 @@ TEST(ModelSpec, CountsTheOutputsOfEveryType) {
   EXPECT_EQ(head("t", TaskType::Tagging, {"a", "b"}).n_outputs(), 5u);
 }
 
+TEST(ModelSpec, KnowsWhatItsTasksRead) {
+  auto pair = head("same", TaskType::Classification, {"no", "yes"});
+  auto words_of_pair = head("places", TaskType::Tagging, {"PLACE"});
+  pair.task.text = words_of_pair.task.text = {"left", "right"};
+  ModelSpec const spec{.heads = {pair, head("topics", TaskType::Multilabel, {"x"}), words_of_pair, head("urgency", TaskType::Regression, {})}};
+  EXPECT_THAT(spec.readings(), testing::ElementsAre(Reading::Text, Reading::Words, Reading::Pair));
+  EXPECT_THAT(ModelSpec{.heads = {pair}}.readings(), testing::ElementsAre(Reading::Pair));
+  EXPECT_EQ(pair.n_inputs(8), 24);
+  EXPECT_EQ(words_of_pair.n_inputs(8), 8);
+}
+
 TEST(ModelSpec, RefusesWhatContradictsItself) {
   EXPECT_EQ(error_with([](auto&, auto&) {}), "no error");
-  EXPECT_THAT(error_with([](auto& model, auto&) { model["schema"] = 1; }), HasSubstr("was written in schema 1, this version reads 2"));
+  EXPECT_THAT(error_with([](auto& model, auto&) { model["schema"] = 1; }), HasSubstr("was written in schema 1, this version reads 3"));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["pooling"] = "max"; }), HasSubstr("\"pooling\" is \"max\""));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["max_length"] = 7; }), HasSubstr("\"max_length\" is 7"));
+  for (auto const n : {-1, 1'001}) EXPECT_THAT(error_with([&](auto& model, auto&) { model["private_layers"] = n; }), HasSubstr("\"private_layers\" is "));
+  EXPECT_THAT(error_with([](auto& model, auto&) { model.erase("private_layers"); }), HasSubstr("is not a model description"));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["tasks"] = 3; }), HasSubstr("\"tasks\" is not a list"));
   EXPECT_THAT(error_with([](auto& model, auto& task) { model["tasks"].push_back(Json(task)); }), HasSubstr("task \"intent\" stands twice"));
   EXPECT_THAT(error_with([](auto&, auto& task) { task["type"] = "ranking"; }), HasSubstr("has type \"ranking\", which this version does not know"));

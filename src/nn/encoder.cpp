@@ -98,9 +98,16 @@ EncoderImpl::EncoderImpl(model::EncoderConfig const& config) : config_(config), 
 }
 
 Tensor EncoderImpl::forward(PackedTexts const& texts, DropoutSites& sites) {
-  auto hidden = embeddings_->forward(texts, sites);
-  for (auto const& layer : *layers_) hidden = layer->as<LayerImpl>()->forward(hidden, texts.offsets, sites);
+  return forward_layers(embed(texts, sites), texts.offsets, 0, config_.num_hidden_layers, sites);
+}
+
+Tensor EncoderImpl::forward_layers(Tensor hidden, std::vector<std::int32_t> const& offsets, std::int64_t first, std::int64_t last, DropoutSites& sites) {
+  for (auto i = first; i < last; ++i) hidden = layer(i)->forward(hidden, offsets, sites);
   return hidden;
+}
+
+Layer EncoderImpl::layer(std::int64_t index) const {
+  return Layer(std::dynamic_pointer_cast<LayerImpl>(layers_->ptr(static_cast<std::size_t>(index))));
 }
 
 void EncoderImpl::load(std::map<std::string, model::Tensor> const& weights) {

@@ -51,6 +51,10 @@ class EncoderImpl : public torch::nn::Module {
   /// Returns the hidden states of the last layer, [tokens, hidden]. A text's states do not depend on its neighbours.
   /// Token ids, positions and types must lie inside the configuration's sizes.
   torch::Tensor forward(PackedTexts const& texts, DropoutSites& sites);
+  /// The same in parts: what the first layer sees, and what layer `last` - 1 makes of what layer `first` sees.
+  torch::Tensor embed(PackedTexts const& texts, DropoutSites& sites) { return embeddings_->forward(texts, sites); }
+  torch::Tensor forward_layers(torch::Tensor hidden, std::vector<std::int32_t> const& offsets, std::int64_t first, std::int64_t last, DropoutSites& sites);
+  [[nodiscard]] Layer layer(std::int64_t index) const;
 
   [[nodiscard]] model::EncoderConfig const& config() const noexcept { return config_; }
   /// Every parameter by its published name must be there with its shape: `model::read_encoder_weights` sees to it.

@@ -4,8 +4,12 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "base/error.h"
 #include "nn/functions.h"
+#include "nn/text_selection.h"
 #include "task/task_spec.h"
 
 namespace polytask::nn {
@@ -22,6 +26,10 @@ fs::path head_path(fs::path const& model_folder, std::string const& task) {
   return model_folder / "tasks" / (model::head_file_name(task) + ".safetensors");
 }
 
+fs::path private_path(fs::path const& model_folder, model::Reading reading) {
+  return model_folder / "private" / (std::string(model::to_string(reading)) + ".safetensors");
+}
+
 std::span<std::byte const> bytes_of(Tensor const& values) {
   return {reinterpret_cast<std::byte const*>(values.data_ptr<float>()), static_cast<std::size_t>(values.numel()) * sizeof(float)};
 }
@@ -34,11 +42,12 @@ Tensor pooled(Tensor const& hidden, std::vector<std::int32_t> const& offsets, st
 }
 
 /// [|u - v|, u * v] of the mean states u and v of a pair's two texts: [texts, 2 * hidden].
-Tensor comparison(Tensor const& hidden, PackedTexts const& texts, std::vector<std::int64_t> const& pairs) {
-  expects(std::ssize(texts.second_text) == texts.n_texts(), "a batch of pairs says where their second texts begin");
+Tensor comparison(Tensor const& hidden, TextSelection const& texts, std::vector<std::int64_t> const& pairs) {
+  auto const& second_text = texts.second_text();
+  expects(second_text.size() + 1 == texts.offsets().size(), "a batch of pairs says where their second texts begin");
   std::vector<std::int32_t> bounds;  // text t of a batch is parts 2t and 2t + 1
-  for (std::size_t t = 0; t < texts.second_text.size(); ++t) bounds.insert(bounds.end(), {texts.offsets[t], texts.second_text[t]});
-  bounds.push_back(texts.offsets.back());
+  for (std::size_t t = 0; t < second_text.size(); ++t) bounds.insert(bounds.end(), {texts.offsets()[t], second_text[t]});
+  bounds.push_back(texts.offsets().back());
   std::vector<std::int64_t> first, second;
   for (auto const pair : pairs) {
     first.push_back(2 * pair);
@@ -49,13 +58,22 @@ Tensor comparison(Tensor const& hidden, PackedTexts const& texts, std::vector<st
   return torch::cat({(u - v).abs(), u * v}, 1);
 }
 
+/// Which texts of a batch of `n_texts` the heads of one reading look at.
+std::vector<bool> texts_of(std::span<HeadInput const> inputs, std::int64_t n_texts, std::function<bool(HeadInput const&)> const& reads) {
+  std::vector<bool> chosen(static_cast<std::size_t>(n_texts), false);
+  for (auto const& input : inputs)
+    if (reads(input))
+      for (auto const text : input.texts) chosen[static_cast<std::size_t>(text)] = true;
+  return chosen;
+}
+
 void load_parameter(Tensor parameter, model::SafetensorsFile const& file, std::string const& name, fs::path const& path) {
   auto const found = file.tensors().find(name);
   auto const expected = parameter.sizes().vec();
   if (found == file.tensors().end())
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: has no tensor {}; the head's file is incomplete", path.string(), quote(name)));
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: has no tensor {}; the file is incomplete", path.string(), quote(name)));
   if (found->second.shape != expected)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], expected [{}]; head and label set do not fit one another",
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], expected [{}]; it is not of this model",
                                                      path.string(), quote(name), fmt::join(found->second.shape, ", "), fmt::join(expected, ", ")));
   auto const values = found->second.to_floats();
   parameter.copy_(torch::from_blob(const_cast<float*>(values.data()), expected, torch::kFloat32));
@@ -66,34 +84,61 @@ void load_parameter(Tensor parameter, model::SafetensorsFile const& file, std::s
 }  // namespace
 
 MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_config, model::ModelSpec spec, double head_dropout)
-    : spec_(std::move(spec)), head_dropout_(head_dropout), encoder_(encoder_config) {
+    : spec_(std::move(spec)), head_dropout_(head_dropout), n_shared_layers_(encoder_config.num_hidden_layers - spec_.private_layers), encoder_(encoder_config) {
+  expects(n_shared_layers_ >= 0, "no more layers are private than there are");
   register_module("encoder", encoder_);
   for (auto const& head : spec_.heads)
     heads_->push_back(torch::nn::Linear(head.n_inputs(encoder_config.hidden_size), static_cast<std::int64_t>(head.n_outputs())));
   register_module("heads", heads_);
+  auto const readings = spec_.readings();
+  for (std::size_t i = 1; i < readings.size() && spec_.private_layers > 0; ++i) {
+    torch::nn::ModuleList layers;
+    for (std::int64_t layer = 0; layer < spec_.private_layers; ++layer) layers->push_back(Layer(encoder_config));
+    register_module("private_" + std::string(model::to_string(readings[i])), layers);
+    private_layers_.emplace(readings[i], layers);
+  }
+}
+
+Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::vector<std::int32_t> const& offsets, DropoutSites& sites) {
+  auto const own = private_layers_.find(reading);
+  if (own == private_layers_.end()) return encoder_->forward_layers(hidden, offsets, n_shared_layers_, encoder_->config().num_hidden_layers, sites);
+  for (auto const& layer : *own->second) hidden = layer->as<LayerImpl>()->forward(hidden, offsets, sites);
+  return hidden;
 }
 
 std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::span<HeadInput const> inputs, DropoutSites sites) {
-  auto const hidden = encoder_->forward(texts, sites);
-  std::vector<Tensor> logits;
-  for (auto const& input : inputs) {
-    auto const& spec = spec_.heads[input.head];
-    auto states = spec.task.type == task::TaskType::Tagging ? hidden.index_select(0, index_tensor(input.tokens, hidden.device()))
-                                                            : pooled(hidden, texts.offsets, input.texts, spec_.pooling);
-    if (spec.compares_pair()) states = torch::cat({states, comparison(hidden, texts, input.texts)}, 1);
-    auto const* head = heads_->ptr(input.head)->as<torch::nn::LinearImpl>();
-    logits.push_back(linear(dropout(states, sites.next(head_dropout_)), *head));
+  auto const shared = encoder_->forward_layers(encoder_->embed(texts, sites), texts.offsets, 0, n_shared_layers_, sites);
+  std::vector<Tensor> logits(inputs.size());
+  for (auto const reading : spec_.readings()) {
+    auto const reads = [&](HeadInput const& input) { return spec_.heads[input.head].reading() == reading; };
+    if (std::none_of(inputs.begin(), inputs.end(), reads)) continue;
+    TextSelection const own(texts, texts_of(inputs, texts.n_texts(), reads));
+    auto const hidden = top_of(reading, own.of(shared), own.offsets(), sites);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!reads(inputs[i])) continue;
+      auto const pooled_texts = own.texts(inputs[i].texts);
+      auto states = reading == model::Reading::Words ? hidden.index_select(0, index_tensor(own.tokens(inputs[i].tokens), hidden.device()))
+                                                     : pooled(hidden, own.offsets(), pooled_texts, spec_.pooling);
+      if (reading == model::Reading::Pair) states = torch::cat({states, comparison(hidden, own, pooled_texts)}, 1);
+      auto const* head = heads_->ptr(inputs[i].head)->as<torch::nn::LinearImpl>();
+      logits[i] = linear(dropout(states, sites.next(head_dropout_)), *head);
+    }
   }
   return logits;
 }
 
-void MultiTaskModelImpl::initialize_heads(Rng& rng) {
+void MultiTaskModelImpl::initialize_tasks(Rng& rng) {
   torch::NoGradGuard const no_grad;
   for (auto const& module : *heads_) {
     auto* head = module->as<torch::nn::LinearImpl>();
     fill_normal(head->weight, encoder_->config().initializer_range, rng);
     head->bias.zero_();
   }
+  for (auto const& [reading, layers] : private_layers_)
+    for (std::size_t i = 0; i < layers->size(); ++i) {
+      auto const pretrained = encoder_->layer(n_shared_layers_ + static_cast<std::int64_t>(i))->named_parameters();
+      for (auto& parameter : layers->ptr(i)->named_parameters()) parameter.value().copy_(pretrained[parameter.key()]);
+    }
 }
 
 void MultiTaskModelImpl::save(fs::path const& model_folder) const {
@@ -108,7 +153,21 @@ void MultiTaskModelImpl::save(fs::path const& model_folder) const {
                              {{"weight", model::DType::F32, weight.sizes().vec(), bytes_of(weight)},
                               {"bias", model::DType::F32, bias.sizes().vec(), bytes_of(bias)}});
   }
+  for (auto const& [reading, layers] : private_layers_) {
+    std::vector<model::TensorToWrite> tensors;
+    std::vector<Tensor> kept;  // the bytes must outlive the call
+    for (auto const& parameter : layers->named_parameters()) {
+      kept.push_back(parameter.value().detach().to(torch::kCPU).contiguous());
+      tensors.push_back({published_name(parameter.key()), model::DType::F32, kept.back().sizes().vec(), bytes_of(kept.back())});
+    }
+    model::write_safetensors(private_path(model_folder, reading), std::move(tensors));
+  }
   model::write_model_spec(model_folder, spec_);
+}
+
+std::string MultiTaskModelImpl::published_name(std::string const& parameter) const {
+  auto const dot = parameter.find('.');
+  return fmt::format("encoder.layer.{}{}", n_shared_layers_ + std::stoll(parameter.substr(0, dot)), parameter.substr(dot));
 }
 
 void MultiTaskModelImpl::load(fs::path const& model_folder) {
@@ -120,6 +179,11 @@ void MultiTaskModelImpl::load(fs::path const& model_folder) {
     auto* head = heads_->ptr(i)->as<torch::nn::LinearImpl>();
     load_parameter(head->weight, file, "weight", path);
     load_parameter(head->bias, file, "bias", path);
+  }
+  for (auto& [reading, layers] : private_layers_) {
+    auto const path = private_path(model_folder, reading);
+    auto const file = model::SafetensorsFile::open(path);
+    for (auto& parameter : layers->named_parameters()) load_parameter(parameter.value(), file, published_name(parameter.key()), path);
   }
 }
 

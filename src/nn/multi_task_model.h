@@ -1,7 +1,8 @@
-// One encoder and a head per task.
+// One encoder, whose top layers may exist once for each reading, and a head per task.
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -13,17 +14,18 @@ namespace polytask::nn {
 /// Which tokens or texts of a batch a head looks at.
 struct HeadInput {
   std::size_t head = 0;
-  std::vector<std::int64_t> texts;   ///< indices of texts; of the pooled vectors
-  std::vector<std::int64_t> tokens;  ///< tagging: indices of tokens in the packed batch
+  std::vector<std::int64_t> texts;   ///< indices of texts
+  std::vector<std::int64_t> tokens;  ///< tagging: indices of tokens of those texts in the packed batch
 };
 
 /// Not thread-safe. A shared handle: copying it aliases the weights.
 class MultiTaskModelImpl : public torch::nn::Module {
  public:
-  /// Weights are unspecified until `initialize_heads` and the encoder's `load` or `initialize`.
+  /// Weights are unspecified until the encoder's `load` or `initialize` and then `initialize_tasks`.
   MultiTaskModelImpl(model::EncoderConfig const& encoder_config, model::ModelSpec spec, double head_dropout);
 
-  /// One pass through the encoder, then the heads asked for. A head for pairs sees, beside the pooled state of the whole, how
+  /// One pass through the layers that are shared, one through its top layers for each reading that is asked for, of the texts
+  /// it is asked for, then the heads. A head for pairs sees, beside the pooled state of the whole, how
   /// the mean states u and v of its two texts differ: [pooled, |u - v|, u * v] (features of Conneau et al. 2017,
   /// arXiv:1705.02364). Returns the logits in the order of `inputs`:
   /// [texts, outputs] or [tokens, outputs].
@@ -31,7 +33,8 @@ class MultiTaskModelImpl : public torch::nn::Module {
 
   [[nodiscard]] model::ModelSpec const& spec() const noexcept { return spec_; }
   [[nodiscard]] Encoder& encoder() noexcept { return encoder_; }
-  void initialize_heads(Rng& rng);
+  /// Heads start as the encoder's weights once did, private layers as the encoder's own.
+  void initialize_tasks(Rng& rng);
 
   /// Weights only; the caller adds the tokenizer's files.
   void save(std::filesystem::path const& model_folder) const;
@@ -39,10 +42,16 @@ class MultiTaskModelImpl : public torch::nn::Module {
   void load(std::filesystem::path const& model_folder);
 
  private:
+  torch::Tensor top_of(model::Reading reading, torch::Tensor hidden, std::vector<std::int32_t> const& offsets, DropoutSites& sites);
+  /// Of a parameter of private layers, as the encoder names its own.
+  [[nodiscard]] std::string published_name(std::string const& parameter) const;
+
   model::ModelSpec spec_;
   double head_dropout_;
+  std::int64_t n_shared_layers_;
   Encoder encoder_;
   torch::nn::ModuleList heads_;
+  std::map<model::Reading, torch::nn::ModuleList> private_layers_;  ///< of the readings after the first
 };
 TORCH_MODULE(MultiTaskModel);
 

@@ -4,6 +4,8 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "base/file.h"
 
@@ -41,11 +43,15 @@ model::ModelSpec four_heads(model::Pooling pooling) {
                     head_of("things", TaskType::Tagging, {"THING"}), head_of("Topics & more", TaskType::Multilabel, {"x", "y"})}};
 }
 
-MultiTaskModel model_of(std::uint64_t seed, model::Pooling pooling = model::Pooling::Mean) {
-  MultiTaskModel model(small_config(), four_heads(pooling), 0.1);
+MultiTaskModel model_of(std::uint64_t seed, model::Pooling pooling = model::Pooling::Mean, std::int64_t private_layers = 0) {
+  auto config = small_config();
+  config.num_hidden_layers = 2;
+  auto spec = four_heads(pooling);
+  spec.private_layers = private_layers;
+  MultiTaskModel model(config, spec, 0.1);
   Rng rng(seed);
   model->encoder()->initialize(rng);
-  model->initialize_heads(rng);
+  model->initialize_tasks(rng);
   return model;
 }
 
@@ -63,7 +69,7 @@ double difference(torch::Tensor const& a, torch::Tensor const& b) { return (a - 
 
 TEST(MultiTaskModel, EveryHeadAnswersForItsOwnTextsOrTokensInTheOrderAsked) {
   auto model = model_of(1);
-  std::vector<HeadInput> const mixed{{.head = kThings, .tokens = {5, 6, 1}}, {.head = kIntent, .texts = {0, 2}}, {.head = kUrgency, .texts = {1}}, {.head = kTopics, .texts = {2, 1, 0}}};
+  std::vector<HeadInput> const mixed{{.head = kThings, .texts = {0, 2}, .tokens = {5, 6, 1}}, {.head = kIntent, .texts = {0, 2}}, {.head = kUrgency, .texts = {1}}, {.head = kTopics, .texts = {2, 1, 0}}};
   auto const logits = logits_of(model, mixed);
   ASSERT_EQ(logits.size(), 4u);
   EXPECT_EQ(logits[0].sizes(), (std::vector<std::int64_t>{3, 3}));  // O, B-THING, I-THING
@@ -91,7 +97,7 @@ TEST(MultiTaskModel, APairsHeadSeesHowItsTwoTextsDiffer) {
   MultiTaskModel model(small_config(), spec, 0.1);
   Rng rng(1);
   model->encoder()->initialize(rng);
-  model->initialize_heads(rng);
+  model->initialize_tasks(rng);
   torch::NoGradGuard const no_grad;
   auto texts = three_texts();
   texts.second_text = {1, 4, 6};  // a pair of 1 + 2 tokens, a single text, a pair of 2 + 2
@@ -114,8 +120,53 @@ TEST(MultiTaskModel, ATaggingHeadSeesTheWordsOfAPairAsThoseOfAText) {
   MultiTaskModel model(small_config(), spec, 0.1);
   Rng rng(1);
   model->encoder()->initialize(rng);
-  model->initialize_heads(rng);
-  EXPECT_EQ(logits_of(model, {{.head = kThings, .tokens = {5, 6, 1}}})[0].sizes(), (std::vector<std::int64_t>{3, 3}));
+  model->initialize_tasks(rng);
+  EXPECT_EQ(logits_of(model, {{.head = kThings, .texts = {0, 2}, .tokens = {5, 6, 1}}})[0].sizes(), (std::vector<std::int64_t>{3, 3}));
+}
+
+// Texts 0 and 2 are tagged, 0 and 1 are classified.
+std::vector<HeadInput> const kTwoReadings{{.head = kThings, .texts = {0, 2}, .tokens = {1, 4, 7}}, {.head = kIntent, .texts = {1, 0}}};
+
+TEST(PrivateLayers, StartAsTheEncodersOwn) {
+  auto shared = model_of(1);
+  for (std::int64_t const n : {1, 2}) {
+    auto split = model_of(1, model::Pooling::Mean, n);
+    EXPECT_GT(split->parameters().size(), shared->parameters().size());
+    auto const a = logits_of(shared, kTwoReadings), b = logits_of(split, kTwoReadings);
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_LT(difference(a[i], b[i]), 1e-6) << n << " private layers";
+  }
+}
+
+TEST(PrivateLayers, LearnFromTasksOfTheirReadingAlone) {
+  auto model = model_of(1, model::Pooling::Mean, 1);
+  auto const moved = [&](HeadInput const& input) {
+    model->zero_grad();
+    model->forward(three_texts(), std::span(&input, 1), DropoutSites())[0].square().sum().backward();
+    std::set<std::string> names;
+    for (auto const& parameter : model->named_parameters()) {
+      auto const& gradient = parameter.value().grad();
+      if (gradient.defined() && gradient.abs().sum().item<double>() > 0) names.insert(parameter.key().substr(0, parameter.key().find(".attention")));
+    }
+    return names;
+  };
+  auto const by_words = moved(kTwoReadings[0]), by_text = moved(kTwoReadings[1]);
+  EXPECT_THAT(by_words, testing::IsSupersetOf({"encoder.encoder.layer.0", "private_words.0"}));
+  EXPECT_EQ(by_words.count("encoder.encoder.layer.1"), 0u);
+  EXPECT_THAT(by_text, testing::IsSupersetOf({"encoder.encoder.layer.0", "encoder.encoder.layer.1"}));
+  EXPECT_EQ(by_text.count("private_words.0"), 0u);
+}
+
+TEST(PrivateLayers, AnswerForATextWhateverElseIsAsked) {
+  auto model = model_of(1, model::Pooling::Mean, 1);
+  {
+    torch::NoGradGuard const no_grad;
+    for (auto& parameter : model->named_parameters())
+      if (parameter.key().starts_with("private_words")) parameter.value().mul_(1.5);
+  }
+  auto const both = logits_of(model, kTwoReadings);
+  for (std::size_t i = 0; i < both.size(); ++i) EXPECT_LT(difference(both[i], logits_of(model, {kTwoReadings[i]})[0]), 1e-6);
+  auto const one = logits_of(model, {{.head = kThings, .texts = {2}, .tokens = {7}}});
+  EXPECT_LT(difference(both[0][2], one[0][0]), 1e-6);
 }
 
 class ModelFolder : public testing::Test {
@@ -135,7 +186,7 @@ class ModelFolder : public testing::Test {
 };
 
 TEST_F(ModelFolder, GivesBackTheModelThatWasSaved) {
-  std::vector<HeadInput> const all{{.head = kIntent, .texts = {0, 1, 2}}, {.head = kUrgency, .texts = {0}}, {.head = kThings, .tokens = {0, 7}}, {.head = kTopics, .texts = {1}}};
+  std::vector<HeadInput> const all{{.head = kIntent, .texts = {0, 1, 2}}, {.head = kUrgency, .texts = {0}}, {.head = kThings, .texts = {0, 2}, .tokens = {0, 7}}, {.head = kTopics, .texts = {1}}};
   auto model = model_of(1);
   model->save(folder);
   auto other = model_of(2);
@@ -145,6 +196,30 @@ TEST_F(ModelFolder, GivesBackTheModelThatWasSaved) {
   auto const logits = logits_of(other, all);
   for (std::size_t i = 0; i < all.size(); ++i) EXPECT_TRUE(torch::equal(logits[i], expected[i])) << i;
   EXPECT_EQ(model::read_model_spec(folder).heads[kTopics].task.name, "Topics & more");
+}
+
+TEST_F(ModelFolder, HoldsThePrivateLayersUnderTheEncodersNames) {
+  auto model = model_of(1, model::Pooling::Mean, 1);
+  {
+    torch::NoGradGuard const no_grad;
+    for (auto& parameter : model->named_parameters())
+      if (parameter.key().starts_with("private_words")) parameter.value().mul_(1.5);
+  }
+  model->save(folder);
+  auto other = model_of(2, model::Pooling::Mean, 1);
+  other->load(folder);
+  auto const expected = logits_of(model, kTwoReadings), logits = logits_of(other, kTwoReadings);
+  for (std::size_t i = 0; i < logits.size(); ++i) EXPECT_TRUE(torch::equal(logits[i], expected[i])) << i;
+  auto const file = folder / "private" / "words.safetensors";
+  EXPECT_TRUE(model::SafetensorsFile::open(file).tensors().contains("encoder.layer.1.attention.self.query.weight"));
+  std::vector<float> const bias(8);
+  model::write_safetensors(file, {{"encoder.layer.1.attention.self.query.bias", model::DType::F32, {8}, std::as_bytes(std::span(bias))}});
+  try {
+    other->load(folder);
+    FAIL() << "layers without weights were loaded";
+  } catch (Error const& error) {
+    EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("words.safetensors: has no tensor"), HasSubstr("encoder.layer.1.")));
+  }
 }
 
 TEST_F(ModelFolder, NamesTheHeadFileThatDoesNotFit) {

@@ -35,12 +35,15 @@ class Rules {
 
 std::vector<Problem> problems(TrainConfig const& config) {
   Rules rules;
-  rules.require(config.architecture == "shared", "architecture", quote(config.architecture), "\"shared\", the only architecture that is built so far");
+  if (config.private_layers) {
+    rules.at_least(*config.private_layers, 0, "private_layers");
+    rules.require(config.architecture == Architecture::Split, "private_layers", fmt::format("{}", *config.private_layers), "nothing, as train.architecture is \"shared\"; take one of the two out");
+  }
   rules.require(config.precision == "f32", "precision", quote(config.precision), "\"f32\"; \"bf16\" is not built yet");
   rules.positive(config.epochs, 10'000, "epochs");
   rules.positive(config.learning_rate, "learning_rate");
   rules.positive(config.head_learning_rate_factor, "head_learning_rate_factor");
-  rules.between(config.batch_tokens, 8, 1 << 22, "batch_tokens");
+  if (config.batch_tokens) rules.between(*config.batch_tokens, 8, 1 << 22, "batch_tokens");
   if (config.batch_size) rules.between(*config.batch_size, 1, 1 << 16, "batch_size");
   rules.between(config.max_length, 8, 1 << 16, "max_length");
   rules.require(std::isfinite(config.weight_decay) && config.weight_decay >= 0, "weight_decay", fmt::format("{}", config.weight_decay), "a number of at least 0");

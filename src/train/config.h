@@ -14,6 +14,9 @@ namespace polytask::train {
 
 enum class SamplingType { Uniform, Proportional, Temperature, Specified };
 enum class Schedule { Linear, Cosine, Constant };
+/// Shared: every task uses every layer. Split: tasks that read alike do; the top layers exist once for each reading
+/// (model::Reading). The two are the same where all tasks read alike.
+enum class Architecture { Shared, Split };
 enum class SelectionRule { Mean, Weighted };
 
 /// How rows of different datasets are mixed: p_d ~ min(n_d, cap)^(1/T), n_d = training rows of dataset d
@@ -40,14 +43,15 @@ struct ScratchEncoderConfig {
 };
 
 struct TrainConfig {
-  std::string architecture = "shared";
+  Architecture architecture = Architecture::Split;
+  std::optional<std::int64_t> private_layers;  ///< split: top layers that each reading has for itself; unset = a third of the encoder's, rounded
   SamplingConfig sampling;
   SelectionConfig selection;
   ScratchEncoderConfig scratch;
   double epochs = 6.0;                    ///< rows drawn, as a multiple of all training rows; > 0, <= 10,000
   double learning_rate = 2e-4;            ///< of the encoder; > 0
   double head_learning_rate_factor = 20;  ///< heads start from nothing and learn at this times learning_rate; > 0
-  std::int64_t batch_tokens = 640;        ///< unpadded tokens a step; unused when batch_size is set
+  std::optional<std::int64_t> batch_tokens;  ///< unpadded tokens a step; unset = 640 * sqrt(datasets); unused when batch_size is set
   std::optional<std::int64_t> batch_size; ///< texts a step, instead of tokens
   std::int64_t max_length = 128;          ///< tokens of a text, special tokens included; 8..65,536
   model::Pooling pooling = model::Pooling::Mean;

@@ -48,6 +48,13 @@ TEST(TrainConfig, RefusesEncodersThatNoMachineHolds) {
   EXPECT_THAT(problems_with([](auto& config) { config.scratch = {.layers = 12, .hidden_size = 768, .heads = 12, .vocab_size = 30'000}; }), testing::IsEmpty());
 }
 
+TEST(TrainConfig, PrivateLayersBelongToTheSplitArchitecture) {
+  EXPECT_THAT(problems_with([](auto& config) { config.private_layers = 2; }), testing::IsEmpty());
+  EXPECT_THAT(problems_with([](auto& config) { config.private_layers = -1; }), ElementsAre(HasSubstr("train.private_layers: is -1")));
+  EXPECT_THAT(problems_with([](auto& config) { config.architecture = Architecture::Shared, config.private_layers = 2; }),
+              ElementsAre(HasSubstr("train.private_layers: is 2; expected nothing, as train.architecture is \"shared\"")));
+}
+
 TEST(TrainConfig, SaysEverythingAtOnce) {
   auto const found = problems_with([](auto& config) {
     config.precision = "bf16";

@@ -326,6 +326,19 @@ class DamagedModel(Trained):
         os.remove(head)
         self.expect_refused('tasks/intent.safetensors', 'No such file or directory')
 
+    def test_damaged_private_layers(self):
+        words = self.copy.run_folder('shared', 'model', 'private', 'words.safetensors')
+        header, data = read_tensors(words)
+        write_tensors(words, header, b'\xff' * len(data))
+        self.expect_refused('private/words.safetensors: tensor "encoder.layer.1.', 'holds values that are not finite numbers')
+        os.remove(words)
+        self.expect_refused('private/words.safetensors', 'No such file or directory')
+        path = self.copy.run_folder('shared', 'model', 'model.json')
+        with open(path, encoding='utf-8') as file:
+            model = json.load(file)
+        self.copy.write(path, json.dumps({**model, 'private_layers': 3}))
+        self.expect_refused('3 layers are private, the encoder has 2')
+
     def test_a_damaged_description(self):
         path = self.copy.run_folder('shared', 'model', 'model.json')
         with open(path, encoding='utf-8') as file:

@@ -19,7 +19,7 @@ class Runs(Scenario):
         labels = labels or sorted(set(GOLD))
         write = lambda file, content: self.here.write(os.path.join(folder, file), content)
         write('state.json', json.dumps({'status': status, 'started': started, **state}))
-        write('model/model.json', json.dumps({'schema': 2, 'pooling': 'mean', 'max_length': 128, 'tasks': [
+        write('model/model.json', json.dumps({'schema': 3, 'pooling': 'mean', 'max_length': 128, 'private_layers': 0, 'tasks': [
             {'name': 'intent', 'type': 'classification', 'datasets': ['tickets'], 'text': ['body'], 'label': 'intent', 'labels': labels, 'metric': 'accuracy', 'owner': ''}]}))
         write('model/tasks/intent.safetensors', b'x' * 100)
         write('predictions/test.intent.jsonl', [{'row': row, 'gold': gold, 'predicted': {'label': label, 'score': 0.9}} for row, gold, label in zip(rows or ROWS, GOLD, answers)])

@@ -19,7 +19,7 @@ POLYTASK = os.path.abspath(os.environ.get('POLYTASK', os.path.join(ROOT, 'bin', 
 WORDS = {'order': ('buy', 'order', 'get'), 'refund': ('return', 'refund', 'reimburse'), 'track': ('track', 'find', 'locate')}
 PRODUCTS = ('lamp', 'chair', 'table', 'phone', 'book')
 # A small encoder and few steps: a training of one to two seconds.
-SCRATCH = {'layers': 1, 'hidden_size': 32, 'heads': 2, 'vocab_size': 300}
+SCRATCH = {'layers': 2, 'hidden_size': 32, 'heads': 2, 'vocab_size': 300}
 TRAIN = {'epochs': 2, 'batch_size': 16, 'learning_rate': 0.001, 'scratch': SCRATCH}
 TICKETS = {'train': 'train.jsonl', 'dev': 'dev.jsonl', 'test': 'test.jsonl'}
 INTENT = {'type': 'classification', 'dataset': 'tickets', 'text': 'body', 'label': 'intent'}

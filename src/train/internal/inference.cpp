@@ -28,9 +28,8 @@ std::vector<nn::HeadInput> inputs_of(Pass const& pass, std::span<std::size_t con
     auto& input = inputs.emplace_back();
     input.head = head;
     for (std::size_t text = 0; text < pass.texts.size(); ++text) {
-      if (spec.heads[head].task.type != task::TaskType::Tagging)
-        input.texts.push_back(static_cast<std::int64_t>(text));
-      else
+      input.texts.push_back(static_cast<std::int64_t>(text));
+      if (spec.heads[head].task.type == task::TaskType::Tagging)
         for (auto const& unit : pass.texts[text].units)
           input.tokens.push_back(pass.batch.offsets[text] + static_cast<std::int64_t>(unit.token));
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/error.h"
 #include "text/wordpiece_trainer.h"
@@ -154,6 +155,23 @@ std::vector<double> specified_shares(Prepared const& prepared, data::Corpus cons
   return shares;
 }
 
+/// A step's rows are shared out among the datasets: one that stays as large gives each of n an n-th of them, one that grows
+/// n-fold leaves an n-th of the steps. This goes half way.
+std::int64_t default_batch_tokens(Prepared const& prepared, data::Corpus const& corpus) {
+  constexpr double kTokensOfOneDataset = 640;
+  std::set<std::string> datasets;
+  for (auto const& stream : prepared.streams) datasets.insert(corpus.streams[stream.corpus_index].dataset);
+  return std::llround(kTokensOfOneDataset * std::sqrt(static_cast<double>(datasets.size())));
+}
+
+/// 0 where all tasks read alike.
+std::int64_t private_layers(model::ModelSpec const& spec, model::EncoderConfig const& encoder, TrainConfig const& config) {
+  if (config.private_layers && *config.private_layers > encoder.num_hidden_layers)
+    throw Error(ErrorCode::InvalidInput, fmt::format("train.private_layers is {}, the encoder has {} layers; lower it", *config.private_layers, encoder.num_hidden_layers));
+  if (config.architecture == Architecture::Shared || spec.readings().size() < 2) return 0;
+  return config.private_layers.value_or(std::llround(static_cast<double>(encoder.num_hidden_layers) / 3));
+}
+
 }  // namespace
 
 std::size_t Prepared::n_rows() const {
@@ -180,7 +198,7 @@ data::BatchPlan Prepared::plan(data::Corpus const& corpus, TrainConfig const& co
     case SamplingType::Specified: shares = specified_shares(*this, corpus, config.sampling); break;
   }
   auto const n_drawn = std::max<std::int64_t>(1, std::llround(config.epochs * static_cast<double>(n_rows())));
-  return {data::Mixture(sizes, shares, seed), std::move(lengths), {config.batch_tokens, config.batch_size}, n_drawn};
+  return {data::Mixture(sizes, shares, seed), std::move(lengths), {config.batch_tokens.value_or(default_batch_tokens(*this, corpus)), config.batch_size}, n_drawn};
 }
 
 void leave_if_stopped(std::stop_token const& stop) {
@@ -200,6 +218,7 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   prepared.spec.pooling = config.pooling;
   prepared.spec.max_length = static_cast<std::size_t>(config.max_length);
   for (std::size_t i = 0; i < corpus.tasks.size(); ++i) prepared.spec.heads.push_back(head_of(corpus, i));
+  prepared.spec.private_layers = private_layers(prepared.spec, prepared.encoder_config, config);
   for (std::size_t i = 0; i < corpus.streams.size(); ++i) add_stream(prepared, corpus, i, stop);
   if (prepared.streams.empty()) throw Error(ErrorCode::InvalidInput, "no training row carries a label; nothing can be trained");
   set_losses(prepared, config);

@@ -80,6 +80,41 @@ TEST(Sampling, NeedsAWeightForEveryDataset) {
   }
 }
 
+/// The private layers of a project whose second task is of type `second`, with an encoder of 5 layers.
+std::int64_t private_layers(task::TaskType second, std::function<void(TrainConfig&)> const& change) {
+  auto corpus = corpus_of({stream_of("first", 0, labels(5, 5)), stream_of("second", 1, labels(5, 5))}, 2);
+  corpus.tasks[1].type = second;
+  if (second == task::TaskType::Tagging)
+    for (auto& example : corpus.streams[1].examples[0]) example.labels = {std::vector<task::Span>{{0, 1, "yes"}}};
+  auto config = small_config();
+  config.scratch.layers = 5;
+  change(config);
+  return prepare(corpus, config, {}, {}).spec.private_layers;
+}
+
+TEST(Prepared, GivesEachReadingAThirdOfTheLayersUnlessToldOtherwise) {
+  using task::TaskType;
+  EXPECT_EQ(private_layers(TaskType::Tagging, [](auto&) {}), 2);
+  EXPECT_EQ(private_layers(TaskType::Tagging, [](auto& config) { config.private_layers = 0; }), 0);
+  EXPECT_EQ(private_layers(TaskType::Tagging, [](auto& config) { config.private_layers = 5; }), 5);
+  EXPECT_EQ(private_layers(TaskType::Tagging, [](auto& config) { config.architecture = Architecture::Shared; }), 0);
+  EXPECT_EQ(private_layers(TaskType::Classification, [](auto& config) { config.private_layers = 3; }), 0) << "tasks that read alike share every layer";
+  EXPECT_THROW((void)private_layers(TaskType::Classification, [](auto& config) { config.private_layers = 6; }), Error);
+}
+
+TEST(Prepared, TakesLargerStepsTheMoreDatasetsShareThem) {
+  auto const steps = [](std::size_t n_datasets, std::optional<std::int64_t> tokens) {
+    std::vector<data::Stream> streams;
+    for (std::size_t i = 0; i < n_datasets; ++i) streams.push_back(stream_of("set-" + std::to_string(i), i, labels(640, 640)));
+    auto const corpus = corpus_of(std::move(streams), n_datasets);
+    auto config = small_config();
+    config.batch_tokens = tokens;
+    return prepare(corpus, config, {}, {}).plan(corpus, config, 1).totals().n_batches;
+  };
+  EXPECT_EQ(steps(1, std::nullopt), steps(1, 640));
+  EXPECT_EQ(steps(4, std::nullopt), steps(4, 1'280));  // 640 * sqrt(4)
+}
+
 TEST(Prepared, WeighsClassesByHowRareTheyAre) {
   auto corpus = corpus_of({stream_of("tickets", 0, labels(30, 10))}, 1);
   corpus.tasks[0].class_weights = task::ClassWeights::Balanced;

@@ -106,7 +106,7 @@ Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
     model_->encoder()->load(model::read_encoder_weights(*options.encoder, prepared_.encoder_config));
   else
     model_->encoder()->initialize(rng);
-  model_->initialize_heads(rng);
+  model_->initialize_tasks(rng);
   model_->to(device_);
   optimizer_ = std::make_unique<AdamW>(*model_, config_);
   state_.plan = plan_.state();
