@@ -71,6 +71,7 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
   section.text("owner", task.owner);
   section.number("loss_weight", task.loss_weight);
   section.choice<task::ClassWeights>("class_weights", task.class_weights, {{"none", task::ClassWeights::None}, {"balanced", task::ClassWeights::Balanced}});
+  section.choice<std::optional<task::PairEncoding>>("pair_encoding", task.pair_encoding, {{"cross", task::PairEncoding::Cross}, {"bi", task::PairEncoding::Bi}});
   for (auto const& [key, column] : {std::pair{"tokens", &task.tokens_column}, std::pair{"tags", &task.tags_column}})
     if (int number = 0; section.whole(key, number)) {
       if (number < 1) section.wrong(section.get(key), key, "the number of a column, the first is 1");
@@ -85,6 +86,7 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
     if (std::find(dataset_names.begin(), dataset_names.end(), dataset) == dataset_names.end())
       findings.add(node, fmt::format("task {} reads the dataset {}, which is not under \"datasets\"{}", quote(name), quote(dataset), did_you_mean(dataset, dataset_names)));
   if (task.text.size() > 2) section.wrong(section.get("text"), "text", "one column, or two for a pair");
+  if (task.pair_encoding && (task.text.size() != 2 || (known && *known == task::TaskType::Tagging))) section.wrong(section.get("pair_encoding"), "pair_encoding", "none, as it belongs to tasks on a pair of texts that do not tag words");
   if (!(task.loss_weight > 0)) section.wrong(section.get("loss_weight"), "loss_weight", "a number above 0");
   bool const tags = known && *known == task::TaskType::Tagging;
   if (known && !tags && task.label.empty()) section.missing("label", "name the column that holds its label");

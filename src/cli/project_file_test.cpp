@@ -69,12 +69,14 @@ tasks:
   topics: {type: multilabel, dataset: tickets, text: body}
   products: {type: tagging, dataset: tickets, text: body}
   places: {type: tagging, dataset: tickets, text: body, label: places, spans: places}
+  near: {type: regression, dataset: tickets, text: body, label: near, pair_encoding: bi}
+  far: {type: regression, dataset: tickets, text: [a, b], label: far, pair_encoding: both}
 train: {epochs: many, learning_rate: -1}
 seed: x
 colour: red
 )");
   for (auto const* part : {"did you mean \"train\"?", "did you mean \"classification\"?", "did you mean \"tickets\"?", "one column, or two for a pair", "pearson, spearman for regression", "name the column that holds its label",
-                           "name the column that holds its spans", "no label for tagging", "train.epochs", "learning_rate", "\"seed\"", "\"colour\""})
+                           "name the column that holds its spans", "no label for tagging", "belongs to tasks on a pair", "far.pair_encoding\" is \"both\"; expected cross, bi", "train.epochs", "learning_rate", "\"seed\"", "\"colour\""})
     EXPECT_THAT(found, Contains(HasSubstr(part)));
 }
 

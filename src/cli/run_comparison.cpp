@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -50,9 +51,9 @@ ComparedRun open_run(Project const& project, std::string const& id) {
 /// Passes through an encoder that one text of each kind needs for all answers: `predict` answers the tasks that read the
 /// same columns in one, and top layers that exist once for each reading are that part of a pass more.
 double n_passes(ComparedRun const& run) {
-  using Columns = std::pair<std::vector<std::string>, std::optional<int>>;
+  using Columns = std::tuple<std::vector<std::string>, std::optional<int>, bool>;
   std::map<Columns, std::set<model::Reading>> readings;
-  for (auto const& head : run.spec.heads) readings[{head.task.text, head.task.tokens_column}].insert(head.reading());
+  for (auto const& head : run.spec.heads) readings[{head.task.text, head.task.tokens_column, head.task.encodes_apart()}].insert(head.reading());
   double passes = 0;
   for (auto const& [columns, of_text] : readings) passes += 1 + run.private_share * static_cast<double>(of_text.size() - 1);
   return passes;

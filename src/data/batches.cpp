@@ -5,15 +5,21 @@
 namespace polytask::data {
 
 void append(Batch& batch, DrawnRow row, Features const& features) {
-  if (batch.offsets.empty()) batch.offsets.push_back(0);
+  if (batch.offsets.empty()) {
+    batch.offsets.push_back(0);
+    batch.sequences.push_back(0);
+  }
   batch.rows.push_back(row);
   batch.second_text.push_back(static_cast<std::int32_t>(batch.ids.size()) + features.second_text);
   for (std::size_t i = 0; i < features.ids.size(); ++i) {
     batch.ids.push_back(features.ids[i]);
-    batch.positions.push_back(static_cast<std::int64_t>(i));
+    auto const position = static_cast<std::int64_t>(i);
+    batch.positions.push_back(features.apart && position >= features.second_text ? position - features.second_text : position);
     batch.type_ids.push_back(features.type_ids[i]);
   }
+  if (features.apart) batch.sequences.push_back(batch.second_text.back());
   batch.offsets.push_back(static_cast<std::int32_t>(batch.ids.size()));
+  batch.sequences.push_back(batch.offsets.back());
 }
 
 BatchPlan::BatchPlan(Mixture mixture, std::vector<std::vector<std::int32_t>> lengths, BatchBudget budget, std::int64_t n_rows)

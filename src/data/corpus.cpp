@@ -240,9 +240,10 @@ std::vector<Stream> streams_of(std::vector<task::TaskSpec> const& tasks, std::st
   std::vector<Stream> streams;
   for (std::size_t t = 0; t < tasks.size(); ++t) {
     if (std::find(tasks[t].datasets.begin(), tasks[t].datasets.end(), dataset) == tasks[t].datasets.end()) continue;
-    // CoNLL tasks that take their words from different columns read different texts.
+    // CoNLL tasks that take their words from different columns read different texts; a pair is one sequence or two.
     auto const same = std::find_if(streams.begin(), streams.end(), [&](Stream const& stream) {
-      return stream.text == tasks[t].text && tasks[stream.tasks.front()].tokens_column == tasks[t].tokens_column;
+      auto const& first = tasks[stream.tasks.front()];
+      return stream.text == tasks[t].text && first.tokens_column == tasks[t].tokens_column && first.encodes_apart() == tasks[t].encodes_apart();
     });
     if (same != streams.end())
       same->tasks.push_back(t);

@@ -92,6 +92,19 @@ TEST_F(CorpusFiles, SeparateTasksThatReadOtherTexts) {
   EXPECT_THAT(texts(corpus.streams[1].of(Split::Train)), ElementsAre("two"));
 }
 
+TEST_F(CorpusFiles, SeparateTasksThatReadAPairAsOneSequenceAndAsTwo) {
+  auto same = kIntent, similarity = kScore, near = kIntent;
+  same.text = similarity.text = near.text = {"t", "u"};
+  near.name = "near";
+  near.pair_encoding = task::PairEncoding::Bi;
+  auto const corpus = load_corpus({dataset("{\"t\":\"one\",\"u\":\"two\",\"y\":\"a\",\"s\":1}\n")}, {same, similarity, near}, 1);
+  ASSERT_THAT(corpus.streams, SizeIs(2));
+  EXPECT_THAT(corpus.streams[0].tasks, ElementsAre(0));
+  EXPECT_THAT(corpus.streams[1].tasks, ElementsAre(1, 2));
+  EXPECT_FALSE(corpus.streams[0].of(Split::Train)[0].apart);
+  EXPECT_TRUE(corpus.streams[1].of(Split::Train)[0].apart);
+}
+
 TEST_F(CorpusFiles, ShareATaskBetweenDatasets) {
   auto shared = kIntent;
   shared.datasets = {"d", "e"};

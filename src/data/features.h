@@ -48,10 +48,12 @@ struct Features {
   std::vector<std::int32_t> ids;
   std::vector<std::uint8_t> type_ids;
   std::int32_t second_text = 0;  ///< index of the token where a pair's second text begins; the number of tokens where there is one text
+  bool apart = false;           ///< the texts of the pair are sequences of their own: positions start anew, neither sees the other
   std::vector<Target> targets;  ///< one per task of the stream
   bool truncated = false;
 };
 
+/// A pair that is encoded apart may have `max_length` tokens in each text, any other `max_length` in all.
 [[nodiscard]] task::Encoding encode_example(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length);
 
 /// What Features::second_text says.

@@ -67,6 +67,22 @@ TEST(FeaturesOf, SayWhereThePairsSecondTextBegins) {
   EXPECT_EQ(begins({"new york", ""}, 16), 4);    // [CLS] new york [SEP] | [SEP]
 }
 
+TEST(FeaturesOf, EncodeThePairsTextsApartWhereToldTo) {
+  auto const apart = [](std::vector<std::string> texts, std::size_t max_length) { return features_of({.texts = std::move(texts), .apart = true}, *tokenizer(), max_length, {}); };
+  auto const features = apart({"new york", "is big"}, 16);
+  EXPECT_THAT(features.ids, ElementsAre(2, 5, 6, 3, 2, 8, 9, 3));  // as either text alone
+  EXPECT_THAT(features.type_ids, testing::Each(0));
+  EXPECT_EQ(features.second_text, 4);
+  EXPECT_TRUE(features.apart);
+  EXPECT_EQ(apart({"", ""}, 16).second_text, 2);
+  auto const cut = apart({"big big big big big big big big big", "is"}, 8);
+  EXPECT_TRUE(cut.truncated);
+  EXPECT_THAT(cut.ids, SizeIs(8 + 3)) << "the limit is that of each text";
+  auto const encoding = encode_example(*tokenizer(), {.texts = {"new york", "is big"}, .apart = true}, 16);
+  EXPECT_THAT(encoding.text_index, ElementsAre(255, 0, 0, 255, 255, 1, 1, 255));
+  EXPECT_EQ(encoding.offsets[6], (task::ByteRange{3, 6}));
+}
+
 TEST(TargetScale, PutsTheMeanAtZeroAndADeviationAtTheSizeOfLogits) {
   std::vector<double> const values{1, 3, 3, 5};  // mean 3, deviation sqrt(2)
   auto const [offset, scale] = target_scale(values);
@@ -91,6 +107,17 @@ TEST(Batch, HoldsTextsOneAfterAnother) {
   EXPECT_THAT(batch.positions, ElementsAre(0, 1, 2, 0, 1));
   EXPECT_THAT(batch.type_ids, ElementsAre(0, 0, 0, 0, 1));
   EXPECT_EQ(batch.n_tokens(), 5);
+}
+
+TEST(Batch, HoldsAPairThatIsEncodedApartAsTwoSequences) {
+  Batch batch;
+  append(batch, {}, {.ids = {2, 5, 3}, .type_ids = {0, 0, 0}, .second_text = 3});
+  append(batch, {}, {.ids = {2, 3, 2, 5, 3}, .type_ids = {0, 0, 0, 0, 0}, .second_text = 2, .apart = true});
+  append(batch, {}, {.ids = {2, 3, 5, 3}, .type_ids = {0, 0, 1, 1}, .second_text = 2});
+  EXPECT_THAT(batch.offsets, ElementsAre(0, 3, 8, 12));
+  EXPECT_THAT(batch.second_text, ElementsAre(3, 5, 10));
+  EXPECT_THAT(batch.sequences, ElementsAre(0, 3, 5, 8, 12));
+  EXPECT_THAT(batch.positions, ElementsAre(0, 1, 2, 0, 1, 0, 1, 2, 0, 1, 2, 3));
 }
 
 BatchPlan plan(BatchBudget budget, std::int64_t n_rows) {

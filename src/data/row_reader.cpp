@@ -191,7 +191,7 @@ std::unique_ptr<RowReader> read_rows(std::istream& input, Format format, std::st
 }
 
 Result<task::Example> example_of(Row const& row, task::TaskSpec const& task, std::string_view where) {
-  task::Example example{.id = row.id, .line = row.line};
+  task::Example example{.id = row.id, .apart = task.encodes_apart(), .line = row.line};
   if (!row.words.empty()) {
     if (!task.text.empty()) return bad(where, fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out", quote(task.name), quote(task.text[0])));
     std::string text;

@@ -28,6 +28,7 @@ OrderedJson to_json(HeadSpec const& head) {
   if (!head.task.spans.empty()) json["spans"] = head.task.spans;
   if (head.task.tokens_column) json["tokens"] = *head.task.tokens_column;
   if (head.task.tags_column) json["tags"] = *head.task.tags_column;
+  if (head.task.text.size() == 2) json["pair_encoding"] = head.task.encodes_apart() ? "bi" : "cross";
   json["labels"] = head.labels.names();
   json["metric"] = head.task.metric;
   json["owner"] = head.task.owner;
@@ -61,6 +62,10 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   head.task.text = json.at("text").get<std::vector<std::string>>();
   head.task.label = json.value("label", "");
   head.task.spans = json.value("spans", "");
+  if (auto const word = json.value("pair_encoding", ""); !word.empty()) {
+    if (word != "bi" && word != "cross") throw contradicts(head.task.name, fmt::format("has the pair encoding {}, which this version does not know", quote(word)));
+    head.task.pair_encoding = word == "bi" ? task::PairEncoding::Bi : task::PairEncoding::Cross;
+  }
   head.task.tokens_column = column_of(json, "tokens", where);
   head.task.tags_column = column_of(json, "tags", where);
   try {
@@ -96,6 +101,7 @@ std::string_view to_string(Reading reading) {
     case Reading::Text: return "text";
     case Reading::Words: return "words";
     case Reading::Pair: return "pair";
+    case Reading::Comparison: return "comparison";
   }
   expects(false, "every reading has a name");
   return "";
@@ -120,6 +126,7 @@ std::vector<Reading> ModelSpec::readings() const {
 
 Reading HeadSpec::reading() const {
   if (task.type == task::TaskType::Tagging) return Reading::Words;
+  if (task.encodes_apart()) return Reading::Comparison;
   return task.text.size() == 2 ? Reading::Pair : Reading::Text;
 }
 
@@ -132,6 +139,11 @@ std::size_t HeadSpec::n_outputs() const {
   }
   expects(false, "every task type has outputs");
   return 0;
+}
+
+std::int64_t HeadSpec::n_inputs(std::int64_t hidden_size) const {
+  if (sees_cosine()) return 1;
+  return compares(reading()) ? 3 * hidden_size : hidden_size;
 }
 
 ModelSpec parse_model_spec(std::string_view text, std::string const& where) {

@@ -1,6 +1,6 @@
 // What a trained multi-task model is on disk.
 //   encoder/   config.json, model.safetensors and the tokenizer's files, in Hugging Face layout
-//   tasks/     <task>.safetensors: "weight" [num_outputs, hidden; pairs: 3 hidden], "bias" [num_outputs]
+//   tasks/     <task>.safetensors: "weight" [num_outputs, hidden; pairs: 3 hidden; cosines: 1], "bias" [num_outputs]
 //   private/   <reading>.safetensors: the top layers of the readings after the first, named as in encoder/
 //   model.json what the heads mean
 // No file holds a run's name, a time or a path: equal models have equal bytes.
@@ -21,8 +21,11 @@ enum class Pooling { Mean, First };
 [[nodiscard]] std::string_view to_string(Pooling pooling);
 [[nodiscard]] std::optional<Pooling> parse_pooling(std::string_view word);
 
-/// What a task answers about. Tasks of one reading share every layer of the encoder.
-enum class Reading { Text, Words, Pair };
+/// What a task answers about: a text, its words, a pair as one sequence, or two texts each by itself. Tasks of one reading
+/// share every layer of the encoder.
+enum class Reading { Text, Words, Pair, Comparison };
+/// Whether a head also sees how two texts differ.
+[[nodiscard]] constexpr bool compares(Reading reading) { return reading == Reading::Pair || reading == Reading::Comparison; }
 [[nodiscard]] std::string_view to_string(Reading reading);
 
 /// One task's output layer. Outputs: one per label (classification, multilabel), one (regression), or one per BIO tag:
@@ -36,8 +39,11 @@ struct HeadSpec {
   [[nodiscard]] std::size_t n_outputs() const;
   /// A tagging head reads words, of a pair too.
   [[nodiscard]] Reading reading() const;
-  /// Width of what the head's linear layer sees: a hidden state, or three times as much for a pair (nn::MultiTaskModel).
-  [[nodiscard]] std::int64_t n_inputs(std::int64_t hidden_size) const { return reading() == Reading::Pair ? 3 * hidden_size : hidden_size; }
+  /// A regression over two texts that are encoded apart is a line through their cosine.
+  [[nodiscard]] bool sees_cosine() const { return reading() == Reading::Comparison && task.type == task::TaskType::Regression; }
+  /// Width of what the head's linear layer sees: a hidden state, three times as much for a pair, or one number
+  /// (nn::MultiTaskModel).
+  [[nodiscard]] std::int64_t n_inputs(std::int64_t hidden_size) const;
 };
 
 struct ModelSpec {

@@ -46,6 +46,7 @@ TEST(ModelSpec, IsReadAsItWasWritten) {
   spec.heads[1].threshold = 0.25;
   spec.heads[2].target_offset = -1.5;
   spec.heads[2].target_scale = 3;
+  spec.heads[2].task.text = {"left", "right"};
   spec.heads[3].task.text = {};
   spec.heads[3].task.tags_column = 4;
   write_model_spec(folder, spec);
@@ -67,6 +68,7 @@ TEST(ModelSpec, IsReadAsItWasWritten) {
     EXPECT_EQ(a.task.tags_column, b.task.tags_column);
     EXPECT_EQ(a.task.metric, b.task.metric);
     EXPECT_EQ(a.task.owner, b.task.owner);
+    EXPECT_EQ(a.reading(), b.reading());
     EXPECT_EQ(a.labels, b.labels);
     EXPECT_EQ(a.target_offset, b.target_offset);
     EXPECT_EQ(a.target_scale, b.target_scale);
@@ -90,6 +92,13 @@ TEST(ModelSpec, KnowsWhatItsTasksRead) {
   EXPECT_THAT(spec.readings(), testing::ElementsAre(Reading::Text, Reading::Words, Reading::Pair));
   EXPECT_THAT(ModelSpec{.heads = {pair}}.readings(), testing::ElementsAre(Reading::Pair));
   EXPECT_EQ(pair.n_inputs(8), 24);
+  pair.task.pair_encoding = task::PairEncoding::Bi;
+  EXPECT_EQ(pair.reading(), Reading::Comparison);
+  EXPECT_EQ(pair.n_inputs(8), 24);
+  auto similarity = head("near", TaskType::Regression, {});
+  similarity.task.text = {"left", "right"};
+  EXPECT_TRUE(similarity.sees_cosine());
+  EXPECT_EQ(similarity.n_inputs(8), 1);
   EXPECT_EQ(words_of_pair.n_inputs(8), 8);
 }
 
@@ -109,6 +118,7 @@ TEST(ModelSpec, RefusesWhatContradictsItself) {
   EXPECT_THAT(error_with([](auto&, auto& task) { task["metric"] = "acuracy"; }), HasSubstr("did you mean \"accuracy\"?"));
   EXPECT_THAT(error_with([](auto&, auto& task) { task["text"] = {"a", "b", "c"}; }), HasSubstr("reads 3 columns"));
   EXPECT_THAT(error_with([](auto&, auto& task) { task["tags"] = 0; }), HasSubstr("\"tags\" is"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["pair_encoding"] = "both"; }), HasSubstr("the pair encoding \"both\""));
   EXPECT_THAT(error_with([](auto&, auto& task) { task.erase("labels"); }), HasSubstr("is not a model description"));
   auto const regression = [](auto& task) { task["type"] = "regression", task["labels"] = Json::array(), task["metric"] = "pearson", task["target_offset"] = 1, task["target_scale"] = 2; };
   EXPECT_EQ(error_with([&](auto&, auto& task) { regression(task); }), "no error");

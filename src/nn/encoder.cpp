@@ -79,9 +79,9 @@ LayerImpl::LayerImpl(model::EncoderConfig const& config)
   output->register_module("LayerNorm", output_norm_);
 }
 
-Tensor LayerImpl::forward(Tensor const& hidden, std::vector<std::int32_t> const& offsets, DropoutSites& sites) {
+Tensor LayerImpl::forward(Tensor const& hidden, std::vector<std::int32_t> const& sequences, DropoutSites& sites) {
   auto const qkv = linear_side_by_side(hidden, *query_, *key_, *value_);
-  auto const context = packed_attention(qkv, offsets, config_.num_attention_heads, sites.next(config_.attention_probs_dropout_prob));
+  auto const context = packed_attention(qkv, sequences, config_.num_attention_heads, sites.next(config_.attention_probs_dropout_prob));
   auto const attended = linear(context, *attention_output_);
   auto const middle = add_layer_norm(attended, hidden, attention_norm_->weight, attention_norm_->bias,
                                      config_.layer_norm_eps, sites.next(config_.hidden_dropout_prob));
@@ -98,11 +98,11 @@ EncoderImpl::EncoderImpl(model::EncoderConfig const& config) : config_(config), 
 }
 
 Tensor EncoderImpl::forward(PackedTexts const& texts, DropoutSites& sites) {
-  return forward_layers(embed(texts, sites), texts.offsets, 0, config_.num_hidden_layers, sites);
+  return forward_layers(embed(texts, sites), texts.attended(), 0, config_.num_hidden_layers, sites);
 }
 
-Tensor EncoderImpl::forward_layers(Tensor hidden, std::vector<std::int32_t> const& offsets, std::int64_t first, std::int64_t last, DropoutSites& sites) {
-  for (auto i = first; i < last; ++i) hidden = layer(i)->forward(hidden, offsets, sites);
+Tensor EncoderImpl::forward_layers(Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first, std::int64_t last, DropoutSites& sites) {
+  for (auto i = first; i < last; ++i) hidden = layer(i)->forward(hidden, sequences, sites);
   return hidden;
 }
 

@@ -5,11 +5,11 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "base/error.h"
 #include "nn/functions.h"
-#include "nn/text_selection.h"
 #include "task/task_spec.h"
 
 namespace polytask::nn {
@@ -41,8 +41,8 @@ Tensor pooled(Tensor const& hidden, std::vector<std::int32_t> const& offsets, st
   return hidden.index_select(0, index_tensor(first, hidden.device()));
 }
 
-/// [|u - v|, u * v] of the mean states u and v of a pair's two texts: [texts, 2 * hidden].
-Tensor comparison(Tensor const& hidden, TextSelection const& texts, std::vector<std::int64_t> const& pairs) {
+/// Mean states u and v of a pair's two texts, [texts, hidden] each.
+std::pair<Tensor, Tensor> mean_states(Tensor const& hidden, TextSelection const& texts, std::vector<std::int64_t> const& pairs) {
   auto const& second_text = texts.second_text();
   expects(second_text.size() + 1 == texts.offsets().size(), "a batch of pairs says where their second texts begin");
   std::vector<std::int32_t> bounds;  // text t of a batch is parts 2t and 2t + 1
@@ -53,9 +53,12 @@ Tensor comparison(Tensor const& hidden, TextSelection const& texts, std::vector<
     first.push_back(2 * pair);
     second.push_back(2 * pair + 1);
   }
-  auto const u = mean_pool(hidden, bounds, first);
-  auto const v = mean_pool(hidden, bounds, second);
-  return torch::cat({(u - v).abs(), u * v}, 1);
+  return {mean_pool(hidden, bounds, first), mean_pool(hidden, bounds, second)};
+}
+
+/// Of the rows of u and v, on the scale of hidden states: [rows, 1] of -sqrt(hidden)..sqrt(hidden).
+Tensor scaled_cosine(Tensor const& u, Tensor const& v) {
+  return std::sqrt(static_cast<double>(u.size(1))) * torch::cosine_similarity(u, v, 1, 1e-6).unsqueeze(1);
 }
 
 /// Which texts of a batch of `n_texts` the heads of one reading look at.
@@ -99,29 +102,37 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
   }
 }
 
-Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::vector<std::int32_t> const& offsets, DropoutSites& sites) {
+Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::vector<std::int32_t> const& sequences, DropoutSites& sites) {
   auto const own = private_layers_.find(reading);
-  if (own == private_layers_.end()) return encoder_->forward_layers(hidden, offsets, n_shared_layers_, encoder_->config().num_hidden_layers, sites);
-  for (auto const& layer : *own->second) hidden = layer->as<LayerImpl>()->forward(hidden, offsets, sites);
+  if (own == private_layers_.end()) return encoder_->forward_layers(hidden, sequences, n_shared_layers_, encoder_->config().num_hidden_layers, sites);
+  for (auto const& layer : *own->second) hidden = layer->as<LayerImpl>()->forward(hidden, sequences, sites);
   return hidden;
 }
 
+Tensor MultiTaskModelImpl::states_of(HeadInput const& input, TextSelection const& own, Tensor const& hidden) const {
+  auto const& spec = spec_.heads[input.head];
+  if (spec.reading() == model::Reading::Words) return hidden.index_select(0, index_tensor(own.tokens(input.tokens), hidden.device()));
+  auto const texts = own.texts(input.texts);
+  if (!model::compares(spec.reading())) return pooled(hidden, own.offsets(), texts, spec_.pooling);
+  auto const [u, v] = mean_states(hidden, own, texts);
+  if (spec.sees_cosine()) return scaled_cosine(u, v);
+  return torch::cat({pooled(hidden, own.offsets(), texts, spec_.pooling), (u - v).abs(), u * v}, 1);
+}
+
 std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::span<HeadInput const> inputs, DropoutSites sites) {
-  auto const shared = encoder_->forward_layers(encoder_->embed(texts, sites), texts.offsets, 0, n_shared_layers_, sites);
+  auto const shared = encoder_->forward_layers(encoder_->embed(texts, sites), texts.attended(), 0, n_shared_layers_, sites);
   std::vector<Tensor> logits(inputs.size());
   for (auto const reading : spec_.readings()) {
     auto const reads = [&](HeadInput const& input) { return spec_.heads[input.head].reading() == reading; };
     if (std::none_of(inputs.begin(), inputs.end(), reads)) continue;
     TextSelection const own(texts, texts_of(inputs, texts.n_texts(), reads));
-    auto const hidden = top_of(reading, own.of(shared), own.offsets(), sites);
+    auto const hidden = top_of(reading, own.of(shared), own.sequences(), sites);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!reads(inputs[i])) continue;
-      auto const pooled_texts = own.texts(inputs[i].texts);
-      auto states = reading == model::Reading::Words ? hidden.index_select(0, index_tensor(own.tokens(inputs[i].tokens), hidden.device()))
-                                                     : pooled(hidden, own.offsets(), pooled_texts, spec_.pooling);
-      if (reading == model::Reading::Pair) states = torch::cat({states, comparison(hidden, own, pooled_texts)}, 1);
+      auto const states = states_of(inputs[i], own, hidden);
+      auto const rate = spec_.heads[inputs[i].head].sees_cosine() ? 0.0 : head_dropout_;  // nothing of one number can be spared
       auto const* head = heads_->ptr(inputs[i].head)->as<torch::nn::LinearImpl>();
-      logits[i] = linear(dropout(states, sites.next(head_dropout_)), *head);
+      logits[i] = linear(dropout(states, sites.next(rate)), *head);
     }
   }
   return logits;
@@ -139,6 +150,14 @@ void MultiTaskModelImpl::initialize_tasks(Rng& rng) {
       auto const pretrained = encoder_->layer(n_shared_layers_ + static_cast<std::int64_t>(i))->named_parameters();
       for (auto& parameter : layers->ptr(i)->named_parameters()) parameter.value().copy_(pretrained[parameter.key()]);
     }
+}
+
+void MultiTaskModelImpl::set_line(std::size_t head, double slope, double intercept) {
+  torch::NoGradGuard const no_grad;
+  auto* line = heads_->ptr(head)->as<torch::nn::LinearImpl>();
+  expects(line->weight.numel() == 1, "only a head that sees one number is a line");
+  line->weight.fill_(slope);
+  line->bias.fill_(intercept);
 }
 
 void MultiTaskModelImpl::save(fs::path const& model_folder) const {

@@ -8,6 +8,7 @@
 
 #include "model/model_folder.h"
 #include "nn/encoder.h"
+#include "nn/text_selection.h"
 
 namespace polytask::nn {
 
@@ -27,7 +28,8 @@ class MultiTaskModelImpl : public torch::nn::Module {
   /// One pass through the layers that are shared, one through its top layers for each reading that is asked for, of the texts
   /// it is asked for, then the heads. A head for pairs sees, beside the pooled state of the whole, how
   /// the mean states u and v of its two texts differ: [pooled, |u - v|, u * v] (features of Conneau et al. 2017,
-  /// arXiv:1705.02364). Returns the logits in the order of `inputs`:
+  /// arXiv:1705.02364). A regression over two texts that are encoded apart sees sqrt(hidden) * cos(u, v) alone (the regression
+  /// objective of Reimers and Gurevych 2019, arXiv:1908.10084, with a line behind it). Returns the logits in the order of `inputs`:
   /// [texts, outputs] or [tokens, outputs].
   std::vector<torch::Tensor> forward(PackedTexts const& texts, std::span<HeadInput const> inputs, DropoutSites sites);
 
@@ -35,6 +37,8 @@ class MultiTaskModelImpl : public torch::nn::Module {
   [[nodiscard]] Encoder& encoder() noexcept { return encoder_; }
   /// Heads start as the encoder's weights once did, private layers as the encoder's own.
   void initialize_tasks(Rng& rng);
+  /// Of a head that sees one number.
+  void set_line(std::size_t head, double slope, double intercept);
 
   /// Weights only; the caller adds the tokenizer's files.
   void save(std::filesystem::path const& model_folder) const;
@@ -42,7 +46,9 @@ class MultiTaskModelImpl : public torch::nn::Module {
   void load(std::filesystem::path const& model_folder);
 
  private:
-  torch::Tensor top_of(model::Reading reading, torch::Tensor hidden, std::vector<std::int32_t> const& offsets, DropoutSites& sites);
+  torch::Tensor top_of(model::Reading reading, torch::Tensor hidden, std::vector<std::int32_t> const& sequences, DropoutSites& sites);
+  /// What the head's linear layer sees.
+  [[nodiscard]] torch::Tensor states_of(HeadInput const& input, TextSelection const& own, torch::Tensor const& hidden) const;
   /// Of a parameter of private layers, as the encoder names its own.
   [[nodiscard]] std::string published_name(std::string const& parameter) const;
 

@@ -114,6 +114,45 @@ TEST(MultiTaskModel, APairsHeadSeesHowItsTwoTextsDiffer) {
   EXPECT_LT(difference(logits[1], expected(0, 1, 3)), 1e-6);
 }
 
+/// Heads for a pair of 3 + 4 tokens that is encoded apart: their logits, and the states of each text alone.
+struct Apart {
+  explicit Apart(TaskType type) {
+    model::ModelSpec spec{.max_length = 16, .heads = {head_of("near", type, type == TaskType::Regression ? std::vector<std::string>{} : std::vector<std::string>{"no", "yes"})}};
+    spec.heads[0].task.text = {"left", "right"};
+    spec.heads[0].task.pair_encoding = task::PairEncoding::Bi;
+    MultiTaskModel model(small_config(), spec, 0.1);
+    Rng rng(1);
+    model->encoder()->initialize(rng);
+    model->initialize_tasks(rng);
+    if (type == TaskType::Regression) model->set_line(0, 2, 0.5);
+    torch::NoGradGuard const no_grad;
+    PackedTexts const pair{torch::tensor({1, 5, 2, 1, 7, 8, 2}, torch::kInt64), torch::tensor({0, 1, 2, 0, 1, 2, 3}, torch::kInt64), torch::zeros(7, torch::kInt64), {0, 7}, {3}, {0, 3, 7}};
+    logits = model->forward(pair, std::vector<HeadInput>{{.head = 0, .texts = {0}}}, DropoutSites())[0][0];
+    auto const alone = [&](std::vector<std::int64_t> const& ids) {
+      DropoutSites none;
+      auto const n = std::ssize(ids);
+      return model->encoder()->forward({torch::tensor(ids, torch::kInt64), torch::arange(n), torch::zeros(n, torch::kInt64), {0, static_cast<std::int32_t>(n)}}, none);
+    };
+    first = alone({1, 5, 2}), second = alone({1, 7, 8, 2});
+    weight = model->named_parameters()["heads.0.weight"], bias = model->named_parameters()["heads.0.bias"];
+  }
+  torch::Tensor logits, first, second, weight, bias;
+};
+
+TEST(MultiTaskModel, TwoTextsThatAreEncodedApartAreComparedAsTheyAreAlone) {
+  Apart const pair(TaskType::Classification);
+  auto const u = pair.first.mean(0), v = pair.second.mean(0);
+  auto const expected = torch::matmul(pair.weight, torch::cat({torch::cat({pair.first, pair.second}).mean(0), (u - v).abs(), u * v})) + pair.bias;
+  EXPECT_LT(difference(pair.logits, expected), 1e-6);
+}
+
+TEST(MultiTaskModel, ASimilarityIsALineThroughTheCosineOfTwoTexts) {
+  Apart const pair(TaskType::Regression);
+  auto const u = pair.first.mean(0), v = pair.second.mean(0);
+  auto const cosine = u.dot(v) / (u.norm() * v.norm());
+  EXPECT_LT(difference(pair.logits, 2 * std::sqrt(8.0) * cosine + 0.5), 1e-5);
+}
+
 TEST(MultiTaskModel, ATaggingHeadSeesTheWordsOfAPairAsThoseOfAText) {
   auto spec = four_heads(model::Pooling::Mean);
   spec.heads[kThings].task.text = {"left", "right"};

@@ -2,6 +2,8 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace polytask::nn {
@@ -28,6 +30,8 @@ TextSelection::TextSelection(PackedTexts const& batch, std::vector<bool> const& 
     }
     text_at_[text] = std::ssize(offsets_) - 1;
     if (!batch.second_text.empty()) second_text_.push_back(offsets_.back() + batch.second_text[text] - batch.offsets[text]);
+    for (auto bound = std::upper_bound(batch.attended().begin(), batch.attended().end(), batch.offsets[text]); bound != batch.attended().end() && *bound <= batch.offsets[text + 1]; ++bound)
+      sequences_.push_back(offsets_.back() + *bound - batch.offsets[text]);
     for (auto token = batch.offsets[text]; token < batch.offsets[text + 1]; ++token) {
       token_at_[static_cast<std::size_t>(token)] = std::ssize(kept_);
       kept_.push_back(token);

@@ -20,6 +20,8 @@ class TextSelection {
   [[nodiscard]] torch::Tensor of(torch::Tensor const& states) const;
   [[nodiscard]] std::vector<std::int32_t> const& offsets() const noexcept { return offsets_; }
   [[nodiscard]] std::vector<std::int32_t> const& second_text() const noexcept { return second_text_; }
+  /// Bounds that attention stays inside.
+  [[nodiscard]] std::vector<std::int32_t> const& sequences() const noexcept { return sequences_; }
   /// The new indices of chosen texts, or of tokens of theirs.
   [[nodiscard]] std::vector<std::int64_t> texts(std::vector<std::int64_t> const& of_batch) const;
   [[nodiscard]] std::vector<std::int64_t> tokens(std::vector<std::int64_t> const& of_batch) const;
@@ -29,6 +31,7 @@ class TextSelection {
   std::vector<std::int64_t> kept_;                ///< tokens of the batch
   std::vector<std::int32_t> offsets_{0};
   std::vector<std::int32_t> second_text_;
+  std::vector<std::int32_t> sequences_{0};
   std::vector<std::int64_t> text_at_, token_at_;  ///< by text and by token of the batch; -1 = not chosen
 };
 

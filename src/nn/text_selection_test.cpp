@@ -29,6 +29,14 @@ TEST(TextSelection, OfAllTextsIsTheBatchItselfAndNotACopy) {
   EXPECT_EQ(selection.of(states).data_ptr(), states.data_ptr());
 }
 
+TEST(TextSelection, KeepsTheSequencesInsideItsTexts) {
+  auto texts = three_texts();
+  texts.sequences = {0, 2, 3, 4, 5, 8};
+  EXPECT_THAT(TextSelection(texts, {true, false, true}).sequences(), ElementsAre(0, 2, 3, 4, 7));
+  EXPECT_THAT(TextSelection(texts, {false, true, true}).sequences(), ElementsAre(0, 1, 2, 5));
+  EXPECT_THAT(TextSelection(three_texts(), {true, false, true}).sequences(), ElementsAre(0, 3, 7));
+}
+
 TEST(TextSelection, OfSingleTextsKnowsNoSecondOnes) {
   TextSelection const selection({.offsets = {0, 3, 4}}, {false, true});
   EXPECT_THAT(selection.offsets(), ElementsAre(0, 1));

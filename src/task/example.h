@@ -36,6 +36,7 @@ struct Example {
   std::string id;                  ///< as JSON text (`7`, `"a-3"`); the row's number where the file gives none
   std::vector<std::string> texts;  ///< one, or two for a pair; valid UTF-8
   std::vector<ByteRange> words;    ///< the given tokens of texts[0] (CoNLL); empty when the text was not cut
+  bool apart = false;              ///< a pair whose texts are encoded each by itself
   std::vector<Label> labels;       ///< one per task of the stream that the example belongs to
   std::size_t line = 0;            ///< 1-based line of its file where the row starts
   std::size_t file = 0;            ///< index of that file among the corpus' files

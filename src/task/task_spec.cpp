@@ -41,6 +41,11 @@ std::vector<std::string> const& metrics_of(TaskType type) {
   return classification;
 }
 
+bool TaskSpec::encodes_apart() const {
+  if (text.size() != 2 || type == TaskType::Tagging) return false;
+  return pair_encoding.value_or(type == TaskType::Regression ? PairEncoding::Bi : PairEncoding::Cross) == PairEncoding::Bi;
+}
+
 std::string default_metric(TaskType type) { return metrics_of(type).front(); }
 
 }  // namespace polytask::task

@@ -22,6 +22,11 @@ enum class TaskType {
 
 enum class ClassWeights { None, Balanced };
 
+/// Cross: the two texts of a pair are one sequence and see one another in every layer (Devlin et al. 2019, arXiv:1810.04805).
+/// Bi: each is encoded by itself, as a single text is, and only the head compares them (Reimers and Gurevych 2019,
+/// arXiv:1908.10084).
+enum class PairEncoding { Cross, Bi };
+
 struct TaskSpec {
   std::string name;
   TaskType type = TaskType::Classification;
@@ -35,7 +40,10 @@ struct TaskSpec {
   std::string metric;                    ///< primary metric; empty = default_metric(type)
   std::string owner;                     ///< who is told when something is wrong
   double loss_weight = 1.0;              ///< > 0; multiplies the normalised loss
+  std::optional<PairEncoding> pair_encoding;  ///< of a pair; unset = bi for regression, which is most often of similarity, cross otherwise
   ClassWeights class_weights = ClassWeights::None;  ///< classification: balanced = n / (classes * n_class)
+  /// Whether its texts are a pair and each is encoded by itself.
+  [[nodiscard]] bool encodes_apart() const;
 };
 
 /// accuracy, micro_f1, pearson, span_f1.

@@ -16,6 +16,20 @@ TEST(TaskType, IsReadFromTheWordThatItIsWrittenAs) {
   for (auto const* word : {"", "Tagging", "tagging ", "regresion"}) EXPECT_FALSE(parse_task_type(word)) << word;
 }
 
+TEST(PairEncoding, IsBiForRegressionUnlessSaidOtherwiseAndNeverForWords) {
+  TaskSpec task{.type = TaskType::Regression, .text = {"left", "right"}};
+  EXPECT_TRUE(task.encodes_apart());
+  task.pair_encoding = PairEncoding::Cross;
+  EXPECT_FALSE(task.encodes_apart());
+  task = {.type = TaskType::Classification, .text = {"left", "right"}};
+  EXPECT_FALSE(task.encodes_apart());
+  task.pair_encoding = PairEncoding::Bi;
+  EXPECT_TRUE(task.encodes_apart());
+  task.text = {"left"};
+  EXPECT_FALSE(task.encodes_apart());
+  EXPECT_FALSE((TaskSpec{.type = TaskType::Tagging, .text = {"left", "right"}, .pair_encoding = PairEncoding::Bi}.encodes_apart()));
+}
+
 TEST(Metrics, OfATypeBeginWithItsDefault) {
   EXPECT_EQ(default_metric(TaskType::Classification), "accuracy");
   EXPECT_EQ(default_metric(TaskType::Multilabel), "micro_f1");

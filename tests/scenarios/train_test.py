@@ -283,7 +283,7 @@ class Train(Scenario):
 
     def test_what_is_not_built_is_refused(self):
         self.refused(2, 'train.precision is "bf16"; expected "f32"', setting='train.precision=bf16')
-        self.refused(2, 'train.architecture is "adapters"; expected shared or split', setting='train.architecture=adapters')
+        self.refused(2, '"train.architecture" is "adapters"; expected shared, split', setting='train.architecture=adapters')
 
     def test_a_device_that_is_not_there_is_refused(self):
         if os.path.exists('/dev/nvidia0'):

@@ -37,7 +37,7 @@ std::vector<Group> groups_of(model::ModelSpec const& spec, std::vector<std::stri
   for (std::size_t i = 0; i < spec.heads.size(); ++i) {
     auto const& task = spec.heads[i].task;
     if (!asked.empty() && std::find(asked.begin(), asked.end(), task.name) == asked.end()) continue;
-    auto const same = std::find_if(groups.begin(), groups.end(), [&](Group const& group) { return group.text_of.text == task.text && group.text_of.tokens_column == task.tokens_column; });
+    auto const same = std::find_if(groups.begin(), groups.end(), [&](Group const& group) { return group.text_of.text == task.text && group.text_of.tokens_column == task.tokens_column && group.text_of.encodes_apart() == task.encodes_apart(); });
     if (same != groups.end())
       same->heads.push_back(i);
     else

@@ -41,7 +41,7 @@ void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t cons
          std::vector<std::vector<task::Prediction>>& results) {
   auto const& spec = model->spec();
   nn::PackedTexts const texts{int64_tensor(pass.batch.ids, device), int64_tensor(pass.batch.positions, device),
-                              int64_tensor(pass.batch.type_ids, device), pass.batch.offsets, pass.batch.second_text};
+                              int64_tensor(pass.batch.type_ids, device), pass.batch.offsets, pass.batch.second_text, pass.batch.sequences};
   auto const inputs = inputs_of(pass, heads, spec);
   auto const logits = model->forward(texts, inputs, nn::DropoutSites());
   for (std::size_t position = 0; position < heads.size(); ++position) {
@@ -64,7 +64,7 @@ EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& e
   auto encoding = data::encode_example(tokenizer, example, max_length);
   auto units = task::tagged_units(encoding, example);
   auto const second_text = data::second_text_of(encoding, example);
-  return {{.ids = std::move(encoding.ids), .type_ids = std::move(encoding.type_ids), .second_text = second_text}, std::move(units)};
+  return {{.ids = std::move(encoding.ids), .type_ids = std::move(encoding.type_ids), .second_text = second_text, .apart = encoding.second_sequence > 0}, std::move(units)};
 }
 
 std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std::span<EncodedText const> texts, std::span<std::size_t const> heads,

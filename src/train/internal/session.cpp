@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "eval/scores.h"
 #include "train/internal/device.h"
+#include "train/internal/line.h"
 
 namespace polytask::train {
 namespace {
@@ -108,6 +109,8 @@ Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
     model_->encoder()->initialize(rng);
   model_->initialize_tasks(rng);
   model_->to(device_);
+  for (std::size_t head = 0; head < prepared_.spec.heads.size(); ++head)
+    if (prepared_.spec.heads[head].sees_cosine()) fit_line(head);
   optimizer_ = std::make_unique<AdamW>(*model_, config_);
   state_.plan = plan_.state();
   for (auto const& head : prepared_.spec.heads) state_.examples_drawn[head.task.name] = 0;
@@ -126,16 +129,42 @@ std::int64_t Session::n_parameters() const {
   return n;
 }
 
+nn::PackedTexts Session::packed(data::Batch const& batch) const {
+  return {int64_tensor(batch.ids, device_), int64_tensor(batch.positions, device_), int64_tensor(batch.type_ids, device_), batch.offsets, batch.second_text, batch.sequences};
+}
+
 data::Batch Session::batch_of(std::vector<data::DrawnRow> const& rows) const {
   data::Batch batch;
   for (auto const& row : rows) data::append(batch, row, prepared_.streams[row.stream].rows[row.row]);
   return batch;
 }
 
+void Session::fit_line(std::size_t head) {
+  constexpr std::size_t kRows = 256;           // enough for two numbers
+  constexpr double kSmallestDeviation = 0.05;  // of cosines; an encoder that takes all texts for the same is not believed
+  std::vector<double> x, y;
+  model_->set_line(head, 1, 0);
+  torch::NoGradGuard const no_grad;
+  for (std::size_t s = 0; s < prepared_.streams.size(); ++s) {
+    auto const& stream = prepared_.streams[s];
+    auto const position = std::find(stream.heads.begin(), stream.heads.end(), head) - stream.heads.begin();
+    if (position == std::ssize(stream.heads)) continue;
+    for (std::size_t row = 0; row < stream.rows.size() && x.size() < kRows; ++row) {
+      auto const* target = std::get_if<float>(&stream.rows[row].targets[static_cast<std::size_t>(position)]);
+      if (target == nullptr) continue;
+      auto const batch = batch_of({{s, row}});
+      nn::HeadInput const input{.head = head, .texts = {0}};
+      x.push_back(model_->forward(packed(batch), std::span(&input, 1), nn::DropoutSites())[0].item<double>());
+      y.push_back(static_cast<double>(*target));
+    }
+  }
+  auto const [slope, intercept] = line_through(x, y, kSmallestDeviation * std::sqrt(static_cast<double>(prepared_.encoder_config.hidden_size)));
+  model_->set_line(head, slope, intercept);
+}
+
 BatchLoss Session::loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed) {
   auto const batch = batch_of(rows);
-  nn::PackedTexts const texts{int64_tensor(batch.ids, device_), int64_tensor(batch.positions, device_),
-                              int64_tensor(batch.type_ids, device_), batch.offsets, batch.second_text};
+  auto const texts = packed(batch);
   auto const heads = heads_of(batch, prepared_.streams, prepared_.spec.heads.size());
   std::vector<nn::HeadInput> inputs;
   for (auto const& head : heads) inputs.push_back(head.input);

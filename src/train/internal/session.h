@@ -59,6 +59,9 @@ class Session {
   [[nodiscard]] std::int64_t n_dev_tokens() const noexcept;
 
  private:
+  [[nodiscard]] nn::PackedTexts packed(data::Batch const& batch) const;
+  /// A line through cosines starts where the first training rows, seen by the encoder as it was given, put it.
+  void fit_line(std::size_t head);
   [[nodiscard]] data::Batch batch_of(std::vector<data::DrawnRow> const& rows) const;
 
   TrainConfig config_;
