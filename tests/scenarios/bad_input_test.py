@@ -8,7 +8,7 @@ import struct
 import subprocess
 import unittest
 
-from support import INTENT, TICKETS, Scenario, Trained, limited, tickets
+from support import INTENT, SCRATCH, TICKETS, Scenario, Trained, limited, tickets
 
 ROW_LIMIT = 'longer than 67108864 bytes, the most that is read'
 
@@ -96,7 +96,7 @@ class FullDisk(Scenario):
 
     def test_a_file_that_cannot_grow_ends_the_run_and_resume_finishes_it(self):
         named = set()
-        for name, train in ('checkpoints', {'checkpoint_steps': 4}), ('steps', {'epochs': 24, 'evaluations_per_epoch': 0.1}):
+        for name, train in ('checkpoints', {'checkpoint_steps': 4}), ('steps', {'epochs': 24, 'evaluations_per_epoch': 0.1, 'scratch': {**SCRATCH, 'layers': 1}}):
             whole = self.project(name).fill().describe(train=train)
             self.expect(whole.run('train', '--run', 'a'), 0)
             config, page = (os.path.getsize(whole.run_folder('a', file)) for file in ('config.json', 'report.html'))

@@ -52,7 +52,7 @@ class Contract(Trained):
         documented = {'config.json', 'environment.json', 'state.json', 'metrics.jsonl', 'checkpoints', 'model', 'predictions', 'scores.json', 'misses.jsonl', 'result.json', 'report.html', 'lock'}
         self.assertEqual(set(os.listdir(folder)), documented)
         self.assertEqual(set(self.trained.hashes('shared')),
-                         {'model.json'} | {f'tasks/{task}.safetensors' for task in FOUR_TASKS}
+                         {'model.json', 'private/words.safetensors'} | {f'tasks/{task}.safetensors' for task in FOUR_TASKS}
                          | {f'encoder/{name}' for name in ('config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'vocab.txt')})
         self.assertEqual(set(os.listdir(self.trained.run_folder('shared', 'predictions'))), {f'{split}.{task}.jsonl' for split in ('dev', 'test') for task in FOUR_TASKS})
         self.assertEqual(self.trained.leftovers(), [])

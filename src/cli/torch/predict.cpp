@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -124,13 +125,14 @@ class Answerer {
 
  private:
   [[nodiscard]] std::string expected_columns() const {
-    std::string text;
+    std::vector<std::string> choices;  // each once: groups may read the same columns in two ways
     for (auto const& group : groups_) {
       std::string columns;
       for (auto const& column : group.text_of.text) columns += (columns.empty() ? "" : " and ") + quote(column);
-      text += (text.empty() ? "" : ", or ") + (columns.empty() ? std::string("\"text\"") : columns);
+      if (columns.empty()) columns = "\"text\"";
+      if (std::find(choices.begin(), choices.end(), columns) == choices.end()) choices.push_back(columns);
     }
-    return text;
+    return fmt::format("{}", fmt::join(choices, ", or "));
   }
 
   train::Predictor const& predictor_;
