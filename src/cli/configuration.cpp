@@ -15,7 +15,7 @@ OrderedJson to_json(task::TaskSpec const& task) {
   json["spans"] = task.spans;
   if (task.tokens_column) json["tokens"] = *task.tokens_column;
   if (task.tags_column) json["tags"] = *task.tags_column;
-  if (task.text.size() == 2) json["pair_encoding"] = task.encodes_apart() ? "bi" : "cross";
+  if (task.text.size() == 2 && task.type != task::TaskType::Tagging) json["pair_encoding"] = task.encodes_apart() ? "bi" : "cross";
   json["labels"] = task.labels;
   json["metric"] = task.metric;
   json["owner"] = task.owner;

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "data/internal/repeats.h"
 #include "data/corpus.h"
 #include "data/features.h"
 #include "task/tagging.h"
@@ -191,7 +192,7 @@ struct SpanFit {
 
 }  // namespace
 
-std::vector<Problem> check_corpus(Corpus const& corpus) { return Checker(corpus).run(); }
+std::vector<Problem> check_corpus(Corpus const& corpus) { return without_repeats(Checker(corpus).run()); }
 
 std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& tokenizer, std::size_t max_length) {
   std::vector<Problem> problems;
@@ -202,14 +203,15 @@ std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& t
         auto const encoding = encode_example(tokenizer, example, max_length);
         if (encoding.truncated())
           problems.push_back({Severity::Warning, "text-cut", corpus.where(example),
-                              fmt::format("the text has {} tokens, {} more than train.max_length ({}) keeps; raise it or shorten the text", encoding.size() + encoding.n_dropped, encoding.n_dropped, max_length)});
+                              fmt::format("the {} {} tokens, {} more than train.max_length ({}) keeps{}; raise it or shorten the text", example.apart ? "two texts have" : "text has",
+                                          encoding.size() + encoding.n_dropped, encoding.n_dropped, max_length, example.apart ? " of each" : "")});
         for (std::size_t position = 0; position < stream.tasks.size(); ++position)
           if (auto const* spans = std::get_if<std::vector<task::Span>>(&example.labels[position]))
             fits[stream.tasks[position]].add(corpus, example, corpus.label_sets[stream.tasks[position]], encoding, *spans);
       }
   for (std::size_t t = 0; t < fits.size(); ++t)
     if (auto problem = fits[t].problem(corpus.tasks[t].name)) problems.push_back(std::move(*problem));
-  return problems;
+  return without_repeats(std::move(problems));
 }
 
 }  // namespace polytask::data

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/nearest.h"
 #include "data/internal/assign_splits.h"
+#include "data/internal/repeats.h"
 #include "data/row_reader.h"
 #include "task/bio.h"
 
@@ -357,6 +358,7 @@ Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::T
     DatasetReader(dataset, corpus, std::move(indices), seed).read();
   }
   LabelChecker(corpus).run();
+  corpus.problems = without_repeats(std::move(corpus.problems));
   return corpus;
 }
 

@@ -101,6 +101,8 @@ TEST_F(CorpusFiles, SeparateTasksThatReadAPairAsOneSequenceAndAsTwo) {
   ASSERT_THAT(corpus.streams, SizeIs(2));
   EXPECT_THAT(corpus.streams[0].tasks, ElementsAre(0));
   EXPECT_THAT(corpus.streams[1].tasks, ElementsAre(1, 2));
+  auto const broken = load_corpus({dataset("{\"t\":\"one\",\"u\":null,\"y\":\"a\",\"s\":1}\n")}, {same, similarity}, 1).problems;
+  EXPECT_EQ(std::count_if(broken.begin(), broken.end(), [](auto const& problem) { return problem.kind == "unreadable-row"; }), 1) << "both ways of reading a row see what is wrong with it";
   EXPECT_FALSE(corpus.streams[0].of(Split::Train)[0].apart);
   EXPECT_TRUE(corpus.streams[1].of(Split::Train)[0].apart);
 }

@@ -287,7 +287,7 @@ class Correlation final : public Metric {
       xx += counts[i] * a * a;
       yy += counts[i] * b * b;
     }
-    return xx > 0 && yy > 0 ? std::clamp(xy / std::sqrt(xx * yy), -1.0, 1.0) : kUndefined;
+    return xx > 0 && yy > 0 ? std::clamp(xy / (std::sqrt(xx) * std::sqrt(yy)), -1.0, 1.0) : kUndefined;
   }
 
   std::vector<double> gold_, predicted_;

@@ -28,7 +28,7 @@ OrderedJson to_json(HeadSpec const& head) {
   if (!head.task.spans.empty()) json["spans"] = head.task.spans;
   if (head.task.tokens_column) json["tokens"] = *head.task.tokens_column;
   if (head.task.tags_column) json["tags"] = *head.task.tags_column;
-  if (head.task.text.size() == 2) json["pair_encoding"] = head.task.encodes_apart() ? "bi" : "cross";
+  if (head.task.text.size() == 2 && head.task.type != task::TaskType::Tagging) json["pair_encoding"] = head.task.encodes_apart() ? "bi" : "cross";
   json["labels"] = head.labels.names();
   json["metric"] = head.task.metric;
   json["owner"] = head.task.owner;
@@ -159,8 +159,10 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where) {
     auto const max_length = json.at("max_length").get<std::int64_t>();
     if (max_length < 8 || max_length > (1 << 20)) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"max_length\" is {}; expected 8 to {}", where, max_length, 1 << 20));
     spec.max_length = static_cast<std::size_t>(max_length);
-    spec.private_layers = json.at("private_layers").get<std::int64_t>();
-    if (spec.private_layers < 0 || spec.private_layers > kMostLayers) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"private_layers\" is {}; expected 0 to {}", where, spec.private_layers, kMostLayers));
+    auto const& private_layers = json.at("private_layers");
+    if (!private_layers.is_number_integer() || private_layers.get<double>() < 0 || private_layers.get<double>() > static_cast<double>(kMostLayers))
+      throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"private_layers\" is {}; expected a whole number of 0 to {}", where, private_layers.dump(), kMostLayers));
+    spec.private_layers = private_layers.get<std::int64_t>();
     if (!json.at("tasks").is_array()) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"tasks\" is not a list; the file is damaged", where));
     for (auto const& head : json["tasks"]) {
       spec.heads.push_back(head_from_json(head, where));

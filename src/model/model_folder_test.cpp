@@ -107,7 +107,7 @@ TEST(ModelSpec, RefusesWhatContradictsItself) {
   EXPECT_THAT(error_with([](auto& model, auto&) { model["schema"] = 1; }), HasSubstr("was written in schema 1, this version reads 3"));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["pooling"] = "max"; }), HasSubstr("\"pooling\" is \"max\""));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["max_length"] = 7; }), HasSubstr("\"max_length\" is 7"));
-  for (auto const n : {-1, 1'001}) EXPECT_THAT(error_with([&](auto& model, auto&) { model["private_layers"] = n; }), HasSubstr("\"private_layers\" is "));
+  for (auto const& n : {Json(-1), Json(1'001), Json(1.5), Json(1e30), Json()}) EXPECT_THAT(error_with([&](auto& model, auto&) { model["private_layers"] = n; }), HasSubstr("\"private_layers\" is "));
   EXPECT_THAT(error_with([](auto& model, auto&) { model.erase("private_layers"); }), HasSubstr("is not a model description"));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["tasks"] = 3; }), HasSubstr("\"tasks\" is not a list"));
   EXPECT_THAT(error_with([](auto& model, auto& task) { model["tasks"].push_back(Json(task)); }), HasSubstr("task \"intent\" stands twice"));

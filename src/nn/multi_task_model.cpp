@@ -76,7 +76,7 @@ void load_parameter(Tensor parameter, model::SafetensorsFile const& file, std::s
   if (found == file.tensors().end())
     throw Error(ErrorCode::InvalidInput, fmt::format("{}: has no tensor {}; the file is incomplete", path.string(), quote(name)));
   if (found->second.shape != expected)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], expected [{}]; it is not of this model",
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], expected [{}] by model.json and the encoder's config.json; the files do not belong together",
                                                      path.string(), quote(name), fmt::join(found->second.shape, ", "), fmt::join(expected, ", ")));
   auto const values = found->second.to_floats();
   parameter.copy_(torch::from_blob(const_cast<float*>(values.data()), expected, torch::kFloat32));
@@ -125,7 +125,7 @@ std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::s
   for (auto const reading : spec_.readings()) {
     auto const reads = [&](HeadInput const& input) { return spec_.heads[input.head].reading() == reading; };
     if (std::none_of(inputs.begin(), inputs.end(), reads)) continue;
-    TextSelection const own(texts, texts_of(inputs, texts.n_texts(), reads));
+    TextSelection const own(texts, spec_.private_layers == 0 ? std::vector<bool>(static_cast<std::size_t>(texts.n_texts()), true) : texts_of(inputs, texts.n_texts(), reads));
     auto const hidden = top_of(reading, own.of(shared), own.sequences(), sites);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!reads(inputs[i])) continue;
@@ -150,6 +150,15 @@ void MultiTaskModelImpl::initialize_tasks(Rng& rng) {
       auto const pretrained = encoder_->layer(n_shared_layers_ + static_cast<std::int64_t>(i))->named_parameters();
       for (auto& parameter : layers->ptr(i)->named_parameters()) parameter.value().copy_(pretrained[parameter.key()]);
     }
+}
+
+void MultiTaskModelImpl::refuse_unread_layers(fs::path const& model_folder) const {
+  std::error_code absent;
+  for (auto const& entry : fs::directory_iterator(model_folder / "private", absent)) {
+    auto const reads = [&](auto const& own) { return entry.path() == private_path(model_folder, own.first); };
+    if (std::none_of(private_layers_.begin(), private_layers_.end(), reads))
+      throw Error(ErrorCode::InvalidInput, fmt::format("{}: no task of model.json reads these layers; the files do not belong together", entry.path().string()));
+  }
 }
 
 void MultiTaskModelImpl::set_line(std::size_t head, double slope, double intercept) {
@@ -199,9 +208,12 @@ void MultiTaskModelImpl::load(fs::path const& model_folder) {
     load_parameter(head->weight, file, "weight", path);
     load_parameter(head->bias, file, "bias", path);
   }
+  refuse_unread_layers(model_folder);
   for (auto& [reading, layers] : private_layers_) {
     auto const path = private_path(model_folder, reading);
     auto const file = model::SafetensorsFile::open(path);
+    if (auto const n = layers->parameters().size(); file.tensors().size() > n)
+      throw Error(ErrorCode::InvalidInput, fmt::format("{}: has {} tensors, {} private layers have {}; it does not belong to model.json", path.string(), file.tensors().size(), spec_.private_layers, n));
     for (auto& parameter : layers->named_parameters()) load_parameter(parameter.value(), file, published_name(parameter.key()), path);
   }
 }

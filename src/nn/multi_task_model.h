@@ -49,6 +49,7 @@ class MultiTaskModelImpl : public torch::nn::Module {
   torch::Tensor top_of(model::Reading reading, torch::Tensor hidden, std::vector<std::int32_t> const& sequences, DropoutSites& sites);
   /// What the head's linear layer sees.
   [[nodiscard]] torch::Tensor states_of(HeadInput const& input, TextSelection const& own, torch::Tensor const& hidden) const;
+  void refuse_unread_layers(std::filesystem::path const& model_folder) const;
   /// Of a parameter of private layers, as the encoder names its own.
   [[nodiscard]] std::string published_name(std::string const& parameter) const;
 

@@ -10,7 +10,7 @@
 
 namespace polytask::nn {
 
-/// Knows where the chosen texts of a batch and their tokens went. Choosing all of them costs nothing.
+/// Knows where the chosen texts of a batch and their tokens went. Choosing all of them copies no states.
 class TextSelection {
  public:
   /// chosen: by text of the batch; at least one.

@@ -56,7 +56,7 @@ data::Corpus corpus_of(std::size_t n_train) {
 
 TrainConfig small_config() {
   TrainConfig config;
-  config.scratch = {.layers = 1, .hidden_size = 32, .heads = 2, .vocab_size = 200};
+  config.scratch = {.layers = 2, .hidden_size = 32, .heads = 2, .vocab_size = 200};
   config.epochs = 8;
   config.learning_rate = 3e-3;
   config.batch_tokens = 120;

@@ -331,11 +331,16 @@ class DamagedModel(Trained):
         header, data = read_tensors(words)
         write_tensors(words, header, b'\xff' * len(data))
         self.expect_refused('private/words.safetensors: tensor "encoder.layer.1.', 'holds values that are not finite numbers')
+        shutil.copy(words, words.replace('words', 'pair'))
+        self.expect_refused('private/pair.safetensors: no task of model.json reads these layers')
+        os.remove(words.replace('words', 'pair'))
         os.remove(words)
         self.expect_refused('private/words.safetensors', 'No such file or directory')
         path = self.copy.run_folder('shared', 'model', 'model.json')
         with open(path, encoding='utf-8') as file:
             model = json.load(file)
+        self.copy.write(path, json.dumps({**model, 'private_layers': 1.5}))
+        self.expect_refused('"private_layers" is 1.5; expected a whole number')
         self.copy.write(path, json.dumps({**model, 'private_layers': 3}))
         self.expect_refused('3 layers are private, the encoder has 2')
 

@@ -23,8 +23,8 @@ void check_same_task(task::TaskSpec const& task, model::HeadSpec const& head, st
       throw Error(ErrorCode::Conflict, fmt::format("task {} of run {} was trained with {} {}, the project says {}; train a new run, or put the project back", quote(task.name), quote(run), what, quote(trained), quote(now)));
   };
   differs("type", std::string(task::to_string(head.task.type)), std::string(task::to_string(task.type)));
-  differs("pair encoding", head.task.encodes_apart() ? "bi" : "cross", task.encodes_apart() ? "bi" : "cross");
   differs("text", fmt::format("{}", fmt::join(head.task.text, ", ")), fmt::format("{}", fmt::join(task.text, ", ")));
+  differs("pair encoding", head.task.encodes_apart() ? "bi" : "cross", task.encodes_apart() ? "bi" : "cross");
 }
 
 /// The labels of `a` that `b` lacks, in words; "none" without quotes when there is none.

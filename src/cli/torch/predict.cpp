@@ -145,8 +145,13 @@ data::Row row_of_texts(std::vector<std::string> const& texts, std::vector<Group>
   for (auto const& group : groups) {
     std::vector<std::string> const columns = group.text_of.text.empty() ? std::vector<std::string>{"text"} : group.text_of.text;
     if (columns.size() != texts.size()) continue;
-    for (std::size_t i = 0; i < columns.size(); ++i)
-      if (row.find(columns[i]) == nullptr) row.fields.emplace_back(columns[i], texts[i]);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      auto const* given = row.find(columns[i]);
+      if (given == nullptr)
+        row.fields.emplace_back(columns[i], texts[i]);
+      else if (!(*given == data::Value(texts[i])))
+        throw Error(ErrorCode::InvalidUsage, fmt::format("--text: the tasks do not agree which text is {}; name the tasks that you want with --task, or give rows with --input", quote(columns[i])));
+    }
   }
   return row;
 }

@@ -20,7 +20,8 @@ Line line_through(std::span<double const> x, std::span<double const> y, double s
     xy += (x[i] - mean_x) * (y[i] - mean_y);
     yy += (y[i] - mean_y) * (y[i] - mean_y);
   }
-  double const slope = std::copysign(std::sqrt(yy / n) / std::max(smallest, std::sqrt(xx / n)), xy);
+  bool const falls = xy * std::sqrt(n) < -3 * std::sqrt(xx) * std::sqrt(yy);
+  double const slope = (falls ? -1 : 1) * std::sqrt(yy / n) / std::max(smallest, std::sqrt(xx / n));
   return {slope, mean_y - slope * mean_x};
 }
 

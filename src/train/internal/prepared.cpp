@@ -137,6 +137,16 @@ double part_of_dataset(PreparedStream const& stream, Prepared const& prepared, d
   return static_cast<double>(stream.rows.size()) / static_cast<double>(n_rows);
 }
 
+/// By the size of whole datasets; the streams of one share what it gets.
+std::vector<double> shares_by_size(Prepared const& prepared, data::Corpus const& corpus, double temperature, std::int64_t cap) {
+  std::vector<std::size_t> sizes;
+  for (auto const& stream : prepared.streams)
+    sizes.push_back(static_cast<std::size_t>(std::llround(static_cast<double>(stream.rows.size()) / part_of_dataset(stream, prepared, corpus))));
+  auto shares = data::temperature_shares(sizes, temperature, cap);
+  for (std::size_t i = 0; i < shares.size(); ++i) shares[i] *= part_of_dataset(prepared.streams[i], prepared, corpus);
+  return shares;
+}
+
 std::vector<double> specified_shares(Prepared const& prepared, data::Corpus const& corpus, SamplingConfig const& sampling) {
   std::vector<double> shares;
   for (auto const& prepared_stream : prepared.streams) {
@@ -167,7 +177,7 @@ std::int64_t default_batch_tokens(Prepared const& prepared, data::Corpus const& 
 /// 0 where all tasks read alike.
 std::int64_t private_layers(model::ModelSpec const& spec, model::EncoderConfig const& encoder, TrainConfig const& config) {
   if (config.private_layers && *config.private_layers > encoder.num_hidden_layers)
-    throw Error(ErrorCode::InvalidInput, fmt::format("train.private_layers is {}, the encoder has {} layers; lower it", *config.private_layers, encoder.num_hidden_layers));
+    throw Error(ErrorCode::InvalidUsage, fmt::format("train.private_layers is {}, the encoder has {} layers; lower it", *config.private_layers, encoder.num_hidden_layers));
   if (config.architecture == Architecture::Shared || spec.readings().size() < 2) return 0;
   return config.private_layers.value_or(std::llround(static_cast<double>(encoder.num_hidden_layers) / 3));
 }
@@ -193,8 +203,8 @@ data::BatchPlan Prepared::plan(data::Corpus const& corpus, TrainConfig const& co
     case SamplingType::Uniform:
       for (auto const& stream : streams) shares.push_back(part_of_dataset(stream, *this, corpus));
       break;
-    case SamplingType::Proportional: shares = data::temperature_shares(sizes, 1.0, config.sampling.examples_cap); break;
-    case SamplingType::Temperature: shares = data::temperature_shares(sizes, config.sampling.temperature, config.sampling.examples_cap); break;
+    case SamplingType::Proportional: shares = shares_by_size(*this, corpus, 1.0, config.sampling.examples_cap); break;
+    case SamplingType::Temperature: shares = shares_by_size(*this, corpus, config.sampling.temperature, config.sampling.examples_cap); break;
     case SamplingType::Specified: shares = specified_shares(*this, corpus, config.sampling); break;
   }
   auto const n_drawn = std::max<std::int64_t>(1, std::llround(config.epochs * static_cast<double>(n_rows())));

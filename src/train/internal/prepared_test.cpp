@@ -68,6 +68,8 @@ TEST(Sampling, CountsADatasetOnceHoweverManyWaysItIsRead) {
   auto const corpus = corpus_of({stream_of("twice", 0, labels(20, 20)), stream_of("twice", 1, labels(20, 20)), stream_of("once", 2, labels(20, 20))}, 3);
   EXPECT_THAT(drawn(corpus, {.type = SamplingType::Uniform}), ElementsAre(30, 30, 60));
   EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"twice", 1}, {"once", 1}}}), ElementsAre(30, 30, 60));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 1, .examples_cap = 40}), ElementsAre(30, 30, 60)) << "80 rows count as 40";
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 2}), ElementsAre(35, 35, 50));  // sqrt(80 / 40) : 1
 }
 
 TEST(Sampling, NeedsAWeightForEveryDataset) {

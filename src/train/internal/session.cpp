@@ -110,7 +110,7 @@ Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   model_->initialize_tasks(rng);
   model_->to(device_);
   for (std::size_t head = 0; head < prepared_.spec.heads.size(); ++head)
-    if (prepared_.spec.heads[head].sees_cosine()) fit_line(head);
+    if (prepared_.spec.heads[head].sees_cosine()) fit_line(head, stop);
   optimizer_ = std::make_unique<AdamW>(*model_, config_);
   state_.plan = plan_.state();
   for (auto const& head : prepared_.spec.heads) state_.examples_drawn[head.task.name] = 0;
@@ -139,27 +139,40 @@ data::Batch Session::batch_of(std::vector<data::DrawnRow> const& rows) const {
   return batch;
 }
 
-void Session::fit_line(std::size_t head) {
+void Session::fit_line(std::size_t head, std::stop_token const& stop) {
   constexpr std::size_t kRows = 256;           // enough for two numbers
+  constexpr std::size_t kRowsPerPass = 32;
   constexpr double kSmallestDeviation = 0.05;  // of cosines; an encoder that takes all texts for the same is not believed
+  std::vector<data::DrawnRow> labelled;
+  for (std::size_t s = 0; s < prepared_.streams.size(); ++s)
+    for (std::size_t row = 0; row < prepared_.streams[s].rows.size(); ++row)
+      if (target_of({s, row}, head) != nullptr) labelled.push_back({s, row});
+  std::vector<data::DrawnRow> rows;  // evenly from all of them: files are often sorted
+  auto const n = std::min(kRows, labelled.size());
+  for (std::size_t i = 0; i < n; ++i) rows.push_back(labelled[i * labelled.size() / n]);
   std::vector<double> x, y;
   model_->set_line(head, 1, 0);
   torch::NoGradGuard const no_grad;
-  for (std::size_t s = 0; s < prepared_.streams.size(); ++s) {
-    auto const& stream = prepared_.streams[s];
-    auto const position = std::find(stream.heads.begin(), stream.heads.end(), head) - stream.heads.begin();
-    if (position == std::ssize(stream.heads)) continue;
-    for (std::size_t row = 0; row < stream.rows.size() && x.size() < kRows; ++row) {
-      auto const* target = std::get_if<float>(&stream.rows[row].targets[static_cast<std::size_t>(position)]);
-      if (target == nullptr) continue;
-      auto const batch = batch_of({{s, row}});
-      nn::HeadInput const input{.head = head, .texts = {0}};
-      x.push_back(model_->forward(packed(batch), std::span(&input, 1), nn::DropoutSites())[0].item<double>());
-      y.push_back(static_cast<double>(*target));
+  for (std::size_t first = 0; first < n; first += kRowsPerPass) {
+    leave_if_stopped(stop);
+    std::vector<data::DrawnRow> const pass(rows.begin() + static_cast<std::ptrdiff_t>(first), rows.begin() + static_cast<std::ptrdiff_t>(std::min(n, first + kRowsPerPass)));
+    nn::HeadInput input{.head = head};
+    for (std::size_t i = 0; i < pass.size(); ++i) {
+      input.texts.push_back(static_cast<std::int64_t>(i));
+      y.push_back(static_cast<double>(*target_of(pass[i], head)));
     }
+    auto const cosines = model_->forward(packed(batch_of(pass)), std::span(&input, 1), nn::DropoutSites())[0].to(torch::kCPU).contiguous();
+    x.insert(x.end(), cosines.data_ptr<float>(), cosines.data_ptr<float>() + cosines.numel());
   }
   auto const [slope, intercept] = line_through(x, y, kSmallestDeviation * std::sqrt(static_cast<double>(prepared_.encoder_config.hidden_size)));
   model_->set_line(head, slope, intercept);
+}
+
+float const* Session::target_of(data::DrawnRow const& drawn, std::size_t head) const {
+  auto const& stream = prepared_.streams[drawn.stream];
+  auto const found = std::find(stream.heads.begin(), stream.heads.end(), head);
+  if (found == stream.heads.end()) return nullptr;
+  return std::get_if<float>(&stream.rows[drawn.row].targets[static_cast<std::size_t>(found - stream.heads.begin())]);
 }
 
 BatchLoss Session::loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed) {

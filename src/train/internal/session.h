@@ -60,8 +60,10 @@ class Session {
 
  private:
   [[nodiscard]] nn::PackedTexts packed(data::Batch const& batch) const;
-  /// A line through cosines starts where the first training rows, seen by the encoder as it was given, put it.
-  void fit_line(std::size_t head);
+  /// A line through cosines starts where some training rows, seen by the encoder as it was given, put it.
+  void fit_line(std::size_t head, std::stop_token const& stop);
+  /// Of a regression; null where the row has none.
+  [[nodiscard]] float const* target_of(data::DrawnRow const& drawn, std::size_t head) const;
   [[nodiscard]] data::Batch batch_of(std::vector<data::DrawnRow> const& rows) const;
 
   TrainConfig config_;
