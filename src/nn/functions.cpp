@@ -11,6 +11,7 @@
 #include "kernels/linear.h"
 #include "kernels/normalization.h"
 #include "kernels/pooling.h"
+#include "nn/internal/by_torch.h"
 
 namespace polytask::nn {
 namespace {
@@ -225,20 +226,6 @@ struct CounterDropout : torch::autograd::Function<CounterDropout> {
   }
 };
 
-/// Attention with LibTorch's operations, one text at a time.
-Tensor attention_by_torch(Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads, double rate) {
-  std::int64_t const hidden = qkv.size(1) / 3;
-  std::vector<Tensor> contexts;
-  for (std::size_t t = 0; t + 1 < offsets.size(); ++t) {
-    std::int64_t const n = offsets[t + 1] - offsets[t];
-    auto const parts = qkv.narrow(0, offsets[t], n).view({n, 3, heads, hidden / heads}).permute({1, 2, 0, 3});
-    auto const scores = torch::matmul(parts[0], parts[1].transpose(-1, -2)) / std::sqrt(static_cast<double>(hidden / heads));
-    auto const probabilities = torch::dropout(torch::softmax(scores, -1), rate, rate > 0);
-    contexts.push_back(torch::matmul(probabilities, parts[2]).permute({1, 0, 2}).reshape({n, hidden}));
-  }
-  return torch::cat(contexts);
-}
-
 }  // namespace
 
 Tensor linear(Tensor const& x, torch::nn::LinearImpl const& layer) {
@@ -281,14 +268,7 @@ Tensor dropout(Tensor const& x, kernels::Dropout const& dropout) {
 }
 
 Tensor mean_pool(Tensor const& hidden, std::vector<std::int32_t> const& offsets, std::vector<std::int64_t> const& texts) {
-  if (!hidden.is_cpu()) {
-    std::vector<Tensor> means;
-    for (auto const text : texts) {
-      auto const t = static_cast<std::size_t>(text);
-      means.push_back(hidden.narrow(0, offsets[t], offsets[t + 1] - offsets[t]).mean(0));
-    }
-    return torch::stack(means);
-  }
+  if (!hidden.is_cpu()) return mean_pool_by_torch(hidden, offsets, texts);
   return MeanPool::apply(hidden, int_tensor(offsets), torch::tensor(texts, torch::TensorOptions().dtype(torch::kInt64)));
 }
 

@@ -46,11 +46,16 @@ AdamW::AdamW(torch::nn::Module& model, TrainConfig const& config) : config_(conf
 
 double AdamW::gradient_norm() const {
   double total = 0;
+  std::vector<torch::Tensor> elsewhere;  // fetched together: each fetch waits for the device
   for (auto const& parameter : parameters_) {
     if (!parameter.weight.grad().defined()) continue;
     auto const gradient = parameter.weight.grad().contiguous();
-    total += gradient.is_cpu() ? kernels::sum_of_squares(values(gradient)) : gradient.square().sum().item<double>();
+    if (gradient.is_cpu())
+      total += kernels::sum_of_squares(values(gradient));
+    else
+      elsewhere.push_back(gradient.square().sum());
   }
+  if (!elsewhere.empty()) total += torch::stack(elsewhere).sum().item<double>();
   return std::sqrt(total);
 }
 
