@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "text/wordpiece_trainer.h"
@@ -117,14 +119,24 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
     leave_if_stopped(stop);
     auto features = data::features_of(example, *prepared.tokenizer, prepared.spec.max_length, targets);
     bool const labelled = std::any_of(features.targets.begin(), features.targets.end(), [](auto const& target) { return target.index() != 0; });
-    if (!labelled) {
-      ++prepared.unlabelled_rows[stream.dataset];
-      continue;
-    }
+    if (!labelled) continue;
     if (features.truncated) ++prepared.truncated_texts[stream.dataset];
     out.rows.push_back(std::move(features));
   }
   if (!out.rows.empty()) prepared.streams.push_back(std::move(out));
+}
+
+/// A row that is read through several choices of text columns stands in several streams, and is drawn if it has a label in one.
+std::map<std::string, std::int64_t> count_unlabelled(data::Corpus const& corpus) {
+  using Row = std::pair<std::size_t, std::size_t>;
+  std::map<std::string, std::map<Row, bool>> labelled;
+  for (auto const& stream : corpus.streams)
+    for (auto const& example : stream.of(Split::Train))
+      labelled[stream.dataset][{example.file, example.line}] |= std::any_of(example.labels.begin(), example.labels.end(), task::is_labelled);
+  std::map<std::string, std::int64_t> unlabelled;
+  for (auto const& [dataset, rows] : labelled)
+    if (auto const n = std::count_if(rows.begin(), rows.end(), [](auto const& row) { return !row.second; }); n > 0) unlabelled[dataset] = n;
+  return unlabelled;
 }
 
 /// A dataset whose rows are read through several choices of text columns has as many streams, and still one share: this
@@ -230,6 +242,7 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   for (std::size_t i = 0; i < corpus.tasks.size(); ++i) prepared.spec.heads.push_back(head_of(corpus, i));
   prepared.spec.private_layers = private_layers(prepared.spec, prepared.encoder_config, config);
   for (std::size_t i = 0; i < corpus.streams.size(); ++i) add_stream(prepared, corpus, i, stop);
+  prepared.unlabelled_rows = count_unlabelled(corpus);
   if (prepared.streams.empty()) throw Error(ErrorCode::InvalidInput, "no training row carries a label; nothing can be trained");
   set_losses(prepared, config);
   return prepared;

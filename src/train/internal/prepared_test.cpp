@@ -135,6 +135,11 @@ TEST(Prepared, LeavesRowsWithoutALabelOutAndCountsThem) {
   EXPECT_THROW((void)prepare(corpus_of({stream_of("tickets", 0, {"", ""})}, 1), small_config(), {}, {}), Error);
 }
 
+TEST(Prepared, CountsARowAsNeverDrawnOnlyWhereNoReadingOfItHasALabel) {
+  auto const corpus = corpus_of({stream_of("tickets", 0, {"yes", "no", "", ""}), stream_of("tickets", 1, {"yes", "", "no", ""})}, 2);
+  EXPECT_EQ(prepare(corpus, small_config(), {}, {}).unlabelled_rows.at("tickets"), 1);
+}
+
 TEST(Prepared, CountsTextsThatAreCut) {
   auto corpus = corpus_of({stream_of("tickets", 0, labels(10, 10))}, 1);
   corpus.streams[0].examples[0][7].texts[0] = "1 2 3 4 5 6 7 8 9";
