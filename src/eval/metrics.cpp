@@ -273,21 +273,39 @@ class Correlation final : public Metric {
     return result;
   }
 
+  /// The mean of equal values can differ from them by rounding, so that deviations do not tell.
+  static bool is_constant(std::vector<double> const& values, Counts counts) {
+    double const* first = nullptr;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (counts[i] == 0) continue;
+      if (first == nullptr) first = &values[i];
+      if (values[i] != *first) return false;
+    }
+    return true;
+  }
+
   static double pearson(std::vector<double> const& x, std::vector<double> const& y, Counts counts) {
+    if (is_constant(x, counts) || is_constant(y, counts)) return kUndefined;
     double n = 0, mean_x = 0, mean_y = 0;
     for (std::size_t i = 0; i < x.size(); ++i) n += counts[i], mean_x += counts[i] * x[i], mean_y += counts[i] * y[i];
     if (n < 2) return kUndefined;
     mean_x /= n;
     mean_y /= n;
+    double largest_x = 0, largest_y = 0;  // deviations are measured in these: squares of large ones have no double
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (counts[i] == 0) continue;
+      largest_x = std::max(largest_x, std::abs(x[i] - mean_x));
+      largest_y = std::max(largest_y, std::abs(y[i] - mean_y));
+    }
     double xy = 0, xx = 0, yy = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
-      double const a = x[i] - mean_x;
-      double const b = y[i] - mean_y;
+      double const a = (x[i] - mean_x) / largest_x;
+      double const b = (y[i] - mean_y) / largest_y;
       xy += counts[i] * a * b;
       xx += counts[i] * a * a;
       yy += counts[i] * b * b;
     }
-    return xx > 0 && yy > 0 ? std::clamp(xy / (std::sqrt(xx) * std::sqrt(yy)), -1.0, 1.0) : kUndefined;
+    return std::clamp(xy / (std::sqrt(xx) * std::sqrt(yy)), -1.0, 1.0);
   }
 
   std::vector<double> gold_, predicted_;

@@ -190,6 +190,29 @@ TEST(Metric, CountsARowAsOftenAsItIsDrawn) {
   check(task::TaskType::Tagging, spans, of_spans);
 }
 
+/// `gold` against `predicted`, each row once.
+double correlation(std::vector<double> const& gold, std::vector<double> const& predicted) {
+  std::vector<task::Label> const labels(gold.begin(), gold.end());
+  std::vector<task::Prediction> predictions;
+  for (double const value : predicted) predictions.emplace_back(task::ValuePrediction{value});
+  GoldAndPredicted rows;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    rows.gold.push_back(&labels[i]);
+    rows.predicted.push_back(&predictions[i]);
+  }
+  std::vector<std::uint32_t> const ones(labels.size(), 1);
+  return make_metric("pearson", task::TaskType::Regression, {}, rows)->value(ones);
+}
+
+TEST(Pearson, IsUndefinedWhereOneSideNeverChanges) {
+  EXPECT_TRUE(std::isnan(correlation({1, 2, 3}, {0.1, 0.1, 0.1}))) << "three times 0.1 has a mean that is not 0.1";
+  EXPECT_TRUE(std::isnan(correlation({0.7, 0.7, 0.7}, {1, 2, 3})));
+}
+
+TEST(Pearson, IsFoundForValuesWhoseSquaresHaveNoDouble) {
+  EXPECT_NEAR(correlation({1e200, 2e200, 3e200}, {1, 2, 3}), 1, 1e-12);
+}
+
 TEST(ScoreDifference, OfASystemWithItselfIsZeroWithAnIntervalOfZero) {
   task::LabelSet const labels({"a", "b"});
   std::vector<task::Label> gold;
