@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by ./run and ./test: installs what is missing, builds, links bin/polytask. Sourced, with $root set.
 # Everything a step prints goes to $log; the terminal gets one line a step.
 
@@ -5,7 +6,7 @@ say() { printf '%s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; [ -z "${log:-}" ] || printf '       the log: %s\n' "$log" >&2; exit 1; }
 
 start_log() {
-  mkdir -p "$root/.run" || fail "the folder $root/.run cannot be made; check its permissions"
+  mkdir -p "${root:?}/.run" || fail "the folder $root/.run cannot be made; check its permissions"
   log="$root/.run/$1.log"
   : >"$log" || fail "$log cannot be written; check its permissions"
 }
@@ -41,7 +42,7 @@ install_packages() {
   fi
   say "installing $(echo "$missing" | wc -w) packages with apt-get (once)"
   $sudo apt-get update >>"$log" 2>&1 || fail "apt-get update did not succeed; check the network and /etc/apt"
-  # shellcheck disable=SC2086 -- a list of words is meant
+  # shellcheck disable=SC2086 # a list of words is meant
   DEBIAN_FRONTEND=noninteractive $sudo ${sudo:+DEBIAN_FRONTEND=noninteractive} apt-get install -y --no-install-recommends $missing >>"$log" 2>&1 ||
     fail "apt-get could not install:$missing"
 }

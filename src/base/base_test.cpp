@@ -28,10 +28,10 @@ TEST(Quote, EscapesControlCharactersAndClipsLongText) {
 
 TEST(Utf8, FindsTheFirstInvalidByte) {
   EXPECT_FALSE(find_invalid_utf8("plain, ünïcödé, 日本, 😀"));
-  EXPECT_EQ(find_invalid_utf8("ab\xC0\xAF"), 2u);           // overlong
-  EXPECT_EQ(find_invalid_utf8("x\xED\xA0\x80"), 1u);        // surrogate
-  EXPECT_EQ(find_invalid_utf8("\xF4\x90\x80\x80"), 0u);     // above U+10FFFF
-  EXPECT_EQ(find_invalid_utf8("\xE3\x81"), 0u);             // cut
+  EXPECT_EQ(find_invalid_utf8("ab\xC0\xAF"), 2u);        // overlong
+  EXPECT_EQ(find_invalid_utf8("x\xED\xA0\x80"), 1u);     // surrogate
+  EXPECT_EQ(find_invalid_utf8("\xF4\x90\x80\x80"), 0u);  // above U+10FFFF
+  EXPECT_EQ(find_invalid_utf8("\xE3\x81"), 0u);          // cut
 }
 
 TEST(Utf8, TranslatesOffsetsBothWays) {

@@ -8,18 +8,13 @@ namespace polytask {
 
 int exit_code(ErrorCode code) noexcept {
   switch (code) {
-    case ErrorCode::InvalidUsage:
-      return 2;
+    case ErrorCode::InvalidUsage: return 2;
     case ErrorCode::InvalidInput:
     case ErrorCode::NotFound:
-    case ErrorCode::Corrupt:
-      return 3;
-    case ErrorCode::Conflict:
-      return 5;
-    case ErrorCode::Unavailable:
-      return 10;
-    case ErrorCode::Interrupted:
-      return 20;
+    case ErrorCode::Corrupt: return 3;
+    case ErrorCode::Conflict: return 5;
+    case ErrorCode::Unavailable: return 10;
+    case ErrorCode::Interrupted: return 20;
   }
   return 42;
 }

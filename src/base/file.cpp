@@ -18,7 +18,8 @@ std::string read_file(fs::path const& path, std::uintmax_t max_bytes) {
   if (descriptor < 0) {
     int const reason = errno;
     throw Error(reason == ENOENT || reason == ENOTDIR ? ErrorCode::NotFound : ErrorCode::InvalidInput,
-                fmt::format("{}: cannot be opened ({}); check the path and its permissions", path.string(), std::strerror(reason)));
+                fmt::format("{}: cannot be opened ({}); check the path and its permissions", path.string(),
+                            std::strerror(reason)));
   }
   struct Closer {
     int descriptor;
@@ -37,7 +38,8 @@ std::string read_file(fs::path const& path, std::uintmax_t max_bytes) {
     if (n_bytes == 0) return bytes;
     bytes.append(buffer, static_cast<std::size_t>(n_bytes));
     if (bytes.size() > max_bytes)
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: is larger than {} bytes, the most that is read here", path.string(), max_bytes));
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: is larger than {} bytes, the most that is read here", path.string(), max_bytes));
   }
 }
 
@@ -51,7 +53,10 @@ void sync_folder(fs::path const& folder) {
 void make_folders(fs::path const& folder) {
   std::error_code failed;
   fs::create_directories(folder, failed);
-  if (failed) throw Error(ErrorCode::Unavailable, fmt::format("{}: the folder cannot be made ({}); check the path, its permissions and the disk", folder.string(), failed.message()));
+  if (failed)
+    throw Error(ErrorCode::Unavailable,
+                fmt::format("{}: the folder cannot be made ({}); check the path, its permissions and the disk",
+                            folder.string(), failed.message()));
 }
 
 namespace {
@@ -92,8 +97,11 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::fail(char const* action) const {
   int const reason = errno;
-  throw Error(ErrorCode::Unavailable, fmt::format("{}: cannot be {} ({}); free some space or check the folder's permissions, then run the same command again",
-                                                  path_.string(), action, std::strerror(reason)));
+  throw Error(
+      ErrorCode::Unavailable,
+      fmt::format(
+          "{}: cannot be {} ({}); free some space or check the folder's permissions, then run the same command again",
+          path_.string(), action, std::strerror(reason)));
 }
 
 void AtomicFile::write(std::string_view bytes) {

@@ -25,15 +25,13 @@ struct Guard {
         }
         if (event == Json::parse_event_t::object_start) keys.emplace_back();
         break;
-      case Json::parse_event_t::object_end:
-        keys.pop_back();
-        break;
+      case Json::parse_event_t::object_end: keys.pop_back(); break;
       case Json::parse_event_t::key:
-        if (!keys.back().insert(parsed.get<std::string>()).second && duplicate.empty()) duplicate = parsed.get<std::string>();
+        if (!keys.back().insert(parsed.get<std::string>()).second && duplicate.empty())
+          duplicate = parsed.get<std::string>();
         break;
       case Json::parse_event_t::array_end:
-      case Json::parse_event_t::value:
-        break;
+      case Json::parse_event_t::value: break;
     }
     return true;
   }
@@ -42,12 +40,16 @@ struct Guard {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, std::string_view where, JsonLimits limits) {
-  auto const fail = [&](std::string const& reason) { return Error(ErrorCode::InvalidInput, fmt::format("{}: {}", where, reason)); };
-  if (text.size() > limits.max_bytes) return fail(fmt::format("is {} bytes long; at most {} are read", text.size(), limits.max_bytes));
+  auto const fail = [&](std::string const& reason) {
+    return Error(ErrorCode::InvalidInput, fmt::format("{}: {}", where, reason));
+  };
+  if (text.size() > limits.max_bytes)
+    return fail(fmt::format("is {} bytes long; at most {} are read", text.size(), limits.max_bytes));
   Guard guard{.max_depth = limits.max_depth};
   try {
     // The callback is copied by the library: hand it a reference.
-    auto parsed = Json::parse(text, [&guard](int depth, Json::parse_event_t event, Json& value) { return guard(depth, event, value); });
+    auto parsed = Json::parse(
+        text, [&guard](int depth, Json::parse_event_t event, Json& value) { return guard(depth, event, value); });
     if (!guard.duplicate.empty()) return fail("the key " + quote(guard.duplicate) + " stands twice in one object");
     return parsed;
   } catch (std::length_error const&) {
@@ -55,7 +57,8 @@ Result<Json> parse_json(std::string_view text, std::string_view where, JsonLimit
     return fail("is too large to be read");
   } catch (Json::parse_error const& error) {
     return fail(fmt::format("is not valid JSON near byte {}: found {}", error.byte,
-                            error.byte == 0 || error.byte > text.size() ? std::string("the end of the text") : quote(text.substr(error.byte - 1, 20), 20)));
+                            error.byte == 0 || error.byte > text.size() ? std::string("the end of the text")
+                                                                        : quote(text.substr(error.byte - 1, 20), 20)));
   } catch (Json::exception const& error) {
     return fail(fmt::format("is not valid JSON ({})", error.what()));
   }

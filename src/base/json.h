@@ -13,7 +13,7 @@ using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
 struct JsonLimits {
-  int max_depth = 64;                          ///< nesting of arrays and objects
+  int max_depth = 64;                            ///< nesting of arrays and objects
   std::size_t max_bytes = std::size_t{1} << 28;  ///< of the whole document
 };
 

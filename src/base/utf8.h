@@ -16,7 +16,8 @@ struct DecodedCodePoint {
   bool valid = false;
 };
 
-/// The code point that starts at byte `at` (< text.size()). Surrogates, overlong forms and values above U+10FFFF are invalid.
+/// The code point that starts at byte `at` (< text.size()). Surrogates, overlong forms and values above U+10FFFF are
+/// invalid.
 [[nodiscard]] DecodedCodePoint decode_utf8(std::string_view text, std::size_t at) noexcept;
 
 /// Byte position of the first invalid sequence; nothing when the whole text is valid UTF-8.

@@ -11,9 +11,13 @@ namespace polytask::cli {
 namespace {
 
 /// A fraction: more than six digits after the point nobody reads.
-OrderedJson number(double value) { return std::isfinite(value) ? OrderedJson(std::round(value * 1e6) / 1e6) : OrderedJson(); }
+OrderedJson number(double value) {
+  return std::isfinite(value) ? OrderedJson(std::round(value * 1e6) / 1e6) : OrderedJson();
+}
 /// A number of any size, in the seven digits that a float32 holds.
-OrderedJson quantity(double value) { return std::isfinite(value) ? OrderedJson(std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr)) : OrderedJson(); }
+OrderedJson quantity(double value) {
+  return std::isfinite(value) ? OrderedJson(std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr)) : OrderedJson();
+}
 
 OrderedJson span_json(Utf8Offsets const& offsets, task::Span const& span) {
   return OrderedJson::array({offsets.to_code_points(span.begin), offsets.to_code_points(span.end), span.label});
@@ -30,7 +34,8 @@ OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& pr
     json["labels"] = OrderedJson::array();
     for (auto const index : several->labels) json["labels"].push_back(labels[index]);
     json["scores"] = OrderedJson::object();
-    for (std::size_t i = 0; i < labels.size(); ++i) json["scores"][labels[i]] = number(static_cast<double>(several->scores[i]));
+    for (std::size_t i = 0; i < labels.size(); ++i)
+      json["scores"][labels[i]] = number(static_cast<double>(several->scores[i]));
   } else if (auto const* value = std::get_if<task::ValuePrediction>(&prediction)) {
     json["value"] = quantity(value->value);
   } else {
@@ -65,9 +70,13 @@ OrderedJson scores_json(eval::TaskScores const& scores) {
   json["n"] = scores.n;
   json["all"] = OrderedJson::object();
   for (auto const& [name, score] : scores.all)
-    json["all"][name] = {{"value", number(score.value)}, {"interval", OrderedJson::array({number(score.interval.low), number(score.interval.high)})}};
+    json["all"][name] = {{"value", number(score.value)},
+                         {"interval", OrderedJson::array({number(score.interval.low), number(score.interval.high)})}};
   for (auto const& [label, counts] : scores.confusion_by_label)
-    json["confusion_by_label"][label] = {{"tp", counts.true_positives}, {"fp", counts.false_positives}, {"fn", counts.false_negatives}, {"tn", counts.true_negatives}};
+    json["confusion_by_label"][label] = {{"tp", counts.true_positives},
+                                         {"fp", counts.false_positives},
+                                         {"fn", counts.false_negatives},
+                                         {"tn", counts.true_negatives}};
   if (scores.confusion_labels.empty()) return json;
   json["confusion_labels"] = scores.confusion_labels;
   json["confusion"] = scores.confusion;

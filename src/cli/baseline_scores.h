@@ -18,6 +18,7 @@ struct BaselineScores {
 
 /// Learns both baselines from the training rows of a task and scores them on a split. `rows`: "file:line" of the rows
 /// that the run answered, in its order. Throws Error{Conflict} when the split now holds others.
-[[nodiscard]] BaselineScores baseline_scores(data::Corpus const& corpus, std::size_t task, data::Split split, std::span<std::string const> rows, std::uint64_t seed);
+[[nodiscard]] BaselineScores baseline_scores(data::Corpus const& corpus, std::size_t task, data::Split split,
+                                             std::span<std::string const> rows, std::uint64_t seed);
 
 }  // namespace polytask::cli

@@ -16,7 +16,8 @@ CLI::Validator one_of(std::vector<std::string> const& words) {
   return {[words](std::string const& word) {
             if (std::find(words.begin(), words.end(), word) != words.end()) return std::string();
             std::string expected;
-            for (std::size_t i = 0; i < words.size(); ++i) expected += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+            for (std::size_t i = 0; i < words.size(); ++i)
+              expected += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
             return fmt::format("found {}, expected {}{}", quote(word), expected, did_you_mean(word, words));
           },
           ""};
@@ -24,11 +25,18 @@ CLI::Validator one_of(std::vector<std::string> const& words) {
 
 void add_common(CLI::App& verb, CommandLine& line) {
   verb.add_option("--project", line.project, "the project file")->type_name("FILE")->capture_default_str();
-  verb.add_option("--set", line.overrides, "overrides a value of the project file")->type_name("KEY=VALUE")->allow_extra_args(false)->take_all();
-  verb.add_option_function<std::string>("--output", [&line](std::string const& word) { line.output = word == "json" ? Output::Json : Output::Text; }, "text, or json alone on standard output")
+  verb.add_option("--set", line.overrides, "overrides a value of the project file")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->take_all();
+  verb.add_option_function<std::string>(
+          "--output", [&line](std::string const& word) { line.output = word == "json" ? Output::Json : Output::Text; },
+          "text, or json alone on standard output")
       ->check(one_of({"text", "json"}))
       ->type_name("text|json");
-  verb.add_option("--threads", line.n_threads, "threads that compute; all cores when not given")->type_name("N")->check(CLI::Range(1, 1024));
+  verb.add_option("--threads", line.n_threads, "threads that compute; all cores when not given")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
 }
 
 /// In the order of `Verb`.
@@ -42,7 +50,9 @@ std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc,
     chosen = chosen->get_subcommands().front();
     name += " " + chosen->get_name();
   }
-  if (chosen == &app && argc > 1 && argv[1][0] != '-') return fmt::format("there is no verb {}{}; `polytask --help` lists them", quote(argv[1]), did_you_mean(argv[1], kVerbs));
+  if (chosen == &app && argc > 1 && argv[1][0] != '-')
+    return fmt::format("there is no verb {}{}; `polytask --help` lists them", quote(argv[1]),
+                       did_you_mean(argv[1], kVerbs));
   std::vector<std::string> known;
   for (auto const* option : chosen->get_options())
     for (auto const& long_name : option->get_lnames()) known.push_back("--" + long_name);
@@ -50,11 +60,13 @@ std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc,
     std::string_view const argument = argv[i];
     std::string const word(argument.substr(0, argument.find('=')));
     if (word.starts_with("--") && word != "--" && std::find(known.begin(), known.end(), word) == known.end())
-      return fmt::format("`{}` has no option {}{}; `{} --help` lists them", name, quote(word), did_you_mean(word, known), name);
+      return fmt::format("`{}` has no option {}{}; `{} --help` lists them", name, quote(word),
+                         did_you_mean(word, known), name);
   }
   if (chosen == &app) return "a verb is missing; `polytask --help` lists them";
   std::string message = error.what();
-  if (!message.empty() && message.front() >= 'A' && message.front() <= 'Z') message.front() = static_cast<char>(message.front() + 32);
+  if (!message.empty() && message.front() >= 'A' && message.front() <= 'Z')
+    message.front() = static_cast<char>(message.front() + 32);
   while (!message.empty() && (message.back() == '.' || message.back() == '\n')) message.pop_back();
   return fmt::format("{}; see `{} --help`", message, name);
 }
@@ -65,14 +77,19 @@ void add_validate(CLI::App& app, CommandLine& line) {
   verb.footer("Example: polytask validate --project polytask.yaml");
 }
 
-void add_run(CLI::App& verb, CommandLine& line) { verb.add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID"); }
+void add_run(CLI::App& verb, CommandLine& line) {
+  verb.add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID");
+}
 
 void add_train(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("train", "trains one model for all tasks");
   add_common(verb, line);
   verb.add_option("--run", line.run, "name of the run; made from time and project when not given")->type_name("ID");
   verb.add_flag("--resume", line.resume, "continues an interrupted run, bit-identically");
-  verb.add_option("--only", line.only, "trains this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
+  verb.add_option("--only", line.only, "trains this task alone (repeatable)")
+      ->type_name("TASK")
+      ->allow_extra_args(false)
+      ->take_all();
   verb.add_option("--device", line.device, "cpu or cuda")->type_name("cpu|cuda")->check(one_of({"cpu", "cuda"}));
   verb.footer("Example: polytask train --run first --set train.epochs=3");
 }
@@ -81,7 +98,10 @@ void add_evaluate(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("evaluate", "scores a run on a split, with intervals");
   add_common(verb, line);
   add_run(verb, line);
-  verb.add_option("--split", line.split, "train, dev or test")->type_name("SPLIT")->check(one_of({"train", "dev", "test"}))->capture_default_str();
+  verb.add_option("--split", line.split, "train, dev or test")
+      ->type_name("SPLIT")
+      ->check(one_of({"train", "dev", "test"}))
+      ->capture_default_str();
   verb.footer("Example: polytask evaluate --run first --split dev --output json");
 }
 
@@ -89,11 +109,21 @@ void add_predict(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("predict", "answers rows, one JSON line each");
   add_common(verb, line);
   add_run(verb, line);
-  verb.add_option("--task", line.tasks, "answers this task alone (repeatable)")->type_name("TASK")->allow_extra_args(false)->take_all();
-  verb.add_option("--text", line.texts, "a text; give it twice for a pair")->type_name("TEXT")->allow_extra_args(false)->take_all();
+  verb.add_option("--task", line.tasks, "answers this task alone (repeatable)")
+      ->type_name("TASK")
+      ->allow_extra_args(false)
+      ->take_all();
+  verb.add_option("--text", line.texts, "a text; give it twice for a pair")
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->take_all();
   verb.add_option("--input", line.input, "a file of rows, or - for standard input")->type_name("FILE|-");
-  verb.add_option("--format", line.format, "format of standard input")->type_name("FORMAT")->check(one_of({"jsonl", "csv", "tsv", "conll"}))->capture_default_str();
-  verb.add_option("--output-file", line.output_file, "where the answers go, - for standard output")->type_name("FILE|-");
+  verb.add_option("--format", line.format, "format of standard input")
+      ->type_name("FORMAT")
+      ->check(one_of({"jsonl", "csv", "tsv", "conll"}))
+      ->capture_default_str();
+  verb.add_option("--output-file", line.output_file, "where the answers go, - for standard output")
+      ->type_name("FILE|-");
   verb.footer("Example: polytask predict --run first --text \"my card has not arrived\"");
 }
 
@@ -127,9 +157,10 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   CLI::App app("Polytask: one Transformer encoder for all your text tasks.", "polytask");
   app.set_version_flag("--version", "polytask " POLYTASK_VERSION);
   app.require_subcommand(1);
-  app.footer("`polytask VERB --help` shows a verb's options and an example.\n"
-             "Exit codes: 0 done, 2 wrong command line or project file, 3 wrong or missing data, 5 conflict,\n"
-             "10 try again later, 20 interrupted and resumable, 42 our mistake.");
+  app.footer(
+      "`polytask VERB --help` shows a verb's options and an example.\n"
+      "Exit codes: 0 done, 2 wrong command line or project file, 3 wrong or missing data, 5 conflict,\n"
+      "10 try again later, 20 interrupted and resumable, 42 our mistake.");
   add_validate(app, line);
   add_train(app, line);
   add_evaluate(app, line);

@@ -14,10 +14,10 @@ enum class Output { Text, Json };
 struct CommandLine {
   Verb verb = Verb::Validate;
   std::filesystem::path project = "polytask.yaml";
-  std::vector<std::string> overrides;   ///< --set key=value, in order
+  std::vector<std::string> overrides;  ///< --set key=value, in order
   Output output = Output::Text;
-  int n_threads = 0;                    ///< 0 = all cores of the process
-  std::string run;                      ///< --run; empty = made (train) or the latest complete one
+  int n_threads = 0;  ///< 0 = all cores of the process
+  std::string run;    ///< --run; empty = made (train) or the latest complete one
   // train
   bool resume = false;
   std::vector<std::string> only;
@@ -26,12 +26,12 @@ struct CommandLine {
   std::string split = "test";
   // predict
   std::vector<std::string> tasks;
-  std::vector<std::string> texts;       ///< --text, one, or two for a pair
-  std::string input;                    ///< a file, or "-"
-  std::string format = "jsonl";         ///< of standard input
+  std::vector<std::string> texts;  ///< --text, one, or two for a pair
+  std::string input;               ///< a file, or "-"
+  std::string format = "jsonl";    ///< of standard input
   std::string output_file = "-";
   // runs
-  std::vector<std::string> compared;    ///< `runs compare A B ...`: the joint run first
+  std::vector<std::string> compared;  ///< `runs compare A B ...`: the joint run first
   bool baselines = false;
 };
 

@@ -33,7 +33,8 @@ TEST(CommandLine, KnowsItsVerb) {
 }
 
 TEST(CommandLine, ReadsTheOptionsOfAVerb) {
-  auto const train = parse({"train", "--run", "first", "--resume", "--only", "a", "--only", "b", "--set", "seed=2", "--output", "json", "--threads", "3"});
+  auto const train = parse({"train", "--run", "first", "--resume", "--only", "a", "--only", "b", "--set", "seed=2",
+                            "--output", "json", "--threads", "3"});
   EXPECT_EQ(train.run, "first");
   EXPECT_TRUE(train.resume);
   EXPECT_THAT(train.only, ElementsAre("a", "b"));
@@ -48,7 +49,8 @@ TEST(CommandLine, ReadsTheOptionsOfAVerb) {
 
 TEST(CommandLine, NamesTheNearestVerbOptionAndWord) {
   EXPECT_THAT(error_of({"trian"}), HasSubstr("there is no verb \"trian\"; did you mean \"train\"?"));
-  EXPECT_THAT(error_of({"train", "--resum"}), HasSubstr("`polytask train` has no option \"--resum\"; did you mean \"--resume\"?"));
+  EXPECT_THAT(error_of({"train", "--resum"}),
+              HasSubstr("`polytask train` has no option \"--resum\"; did you mean \"--resume\"?"));
   EXPECT_THAT(error_of({"evaluate", "--split", "tst"}), HasSubstr("did you mean \"test\"?"));
   EXPECT_THAT(error_of({}), HasSubstr("a verb is missing"));
 }

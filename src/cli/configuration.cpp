@@ -15,7 +15,8 @@ OrderedJson to_json(task::TaskSpec const& task) {
   json["spans"] = task.spans;
   if (task.tokens_column) json["tokens"] = *task.tokens_column;
   if (task.tags_column) json["tags"] = *task.tags_column;
-  if (task.text.size() == 2 && task.type != task::TaskType::Tagging) json["pair_encoding"] = task.encodes_apart() ? "bi" : "cross";
+  if (task.text.size() == 2 && task.type != task::TaskType::Tagging)
+    json["pair_encoding"] = task::to_string(task.encoding());
   json["labels"] = task.labels;
   json["metric"] = task.metric;
   json["owner"] = task.owner;
@@ -32,7 +33,11 @@ OrderedJson to_json(data::DatasetSpec const& dataset) {
   }
   if (!dataset.columns.empty()) json["columns"] = dataset.columns;
   if (dataset.split)
-    json["split"] = {{"dev", dataset.split->dev}, {"test", dataset.split->test}, {"group_by", dataset.split->group_by}, {"stratify_by", dataset.split->stratify_by}, {"seed", dataset.split->seed}};
+    json["split"] = {{"dev", dataset.split->dev},
+                     {"test", dataset.split->test},
+                     {"group_by", dataset.split->group_by},
+                     {"stratify_by", dataset.split->stratify_by},
+                     {"seed", dataset.split->seed}};
   return json;
 }
 
@@ -59,9 +64,16 @@ OrderedJson to_json(train::TrainConfig const& config) {
   OrderedJson json;
   json["architecture"] = config.architecture == train::Architecture::Shared ? "shared" : "split";
   if (config.private_layers) json["private_layers"] = *config.private_layers;
-  json["sampling"] = {{"type", name_of(config.sampling.type)}, {"temperature", config.sampling.temperature}, {"examples_cap", config.sampling.examples_cap}, {"weights", config.sampling.weights}};
-  json["selection"] = {{"rule", config.selection.rule == train::SelectionRule::Mean ? "mean" : "weighted"}, {"weights", config.selection.weights}};
-  json["scratch"] = {{"layers", config.scratch.layers}, {"hidden_size", config.scratch.hidden_size}, {"heads", config.scratch.heads}, {"vocab_size", config.scratch.vocab_size}};
+  json["sampling"] = {{"type", name_of(config.sampling.type)},
+                      {"temperature", config.sampling.temperature},
+                      {"examples_cap", config.sampling.examples_cap},
+                      {"weights", config.sampling.weights}};
+  json["selection"] = {{"rule", config.selection.rule == train::SelectionRule::Mean ? "mean" : "weighted"},
+                       {"weights", config.selection.weights}};
+  json["scratch"] = {{"layers", config.scratch.layers},
+                     {"hidden_size", config.scratch.hidden_size},
+                     {"heads", config.scratch.heads},
+                     {"vocab_size", config.scratch.vocab_size}};
   json["epochs"] = config.epochs;
   json["learning_rate"] = config.learning_rate;
   json["head_learning_rate_factor"] = config.head_learning_rate_factor;

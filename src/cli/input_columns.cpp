@@ -33,7 +33,8 @@ std::vector<std::string> input_columns(Json const& config, std::vector<std::stri
       common = std::move(columns);
     }
   } catch (Json::exception const& error) {
-    throw Error(ErrorCode::Corrupt, fmt::format("config.json of the run is damaged ({}); train the run again", error.what()));
+    throw Error(ErrorCode::Corrupt,
+                fmt::format("config.json of the run is damaged ({}); train the run again", error.what()));
   }
   return common.value_or(std::vector<std::string>{});
 }

@@ -22,7 +22,9 @@ namespace fs = std::filesystem;
   // Threads that wait by spinning fight with everything else on a small machine; OpenMP reads this only at its start.
   ::setenv("OMP_WAIT_POLICY", "passive", 0);
   ::execv(path.c_str(), argv);
-  throw Error(ErrorCode::NotFound, fmt::format("{}: cannot be started ({}); it belongs to the installation and is built with LibTorch", path.string(), std::strerror(errno)));
+  throw Error(ErrorCode::NotFound,
+              fmt::format("{}: cannot be started ({}); it belongs to the installation and is built with LibTorch",
+                          path.string(), std::strerror(errno)));
 }
 
 int run(cli::CommandLine const& line, int /*argc*/, char** argv) {

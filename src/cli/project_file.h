@@ -36,7 +36,8 @@ struct ProjectProblems : Error {
 /// errors that name the nearest key. Throws ProjectProblems, or Error{NotFound}.
 [[nodiscard]] Project read_project(std::filesystem::path const& file, std::vector<std::string> const& overrides);
 /// The same from text in memory.
-[[nodiscard]] Project parse_project(std::string_view yaml, std::filesystem::path const& file, std::vector<std::string> const& overrides);
+[[nodiscard]] Project parse_project(std::string_view yaml, std::filesystem::path const& file,
+                                    std::vector<std::string> const& overrides);
 
 /// Everything that decides a run's result, defaults written out.
 [[nodiscard]] OrderedJson effective_configuration(Project const& project, std::vector<std::string> const& only);

@@ -18,7 +18,9 @@ tasks:
   intent: {type: classification, dataset: tickets, text: body, label: intent}
 )";
 
-Project parse(std::string const& yaml, std::vector<std::string> const& overrides = {}) { return parse_project(yaml, "folder/polytask.yaml", overrides); }
+Project parse(std::string const& yaml, std::vector<std::string> const& overrides = {}) {
+  return parse_project(yaml, "folder/polytask.yaml", overrides);
+}
 
 /// "place: message" of every mistake.
 std::vector<std::string> mistakes(std::string const& yaml, std::vector<std::string> const& overrides = {}) {
@@ -39,7 +41,8 @@ TEST(Project, HasDefaultsForEverythingThatIsNotSaid) {
   EXPECT_EQ(project.seed, 1u);
   EXPECT_FALSE(project.encoder);
   ASSERT_THAT(project.datasets, SizeIs(1));
-  EXPECT_EQ(project.datasets[0].files.at(data::Split::Train), std::vector<std::filesystem::path>{"folder/tickets.jsonl"});
+  EXPECT_EQ(project.datasets[0].files.at(data::Split::Train),
+            std::vector<std::filesystem::path>{"folder/tickets.jsonl"});
   EXPECT_FALSE(project.datasets[0].split);
   ASSERT_THAT(project.tasks, SizeIs(1));
   EXPECT_EQ(project.tasks[0].metric, "accuracy");
@@ -48,7 +51,8 @@ TEST(Project, HasDefaultsForEverythingThatIsNotSaid) {
 }
 
 TEST(Project, TakesOneWordForAListOfOne) {
-  auto const project = parse(R"({datasets: {d: {train: [a.csv, b.csv], columns: [x, y]}}, tasks: {same: {type: classification, dataset: [d], text: [x, y], label: z, labels: [1, 0]}}})");
+  auto const project = parse(
+      R"({datasets: {d: {train: [a.csv, b.csv], columns: [x, y]}}, tasks: {same: {type: classification, dataset: [d], text: [x, y], label: z, labels: [1, 0]}}})");
   EXPECT_THAT(project.datasets[0].files.at(data::Split::Train), SizeIs(2));
   EXPECT_THAT(project.datasets[0].columns, ElementsAre("x", "y"));
   EXPECT_THAT(project.tasks[0].text, ElementsAre("x", "y"));
@@ -56,7 +60,9 @@ TEST(Project, TakesOneWordForAListOfOne) {
 }
 
 TEST(Project, NamesTheNearestKeyWithItsLine) {
-  EXPECT_THAT(mistakes(std::string(kSmall) + "train: {epoch: 3}\n"), ElementsAre(testing::AllOf(testing::StartsWith("folder/polytask.yaml:6: "), HasSubstr("\"epoch\""), HasSubstr("did you mean \"epochs\"?"))));
+  EXPECT_THAT(mistakes(std::string(kSmall) + "train: {epoch: 3}\n"),
+              ElementsAre(testing::AllOf(testing::StartsWith("folder/polytask.yaml:6: "), HasSubstr("\"epoch\""),
+                                         HasSubstr("did you mean \"epochs\"?"))));
 }
 
 TEST(Project, NamesEveryMistakeAtOnce) {
@@ -75,15 +81,20 @@ train: {epochs: many, learning_rate: -1}
 seed: x
 colour: red
 )");
-  for (auto const* part : {"did you mean \"train\"?", "did you mean \"classification\"?", "did you mean \"tickets\"?", "one column, or two for a pair", "pearson, spearman for regression", "name the column that holds its label",
-                           "name the column that holds its spans", "no label for tagging", "belongs to tasks on a pair", "far.pair_encoding\" is \"both\"; expected cross, bi", "train.epochs", "learning_rate", "\"seed\"", "\"colour\""})
+  for (auto const* part :
+       {"did you mean \"train\"?", "did you mean \"classification\"?", "did you mean \"tickets\"?",
+        "one column, or two for a pair", "pearson, spearman for regression", "name the column that holds its label",
+        "name the column that holds its spans", "no label for tagging", "belongs to tasks on a pair",
+        "far.pair_encoding\" is \"both\"; expected cross, bi", "train.epochs", "learning_rate", "\"seed\"",
+        "\"colour\""})
     EXPECT_THAT(found, Contains(HasSubstr(part)));
 }
 
 TEST(Project, RefusesWhatIsNoYamlOrTooMuchOfIt) {
   EXPECT_THAT(mistakes("a: [1"), ElementsAre(HasSubstr("is not valid YAML")));
   EXPECT_THAT(mistakes("a: \xff"), ElementsAre(HasSubstr("is not UTF-8")));
-  EXPECT_THAT(mistakes(std::string(kSmall) + "---\n" + kSmall), ElementsAre(HasSubstr("a second document begins here")));
+  EXPECT_THAT(mistakes(std::string(kSmall) + "---\n" + kSmall),
+              ElementsAre(HasSubstr("a second document begins here")));
   EXPECT_THAT(mistakes(std::string(5000, '[') + std::string(5000, ']')), ElementsAre(HasSubstr("nested too deeply")));
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 10; ++i) {

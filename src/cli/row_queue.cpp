@@ -20,7 +20,8 @@ constexpr std::size_t kReadAhead = 256;
 }  // namespace
 
 StoppableInput::StoppableInput(int descriptor) : descriptor_(descriptor), wake_(::eventfd(0, EFD_CLOEXEC)) {
-  if (wake_ < 0) throw Error(ErrorCode::Unavailable, fmt::format("the input cannot be watched ({})", std::strerror(errno)));
+  if (wake_ < 0)
+    throw Error(ErrorCode::Unavailable, fmt::format("the input cannot be watched ({})", std::strerror(errno)));
 }
 
 StoppableInput::~StoppableInput() { ::close(wake_); }
@@ -33,7 +34,8 @@ void StoppableInput::stop() noexcept {
 StoppableInput::int_type StoppableInput::underflow() {
   while (true) {
     std::array<pollfd, 2> watched{{{descriptor_, POLLIN, 0}, {wake_, POLLIN, 0}}};
-    if (::poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) throw std::system_error(errno, std::generic_category());  // the stream becomes bad()
+    if (::poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR)
+      throw std::system_error(errno, std::generic_category());  // the stream becomes bad()
     if (watched[1].revents != 0) return traits_type::eof();
     if (watched[0].revents == 0) continue;
     auto const n = ::read(descriptor_, buffer_.data(), buffer_.size());
@@ -46,7 +48,9 @@ StoppableInput::int_type StoppableInput::underflow() {
 }
 
 RowQueue::RowQueue(std::unique_ptr<data::RowReader> reader, std::function<void()> end_reading)
-    : reader_(std::move(reader)), end_reading_(std::move(end_reading)), thread_([this](std::stop_token const& stop) { fill(stop); }) {}
+    : reader_(std::move(reader)),
+      end_reading_(std::move(end_reading)),
+      thread_([this](std::stop_token const& stop) { fill(stop); }) {}
 
 RowQueue::~RowQueue() {
   {

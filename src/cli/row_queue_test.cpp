@@ -31,7 +31,9 @@ struct Pipe {
   ~Pipe() { ::close(ends[0]), ::close(ends[1]); }
   Pipe(Pipe const&) = delete;
   Pipe& operator=(Pipe const&) = delete;
-  void write(std::string_view text) const { EXPECT_EQ(::write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size())); }
+  void write(std::string_view text) const {
+    EXPECT_EQ(::write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
 };
 
 TEST(RowQueue, GivesWhatHasArrivedWithoutWaitingForMore) {
@@ -58,8 +60,7 @@ TEST(RowQueue, EndsAtOnceWhileItsThreadWaitsForRoom) {
 TEST(RowQueue, ThrowsWhatReadingThrewBehindTheRowsBeforeIt) {
   RowQueue queue(std::make_unique<CountingReader>(2));
   std::size_t n_rows = 0;
-  EXPECT_THROW(
-      while (true) n_rows += queue.take(64).size(), Error);
+  EXPECT_THROW(while (true) n_rows += queue.take(64).size(), Error);
   EXPECT_EQ(n_rows, 2u);
 }
 

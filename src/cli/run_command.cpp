@@ -11,7 +11,8 @@ namespace polytask::cli {
 void print_problems(std::ostream& out, std::vector<Problem> const& problems) {
   for (auto const severity : {Severity::Error, Severity::Warning})
     for (auto const& problem : problems)
-      if (problem.severity == severity) out << (severity == Severity::Warning ? "warning: " : "") << problem.where << ": " << problem.message << '\n';
+      if (problem.severity == severity)
+        out << (severity == Severity::Warning ? "warning: " : "") << problem.where << ": " << problem.message << '\n';
 }
 
 int run_command(int argc, char** argv, std::function<int(CommandLine const&, int, char**)> const& run) {
@@ -25,7 +26,8 @@ int run_command(int argc, char** argv, std::function<int(CommandLine const&, int
     std::cerr << "polytask: " << error.what() << '\n';
     return exit_code(error.code());
   } catch (std::filesystem::filesystem_error const& error) {
-    std::cerr << "polytask: " << error.path1().string() << ": cannot be looked at (" << error.code().message() << "); check the path and its permissions\n";
+    std::cerr << "polytask: " << error.path1().string() << ": cannot be looked at (" << error.code().message()
+              << "); check the path and its permissions\n";
     return exit_code(ErrorCode::InvalidInput);
   } catch (std::bad_alloc const&) {
     std::cerr << "polytask: the memory is not enough; lower train.batch_tokens or train.max_length\n";

@@ -6,10 +6,9 @@
 #include <cmath>
 #include <iostream>
 #include <limits>
-#include <map>
 #include <optional>
 #include <set>
-#include <tuple>
+#include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -42,20 +41,29 @@ ComparedRun open_run(Project const& project, std::string const& id) {
   run.spec = model::read_model_spec(run.info.folder / "model");
   run.seconds = run.info.state.value("seconds", 0.0);
   if (run.spec.private_layers > 0)
-    run.private_share = static_cast<double>(run.spec.private_layers) / static_cast<double>(model::read_encoder_config(run.info.folder / "model" / "encoder").num_hidden_layers);
+    run.private_share =
+        static_cast<double>(run.spec.private_layers) /
+        static_cast<double>(model::read_encoder_config(run.info.folder / "model" / "encoder").num_hidden_layers);
   for (auto const& entry : fs::recursive_directory_iterator(run.info.folder / "model"))
     if (entry.path().extension() == ".safetensors") run.model_bytes += entry.file_size();
   return run;
 }
 
-/// Passes through an encoder that one text of each kind needs for all answers: `predict` answers the tasks that read the
-/// same columns in one, and top layers that exist once for each reading are that part of a pass more.
+/// Passes through an encoder that one text of each kind needs for all answers: `predict` answers the tasks that read
+/// the same columns in one, and top layers that exist once for each reading are that part of a pass more.
 double n_passes(ComparedRun const& run) {
-  using Columns = std::tuple<std::vector<std::string>, std::optional<int>, bool>;
-  std::map<Columns, std::set<model::Reading>> readings;
-  for (auto const& head : run.spec.heads) readings[{head.task.text, head.task.tokens_column, head.task.encodes_apart()}].insert(head.reading());
+  std::vector<std::pair<task::TaskSpec, std::set<model::Reading>>> readings;  // of tasks that read alike
+  for (auto const& head : run.spec.heads) {
+    auto const same = std::find_if(readings.begin(), readings.end(),
+                                   [&](auto const& group) { return task::read_alike(group.first, head.task); });
+    if (same != readings.end())
+      same->second.insert(head.reading());
+    else
+      readings.push_back({head.task, {head.reading()}});
+  }
   double passes = 0;
-  for (auto const& [columns, of_text] : readings) passes += 1 + run.private_share * static_cast<double>(of_text.size() - 1);
+  for (auto const& [task, of_text] : readings)
+    passes += 1 + run.private_share * static_cast<double>(of_text.size() - 1);
   return passes;
 }
 
@@ -71,26 +79,38 @@ struct Comparison {
   eval::Score difference{kUnknown, {kUnknown, kUnknown}};
 };
 
-Comparison compare(ComparedRun const& together, std::vector<ComparedRun> const& others, model::HeadSpec const& head, data::Corpus const* corpus, std::uint64_t seed) {
+Comparison compare(ComparedRun const& together, std::vector<ComparedRun> const& others, model::HeadSpec const& head,
+                   data::Corpus const* corpus, std::uint64_t seed) {
   Comparison row{.task = head.task.name, .metric = head.task.metric};
-  auto const file = [&](ComparedRun const& run) { return run.info.folder / "predictions" / fmt::format("{}.{}.jsonl", data::to_string(row.split), model::head_file_name(head.task.name)); };
+  auto const file = [&](ComparedRun const& run) {
+    return run.info.folder / "predictions" /
+           fmt::format("{}.{}.jsonl", data::to_string(row.split), model::head_file_name(head.task.name));
+  };
   if (!fs::exists(file(together))) row.split = data::Split::Dev;
   auto const a = read_answers(file(together), head.task.type, head.labels);
   row.together = eval::primary_score(head.task, head.labels, a.gold, a.predicted);
   if (corpus != nullptr) {
-    auto const task = std::find_if(corpus->tasks.begin(), corpus->tasks.end(), [&](auto const& spec) { return spec.name == head.task.name; });
-    if (task == corpus->tasks.end()) throw Error(ErrorCode::Conflict, fmt::format("the project has no task {} any more; compare without --baselines", quote(head.task.name)));
-    row.baselines = baseline_scores(*corpus, static_cast<std::size_t>(task - corpus->tasks.begin()), row.split, a.rows, seed);
+    auto const task = std::find_if(corpus->tasks.begin(), corpus->tasks.end(),
+                                   [&](auto const& spec) { return spec.name == head.task.name; });
+    if (task == corpus->tasks.end())
+      throw Error(ErrorCode::Conflict, fmt::format("the project has no task {} any more; compare without --baselines",
+                                                   quote(head.task.name)));
+    row.baselines =
+        baseline_scores(*corpus, static_cast<std::size_t>(task - corpus->tasks.begin()), row.split, a.rows, seed);
   }
-  auto const other = std::find_if(others.begin(), others.end(), [&](auto const& run) { return run.spec.find(head.task.name).has_value(); });
+  auto const other = std::find_if(others.begin(), others.end(),
+                                  [&](auto const& run) { return run.spec.find(head.task.name).has_value(); });
   if (other == others.end()) return row;
   auto const conflict = [&](std::string_view what, std::string_view advice) {
-    return Error(ErrorCode::Conflict, fmt::format("the runs {} and {} {} task {}; {}", quote(together.info.id), quote(other->info.id), what, quote(head.task.name), advice));
+    return Error(ErrorCode::Conflict, fmt::format("the runs {} and {} {} task {}; {}", quote(together.info.id),
+                                                  quote(other->info.id), what, quote(head.task.name), advice));
   };
-  if (!(other->spec.heads[*other->spec.find(head.task.name)].labels == head.labels)) throw conflict("were trained on other labels of", "their scores cannot be compared");
+  if (!(other->spec.heads[*other->spec.find(head.task.name)].labels == head.labels))
+    throw conflict("were trained on other labels of", "their scores cannot be compared");
   auto const b = read_answers(file(*other), head.task.type, head.labels);
   auto const same_place = [](std::string const& x, std::string const& y) { return place_of(x) == place_of(y); };
-  if (!std::equal(a.rows.begin(), a.rows.end(), b.rows.begin(), b.rows.end(), same_place) || a.gold != b.gold) throw conflict("were scored on other rows of", "train them on the same data");
+  if (!std::equal(a.rows.begin(), a.rows.end(), b.rows.begin(), b.rows.end(), same_place) || a.gold != b.gold)
+    throw conflict("were scored on other rows of", "train them on the same data");
   row.alone_run = &*other;
   row.alone = eval::primary_score(head.task, head.labels, b.gold, b.predicted);
   row.difference = eval::score_difference(head.task, head.labels, a.gold, b.predicted, a.predicted, {});
@@ -105,7 +125,8 @@ struct Totals {
 
 Totals totals_of(std::vector<ComparedRun> const& runs) {
   Totals totals;
-  for (auto const& run : runs) totals.seconds += run.seconds, totals.model_bytes += run.model_bytes, totals.passes += n_passes(run);
+  for (auto const& run : runs)
+    totals.seconds += run.seconds, totals.model_bytes += run.model_bytes, totals.passes += n_passes(run);
   return totals;
 }
 
@@ -116,15 +137,16 @@ void print_json(ComparedRun const& together, std::vector<Comparison> const& rows
   json["together"] = together.info.id;
   json["tasks"] = OrderedJson::object();
   for (auto const& row : rows)
-    json["tasks"][row.task] = {{"metric", row.metric},
-                               {"split", data::to_string(row.split)},
-                               {"majority", number(row.baselines.majority)},
-                               {"bag_of_words", number(row.baselines.bag_of_words)},
-                               {"alone_run", row.alone_run == nullptr ? OrderedJson() : OrderedJson(row.alone_run->info.id)},
-                               {"alone", number(row.alone)},
-                               {"together", number(row.together)},
-                               {"difference", number(row.difference.value)},
-                               {"interval", OrderedJson::array({number(row.difference.interval.low), number(row.difference.interval.high)})}};
+    json["tasks"][row.task] = {
+        {"metric", row.metric},
+        {"split", data::to_string(row.split)},
+        {"majority", number(row.baselines.majority)},
+        {"bag_of_words", number(row.baselines.bag_of_words)},
+        {"alone_run", row.alone_run == nullptr ? OrderedJson() : OrderedJson(row.alone_run->info.id)},
+        {"alone", number(row.alone)},
+        {"together", number(row.together)},
+        {"difference", number(row.difference.value)},
+        {"interval", OrderedJson::array({number(row.difference.interval.low), number(row.difference.interval.high)})}};
   json["seconds"] = {{"alone", alone.seconds}, {"together", together.seconds}};
   json["model_bytes"] = {{"alone", alone.model_bytes}, {"together", together.model_bytes}};
   json["encoder_passes"] = {{"alone", alone.passes}, {"together", n_passes(together)}};
@@ -134,32 +156,46 @@ void print_json(ComparedRun const& together, std::vector<Comparison> const& rows
 std::string shown(double value) { return std::isnan(value) ? "-" : fmt::format("{:.3f}", value); }
 
 std::string shown_difference(eval::Score const& score) {
-  return std::isnan(score.value) ? "-" : fmt::format("{:+.3f} ({:+.3f} to {:+.3f})", score.value, score.interval.low, score.interval.high);
+  return std::isnan(score.value)
+             ? "-"
+             : fmt::format("{:+.3f} ({:+.3f} to {:+.3f})", score.value, score.interval.low, score.interval.high);
 }
 
-std::string cost(double seconds, std::uintmax_t bytes, double passes) { return fmt::format("{:>6.0f} s {:>6.1f} MB {:>7.3g}", seconds, static_cast<double>(bytes) / 1e6, passes); }
+std::string cost(double seconds, std::uintmax_t bytes, double passes) {
+  return fmt::format("{:>6.0f} s {:>6.1f} MB {:>7.3g}", seconds, static_cast<double>(bytes) / 1e6, passes);
+}
 
 std::string plural(std::size_t n, std::string_view word) { return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s"); }
 
-void print_table(ComparedRun const& together, std::vector<Comparison> const& rows, Totals const& alone, bool baselines) {
-  auto const line = [&](std::string_view task, std::string_view metric, std::string_view majority, std::string_view words, std::string_view apart, std::string_view joint, std::string_view difference, std::string_view costs) {
+void print_table(ComparedRun const& together, std::vector<Comparison> const& rows, Totals const& alone,
+                 bool baselines) {
+  auto const line = [&](std::string_view task, std::string_view metric, std::string_view majority,
+                        std::string_view words, std::string_view apart, std::string_view joint,
+                        std::string_view difference, std::string_view costs) {
     auto const base = baselines ? fmt::format(" {:>9} {:>12}", majority, words) : "";
-    std::cout << fmt::format("{:<14} {:<17}{} {:>7} {:>9}   {:<25} {}\n", task, metric, base, apart, joint, difference, costs);
+    std::cout << fmt::format("{:<14} {:<17}{} {:>7} {:>9}   {:<25} {}\n", task, metric, base, apart, joint, difference,
+                             costs);
   };
-  line("task", "metric", "majority", "bag-of-words", "alone", "together", "difference (95 %)", fmt::format("{:>8} {:>9} {:>7}", "time", "size", "passes"));
+  line("task", "metric", "majority", "bag-of-words", "alone", "together", "difference (95 %)",
+       fmt::format("{:>8} {:>9} {:>7}", "time", "size", "passes"));
   std::size_t better = 0;
   std::size_t worse = 0;
   for (auto const& row : rows) {
-    line(row.task, row.metric, shown(row.baselines.majority), shown(row.baselines.bag_of_words), shown(row.alone), shown(row.together), shown_difference(row.difference),
-         row.alone_run == nullptr ? "" : cost(row.alone_run->seconds, row.alone_run->model_bytes, n_passes(*row.alone_run)));
+    line(row.task, row.metric, shown(row.baselines.majority), shown(row.baselines.bag_of_words), shown(row.alone),
+         shown(row.together), shown_difference(row.difference),
+         row.alone_run == nullptr ? ""
+                                  : cost(row.alone_run->seconds, row.alone_run->model_bytes, n_passes(*row.alone_run)));
     better += row.difference.interval.low > 0;
     worse += row.difference.interval.high < 0;
   }
   if (alone.passes > 0) line("all alone", "", "", "", "", "", "", cost(alone.seconds, alone.model_bytes, alone.passes));
   line("together", "", "", "", "", "", "", cost(together.seconds, together.model_bytes, n_passes(together)));
-  std::cout << "\ntime: training; size: weights; passes: encoder passes that answer everything about one text (or pair)\n";
+  std::cout
+      << "\ntime: training; size: weights; passes: encoder passes that answer everything about one text (or pair)\n";
   if (alone.passes == 0) return;
-  std::cout << fmt::format("together is better than alone on {}, worse on {}; on {} the interval of the difference holds 0\n", plural(better, "task"), plural(worse, "task"), plural(rows.size() - better - worse, "task"));
+  std::cout << fmt::format(
+      "together is better than alone on {}, worse on {}; on {} the interval of the difference holds 0\n",
+      plural(better, "task"), plural(worse, "task"), plural(rows.size() - better - worse, "task"));
 }
 
 }  // namespace
@@ -175,10 +211,13 @@ int compare_runs(CommandLine const& line, Project const& project) {
     throw Error(ErrorCode::InvalidInput, "the data has errors; correct them, or compare without --baselines");
   }
   std::vector<Comparison> rows;
-  for (auto const& head : together.spec.heads) rows.push_back(compare(together, others, head, corpus ? &*corpus : nullptr, project.seed));
+  for (auto const& head : together.spec.heads)
+    rows.push_back(compare(together, others, head, corpus ? &*corpus : nullptr, project.seed));
   auto const alone = totals_of(others);
-  if (line.output == Output::Json) print_json(together, rows, alone);
-  else print_table(together, rows, alone, line.baselines);
+  if (line.output == Output::Json)
+    print_json(together, rows, alone);
+  else
+    print_table(together, rows, alone, line.baselines);
   return 0;
 }
 

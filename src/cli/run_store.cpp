@@ -34,9 +34,11 @@ bool is_state(Json const& json) {
 }
 
 bool is_run_id(std::string const& id) {
-  return !id.empty() && id.size() <= kLongestId && id.front() != '.' && id.front() != '-' && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-  });
+  return !id.empty() && id.size() <= kLongestId && id.front() != '.' && id.front() != '-' &&
+         std::all_of(id.begin(), id.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                  c == '-';
+         });
 }
 
 }  // namespace
@@ -51,7 +53,10 @@ std::string_view to_string(RunStatus status) {
 }
 
 void check_run_id(std::string const& id) {
-  if (!is_run_id(id)) throw Error(ErrorCode::InvalidUsage, fmt::format("the run name {} cannot be used; expected up to {} letters, digits, \".\", \"_\" and \"-\", not starting with \".\" or \"-\"", quote(id), kLongestId));
+  if (!is_run_id(id))
+    throw Error(ErrorCode::InvalidUsage, fmt::format("the run name {} cannot be used; expected up to {} letters, "
+                                                     "digits, \".\", \"_\" and \"-\", not starting with \".\" or \"-\"",
+                                                     quote(id), kLongestId));
 }
 
 fs::path runs_folder(fs::path const& project_folder) { return project_folder / ".polytask" / "runs"; }
@@ -62,7 +67,8 @@ std::optional<RunInfo> find_run(fs::path const& project_folder, std::string cons
   auto const state = folder / "state.json";
   if (!fs::exists(state)) return std::nullopt;
   RunInfo info{.id = id, .folder = folder, .state = parse_json(read_file(state, 1 << 24), state.string()).value()};
-  if (!is_state(info.state)) throw Error(ErrorCode::Corrupt, fmt::format("{}: is not a run's state; remove the run's folder", state.string()));
+  if (!is_state(info.state))
+    throw Error(ErrorCode::Corrupt, fmt::format("{}: is not a run's state; remove the run's folder", state.string()));
   info.status = status_of(info.state);
   return info;
 }
@@ -75,7 +81,9 @@ std::vector<RunInfo> list_runs(fs::path const& project_folder) {
     if (!is_run_id(name) || !entry.is_directory()) continue;
     if (auto run = find_run(project_folder, name)) runs.push_back(std::move(*run));
   }
-  std::sort(runs.begin(), runs.end(), [](auto const& a, auto const& b) { return std::pair(a.state.value("started", ""), a.id) < std::pair(b.state.value("started", ""), b.id); });
+  std::sort(runs.begin(), runs.end(), [](auto const& a, auto const& b) {
+    return std::pair(a.state.value("started", ""), a.id) < std::pair(b.state.value("started", ""), b.id);
+  });
   return runs;
 }
 
@@ -84,27 +92,37 @@ RunInfo complete_run(fs::path const& project_folder, std::string const& id) {
     auto const runs = list_runs(project_folder);
     for (auto run = runs.rbegin(); run != runs.rend(); ++run)
       if (run->status == RunStatus::Complete) return *run;
-    throw Error(ErrorCode::NotFound, fmt::format("{}: has no complete run yet; `polytask train` makes one", runs_folder(project_folder).string()));
+    throw Error(ErrorCode::NotFound, fmt::format("{}: has no complete run yet; `polytask train` makes one",
+                                                 runs_folder(project_folder).string()));
   }
   auto run = find_run(project_folder, id);
   if (!run) {
     std::vector<std::string> names;
     for (auto const& known : list_runs(project_folder)) names.push_back(known.id);
-    throw Error(ErrorCode::NotFound, fmt::format("there is no run {} in {}{}", quote(id), runs_folder(project_folder).string(), did_you_mean(id, names)));
+    throw Error(ErrorCode::NotFound, fmt::format("there is no run {} in {}{}", quote(id),
+                                                 runs_folder(project_folder).string(), did_you_mean(id, names)));
   }
-  if (run->status != RunStatus::Complete) throw Error(ErrorCode::Conflict, fmt::format("the run {} is not complete; continue it with `polytask train --run {} --resume`", quote(id), id));
+  if (run->status != RunStatus::Complete)
+    throw Error(
+        ErrorCode::Conflict,
+        fmt::format("the run {} is not complete; continue it with `polytask train --run {} --resume`", quote(id), id));
   return *run;
 }
 
-void write_state(fs::path const& folder, OrderedJson const& state) { write_file_atomically(folder / "state.json", state.dump(1) + "\n"); }
+void write_state(fs::path const& folder, OrderedJson const& state) {
+  write_file_atomically(folder / "state.json", state.dump(1) + "\n");
+}
 
 RunLock::RunLock(fs::path const& folder) {
   auto const path = folder / "lock";
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) throw Error(ErrorCode::Unavailable, fmt::format("{}: cannot be opened ({})", path.string(), std::strerror(errno)));
+  if (descriptor_ < 0)
+    throw Error(ErrorCode::Unavailable, fmt::format("{}: cannot be opened ({})", path.string(), std::strerror(errno)));
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     ::close(descriptor_);
-    throw Error(ErrorCode::Conflict, fmt::format("{}: another process is training this run; wait for it, or choose another --run", folder.string()));
+    throw Error(
+        ErrorCode::Conflict,
+        fmt::format("{}: another process is training this run; wait for it, or choose another --run", folder.string()));
   }
 }
 

@@ -50,14 +50,17 @@ TEST_F(Runs, AreListedOldestFirstAndOnlyWhereTheyAreRuns) {
 }
 
 TEST_F(Runs, TheLatestCompleteOneIsMeantWithoutAName) {
-  EXPECT_THAT(error_of(ErrorCode::NotFound, [&] { (void)complete_run(project_, ""); }), HasSubstr("has no complete run yet"));
+  EXPECT_THAT(error_of(ErrorCode::NotFound, [&] { (void)complete_run(project_, ""); }),
+              HasSubstr("has no complete run yet"));
   add("first", "complete", "2026-01-01");
   add("second", "complete", "2026-01-02");
   add("third", "running", "2026-01-03");
   EXPECT_EQ(complete_run(project_, "").id, "second");
   EXPECT_EQ(complete_run(project_, "first").id, "first");
-  EXPECT_THAT(error_of(ErrorCode::Conflict, [&] { (void)complete_run(project_, "third"); }), HasSubstr("--run third --resume"));
-  EXPECT_THAT(error_of(ErrorCode::NotFound, [&] { (void)complete_run(project_, "secnd"); }), HasSubstr("did you mean \"second\"?"));
+  EXPECT_THAT(error_of(ErrorCode::Conflict, [&] { (void)complete_run(project_, "third"); }),
+              HasSubstr("--run third --resume"));
+  EXPECT_THAT(error_of(ErrorCode::NotFound, [&] { (void)complete_run(project_, "secnd"); }),
+              HasSubstr("did you mean \"second\"?"));
 }
 
 TEST_F(Runs, WithADamagedStateAreNamed) {
@@ -65,7 +68,9 @@ TEST_F(Runs, WithADamagedStateAreNamed) {
   auto const state = runs_folder(project_) / "bad" / "state.json";
   for (auto const* text : {"[]", R"({"status": 3})", R"({"seconds": "long"})"}) {
     write_file_atomically(state, text);
-    EXPECT_THAT(error_of(ErrorCode::Corrupt, [&] { (void)find_run(project_, "bad"); }), HasSubstr("bad/state.json: is not a run's state")) << text;
+    EXPECT_THAT(error_of(ErrorCode::Corrupt, [&] { (void)find_run(project_, "bad"); }),
+                HasSubstr("bad/state.json: is not a run's state"))
+        << text;
   }
   write_file_atomically(state, "{\"status\":");
   EXPECT_THROW((void)find_run(project_, "bad"), Error);
@@ -76,14 +81,16 @@ TEST_F(Runs, AreWrittenByOneProcessAtATime) {
   auto const folder = runs_folder(project_) / "first";
   {
     RunLock const lock(folder);
-    EXPECT_THAT(error_of(ErrorCode::Conflict, [&] { RunLock const second(folder); }), HasSubstr("another process is training this run"));
+    EXPECT_THAT(error_of(ErrorCode::Conflict, [&] { RunLock const second(folder); }),
+                HasSubstr("another process is training this run"));
   }
   EXPECT_EQ(error_of(ErrorCode::Conflict, [&] { RunLock const again(folder); }), "no error");
 }
 
 TEST(RunId, IsAPlainFileName) {
   for (auto const* id : {"a", "first-2.0_x", "7"}) EXPECT_NO_THROW(check_run_id(id)) << id;
-  for (auto const& id : {std::string(), std::string("."), std::string(".."), std::string("-x"), std::string("a/b"), std::string("a b"), std::string("ä"), std::string(101, 'a')})
+  for (auto const& id : {std::string(), std::string("."), std::string(".."), std::string("-x"), std::string("a/b"),
+                         std::string("a b"), std::string("ä"), std::string(101, 'a')})
     EXPECT_THROW(check_run_id(id), Error) << id;
 }
 

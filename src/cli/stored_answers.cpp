@@ -30,22 +30,27 @@ task::Prediction prediction_from(Json const& line, task::TaskType type, task::La
   auto const& json = line.at("predicted");
   switch (type) {
     case task::TaskType::Classification: {
-      task::ClassPrediction one{labels.index_of(json.at("label").get<std::string>()).value(), std::vector<float>(labels.size(), 0.0F)};
+      task::ClassPrediction one{labels.index_of(json.at("label").get<std::string>()).value(),
+                                std::vector<float>(labels.size(), 0.0F)};
       one.scores[one.label] = json.at("score").get<float>();
       if (line.contains("probabilities")) one.scores = line["probabilities"].get<std::vector<float>>();
-      if (one.scores.size() != labels.size()) throw Error(ErrorCode::Corrupt, fmt::format("{} probabilities for {} labels", one.scores.size(), labels.size()));
+      if (one.scores.size() != labels.size())
+        throw Error(ErrorCode::Corrupt,
+                    fmt::format("{} probabilities for {} labels", one.scores.size(), labels.size()));
       return one;
     }
     case task::TaskType::Multilabel: {
       task::MultilabelPrediction several;
-      for (auto const& label : json.at("labels")) several.labels.push_back(labels.index_of(label.get<std::string>()).value());
+      for (auto const& label : json.at("labels"))
+        several.labels.push_back(labels.index_of(label.get<std::string>()).value());
       for (auto const& label : labels.names()) several.scores.push_back(json.at("scores").at(label).get<float>());
       return several;
     }
     case task::TaskType::Regression: return task::ValuePrediction{json.at("value").get<double>()};
     case task::TaskType::Tagging: {
       task::SpanPrediction spans;
-      for (auto const& span : json.at("spans")) spans.spans.push_back({{span.at(0), span.at(1), span.at(2)}, span.at(3)});
+      for (auto const& span : json.at("spans"))
+        spans.spans.push_back({{span.at(0), span.at(1), span.at(2)}, span.at(3)});
       return spans;
     }
   }
@@ -57,9 +62,12 @@ task::Prediction prediction_from(Json const& line, task::TaskType type, task::La
 StoredAnswers read_answers(std::filesystem::path const& path, task::TaskType type, task::LabelSet const& labels) {
   StoredAnswers answers;
   std::ifstream file(path);
-  if (!file) throw Error(ErrorCode::NotFound, fmt::format("{}: cannot be read; the run is incomplete, train it again", path.string()));
+  if (!file)
+    throw Error(ErrorCode::NotFound,
+                fmt::format("{}: cannot be read; the run is incomplete, train it again", path.string()));
   auto const damaged = [&](std::string const& reason) {
-    return Error(ErrorCode::Corrupt, fmt::format("{}:{}: is damaged ({}); train the run again", path.string(), answers.rows.size() + 1, reason));
+    return Error(ErrorCode::Corrupt, fmt::format("{}:{}: is damaged ({}); train the run again", path.string(),
+                                                 answers.rows.size() + 1, reason));
   };
   try {
     for (std::string line; std::getline(file, line);) {

@@ -21,7 +21,8 @@ struct StoredAnswers {
 };
 
 /// Reads predictions/<split>.<task>.jsonl as `train` writes it. Throws Error{NotFound}, Error{Corrupt}.
-[[nodiscard]] StoredAnswers read_answers(std::filesystem::path const& path, task::TaskType type, task::LabelSet const& labels);
+[[nodiscard]] StoredAnswers read_answers(std::filesystem::path const& path, task::TaskType type,
+                                         task::LabelSet const& labels);
 
 /// "file:line" of a row without the folders before it, which depend on how the project file was named.
 [[nodiscard]] std::string_view place_of(std::string_view row);

@@ -6,8 +6,8 @@
 
 namespace polytask::cli {
 
-/// The beginning of `text` that fits into `n_columns`, in whole characters. Wide ones (East Asian scripts, emoji) take two
-/// columns, all others one: combining marks make the beginning a little shorter than it could be.
+/// The beginning of `text` that fits into `n_columns`, in whole characters. Wide ones (East Asian scripts, emoji) take
+/// two columns, all others one: combining marks make the beginning a little shorter than it could be.
 [[nodiscard]] std::string_view fitting(std::string_view text, std::size_t n_columns) noexcept;
 
 }  // namespace polytask::cli

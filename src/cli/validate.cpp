@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <functional>
 #include <iostream>
 
 #include "base/error.h"
@@ -8,10 +9,14 @@
 #include "cli/project_file.h"
 #include "cli/verbs.h"
 #include "data/corpus.h"
+#include "model/encoder_files.h"
 #include "text/tokenizer.h"
+#include "train/config.h"
 
 namespace polytask::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& problems) {
   OrderedJson json;
@@ -20,41 +25,79 @@ OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& prob
   for (auto const& problem : problems) {
     bool const is_error = problem.severity == Severity::Error;
     n_errors += is_error;
-    json["problems"].push_back({{"severity", is_error ? "error" : "warning"}, {"kind", problem.kind}, {"where", problem.where}, {"message", problem.message}});
+    json["problems"].push_back({{"severity", is_error ? "error" : "warning"},
+                                {"kind", problem.kind},
+                                {"where", problem.where},
+                                {"message", problem.message}});
   }
   json["errors"] = n_errors;
   json["warnings"] = problems.size() - n_errors;
   json["datasets"] = OrderedJson::array();
   for (auto const& dataset : corpus.datasets)
-    json["datasets"].push_back({{"name", dataset.name}, {"sha256", dataset.sha256}, {"train", dataset.n_rows[0]}, {"dev", dataset.n_rows[1]}, {"test", dataset.n_rows[2]}});
+    json["datasets"].push_back({{"name", dataset.name},
+                                {"sha256", dataset.sha256},
+                                {"train", dataset.n_rows[0]},
+                                {"dev", dataset.n_rows[1]},
+                                {"test", dataset.n_rows[2]}});
   json["tasks"] = OrderedJson::array();
   for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
-    json["tasks"].push_back({{"name", corpus.tasks[t].name}, {"type", task::to_string(corpus.tasks[t].type)}, {"labels", corpus.label_sets[t].size()},
-                             {"train", corpus.n_labelled(t, data::Split::Train)}, {"dev", corpus.n_labelled(t, data::Split::Dev)}, {"test", corpus.n_labelled(t, data::Split::Test)}});
+    json["tasks"].push_back({{"name", corpus.tasks[t].name},
+                             {"type", task::to_string(corpus.tasks[t].type)},
+                             {"labels", corpus.label_sets[t].size()},
+                             {"train", corpus.n_labelled(t, data::Split::Train)},
+                             {"dev", corpus.n_labelled(t, data::Split::Dev)},
+                             {"test", corpus.n_labelled(t, data::Split::Test)}});
   return json;
 }
 
 void print_tables(data::Corpus const& corpus, std::size_t n_errors, std::size_t n_warnings) {
   std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", "dataset", "train", "dev", "test");
-  for (auto const& dataset : corpus.datasets) std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", dataset.name, dataset.n_rows[0], dataset.n_rows[1], dataset.n_rows[2]);
-  std::cout << fmt::format("\n{:<20} {:<15} {:>7} {:>8} {:>8} {:>8}\n", "task", "type", "labels", "train", "dev", "test");
+  for (auto const& dataset : corpus.datasets)
+    std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", dataset.name, dataset.n_rows[0], dataset.n_rows[1],
+                             dataset.n_rows[2]);
+  std::cout << fmt::format("\n{:<20} {:<15} {:>7} {:>8} {:>8} {:>8}\n", "task", "type", "labels", "train", "dev",
+                           "test");
   for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
-    std::cout << fmt::format("{:<20} {:<15} {:>7} {:>8} {:>8} {:>8}\n", corpus.tasks[t].name, task::to_string(corpus.tasks[t].type), corpus.label_sets[t].size(),
-                             corpus.n_labelled(t, data::Split::Train), corpus.n_labelled(t, data::Split::Dev), corpus.n_labelled(t, data::Split::Test));
-  std::cout << fmt::format("\n{} error{}, {} warning{}\n", n_errors, n_errors == 1 ? "" : "s", n_warnings, n_warnings == 1 ? "" : "s");
+    std::cout << fmt::format("{:<20} {:<15} {:>7} {:>8} {:>8} {:>8}\n", corpus.tasks[t].name,
+                             task::to_string(corpus.tasks[t].type), corpus.label_sets[t].size(),
+                             corpus.n_labelled(t, data::Split::Train), corpus.n_labelled(t, data::Split::Dev),
+                             corpus.n_labelled(t, data::Split::Test));
+  std::cout << fmt::format("\n{} error{}, {} warning{}\n", n_errors, n_errors == 1 ? "" : "s", n_warnings,
+                           n_warnings == 1 ? "" : "s");
 }
 
-/// Where the texts do not fit the encoder; one whose tokenizer cannot be read is a finding beside the others.
-std::vector<Problem> check_encoder(Project const& project, data::Corpus const& corpus) {
+/// What `check` finds; that a file of the encoder cannot be read is a finding beside the others.
+std::vector<Problem> findings_of(fs::path const& encoder, std::function<std::vector<Problem>()> const& check) {
   try {
-    return data::check_tokens(corpus, *text::load_tokenizer(*project.encoder), static_cast<std::size_t>(project.train.max_length));
+    return check();
   } catch (Error const& error) {
     std::string const message = error.what();
     auto const at = message.find(": ");
-    return {{Severity::Error, "unreadable-encoder", message.substr(0, at), at == std::string::npos ? message : message.substr(at + 2)}};
-  } catch (std::filesystem::filesystem_error const& error) {
-    return {{Severity::Error, "unreadable-encoder", project.encoder->string(), "cannot be read (" + error.code().message() + "); check the path and its permissions"}};
+    return {{Severity::Error, "unreadable-encoder", message.substr(0, at),
+             at == std::string::npos ? message : message.substr(at + 2)}};
+  } catch (fs::filesystem_error const& error) {
+    return {{Severity::Error, "unreadable-encoder", encoder.string(),
+             "cannot be read (" + error.code().message() + "); check the path and its permissions"}};
   }
+}
+
+/// The encoder's files, and where the settings and the texts do not fit it.
+std::vector<Problem> check_encoder(Project const& project, data::Corpus const& corpus) {
+  if (!project.encoder) return train::problems(project.train, train::scratch_encoder(project.train));
+  auto const& folder = *project.encoder;
+  auto problems = findings_of(folder, [&] {
+    auto const config = model::read_encoder_config(folder);
+    (void)model::read_encoder_weights(folder, config);
+    return train::problems(project.train, config);
+  });
+  std::error_code ignored;
+  if (!problems.empty() && !fs::is_directory(folder, ignored)) return problems;  // said once
+  auto const of_texts = findings_of(folder, [&] {
+    return data::check_tokens(corpus, *text::load_tokenizer(folder),
+                              static_cast<std::size_t>(project.train.max_length));
+  });
+  problems.insert(problems.end(), of_texts.begin(), of_texts.end());
+  return problems;
 }
 
 }  // namespace
@@ -63,9 +106,11 @@ int validate(CommandLine const& line) {
   auto const project = read_project(line.project, line.overrides);
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
   auto problems = corpus.problems;
-  auto const add = [&](std::vector<Problem> more) { problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end())); };
+  auto const add = [&](std::vector<Problem> more) {
+    problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  };
   add(data::check_corpus(corpus));
-  if (project.encoder) add(check_encoder(project, corpus));
+  add(check_encoder(project, corpus));
   std::size_t n_errors = 0;
   for (auto const& problem : problems) n_errors += problem.severity == Severity::Error;
   if (line.output == Output::Json) {

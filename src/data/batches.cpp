@@ -14,7 +14,8 @@ void append(Batch& batch, DrawnRow row, Features const& features) {
   for (std::size_t i = 0; i < features.ids.size(); ++i) {
     batch.ids.push_back(features.ids[i]);
     auto const position = static_cast<std::int64_t>(i);
-    batch.positions.push_back(features.apart && position >= features.second_text ? position - features.second_text : position);
+    batch.positions.push_back(features.apart && position >= features.second_text ? position - features.second_text
+                                                                                 : position);
     batch.type_ids.push_back(features.type_ids[i]);
   }
   if (features.apart) batch.sequences.push_back(batch.second_text.back());
@@ -22,7 +23,8 @@ void append(Batch& batch, DrawnRow row, Features const& features) {
   batch.sequences.push_back(batch.offsets.back());
 }
 
-BatchPlan::BatchPlan(Mixture mixture, std::vector<std::vector<std::int32_t>> lengths, BatchBudget budget, std::int64_t n_rows)
+BatchPlan::BatchPlan(Mixture mixture, std::vector<std::vector<std::int32_t>> lengths, BatchBudget budget,
+                     std::int64_t n_rows)
     : mixture_(std::move(mixture)), lengths_(std::move(lengths)), budget_(budget), n_left_(n_rows) {
   expects(budget_.max_texts.value_or(budget_.max_tokens) >= 1, "a batch holds at least one text");
 }

@@ -13,12 +13,14 @@ namespace polytask::data {
 
 struct Batch {
   std::vector<DrawnRow> rows;
-  std::vector<std::int32_t> offsets;   ///< rows.size() + 1: where each text's tokens begin
-  std::vector<std::int32_t> second_text; ///< by row: the token where a pair's second text begins; the row's end where there is one text
-  std::vector<std::int64_t> ids;       ///< [tokens]
-  std::vector<std::int32_t> sequences; ///< bounds that attention stays inside: those of `offsets` and the middles of pairs that are encoded apart
-  std::vector<std::int64_t> positions; ///< [tokens], from 0 in each sequence
-  std::vector<std::int64_t> type_ids;  ///< [tokens]
+  std::vector<std::int32_t> offsets;  ///< rows.size() + 1: where each text's tokens begin
+  std::vector<std::int32_t>
+      second_text;  ///< by row: the token where a pair's second text begins; the row's end where there is one text
+  std::vector<std::int64_t> ids;        ///< [tokens]
+  std::vector<std::int32_t> sequences;  ///< bounds that attention stays inside: those of `offsets` and the middles of
+                                        ///< pairs that are encoded apart
+  std::vector<std::int64_t> positions;  ///< [tokens], from 0 in each sequence
+  std::vector<std::int64_t> type_ids;   ///< [tokens]
   [[nodiscard]] std::int64_t n_tokens() const { return static_cast<std::int64_t>(ids.size()); }
 };
 
@@ -27,7 +29,7 @@ void append(Batch& batch, DrawnRow row, Features const& features);
 
 /// A batch is full at `max_texts` texts, or before the text that would exceed `max_tokens`; one text always fits.
 struct BatchBudget {
-  std::int64_t max_tokens = 0;              ///< unused when max_texts is set
+  std::int64_t max_tokens = 0;  ///< unused when max_texts is set
   std::optional<std::int64_t> max_texts;
 };
 

@@ -8,9 +8,9 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "data/internal/repeats.h"
 #include "data/corpus.h"
 #include "data/features.h"
+#include "data/internal/repeats.h"
 #include "task/tagging.h"
 
 namespace polytask::data {
@@ -24,7 +24,8 @@ std::string key_of(task::Example const& example) {
   for (auto const& text : example.texts) {
     bool gap = false;
     for (char const c : text) {
-      bool const letter = static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      bool const letter = static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                          (c >= 'A' && c <= 'Z');
       if (!letter) {
         gap = gap || c == ' ' || c == '\t' || c == '\n' || c == '\r';
         continue;
@@ -38,7 +39,9 @@ std::string key_of(task::Example const& example) {
   return key;
 }
 
-bool says_something(std::string const& key) { return key.find_first_not_of(std::string_view(" \x1f")) != std::string::npos; }
+bool says_something(std::string const& key) {
+  return key.find_first_not_of(std::string_view(" \x1f")) != std::string::npos;
+}
 
 /// The first row with each text, by dataset.
 using Places = std::map<std::string, std::unordered_map<std::string, task::Example const*>>;
@@ -75,7 +78,9 @@ class Checker {
   }
 
  private:
-  void warn(std::string kind, std::string where, std::string message) { problems_.push_back({Severity::Warning, std::move(kind), std::move(where), std::move(message)}); }
+  void warn(std::string kind, std::string where, std::string message) {
+    problems_.push_back({Severity::Warning, std::move(kind), std::move(where), std::move(message)});
+  }
 
   void index(Split split, Places& places) const {
     for (auto const& stream : corpus_.streams)
@@ -91,13 +96,19 @@ class Checker {
           auto const found = find(training_, stream.dataset, key);
           if (!found) {
             if (auto const chosen_by = split == Split::Test ? find(dev_, stream.dataset, key) : std::nullopt)
-              warn("leakage", corpus_.where(example), fmt::format("the test text {} also stands in dev ({}), which chooses the checkpoint; remove one of them", quote(example.texts[0]), corpus_.where(*chosen_by->example)));
+              warn("leakage", corpus_.where(example),
+                   fmt::format(
+                       "the test text {} also stands in dev ({}), which chooses the checkpoint; remove one of them",
+                       quote(example.texts[0]), corpus_.where(*chosen_by->example)));
             continue;
           }
           bool const across = *found->dataset != stream.dataset;
           warn(across ? "leakage-across-tasks" : "leakage", corpus_.where(example),
-               fmt::format("the {} text {} also stands in training{} ({}); its score will be too good, remove one of them", to_string(split), quote(example.texts[0]),
-                           across ? fmt::format(" of dataset {}", quote(*found->dataset)) : std::string(), corpus_.where(*found->example)));
+               fmt::format(
+                   "the {} text {} also stands in training{} ({}); its score will be too good, remove one of them",
+                   to_string(split), quote(example.texts[0]),
+                   across ? fmt::format(" of dataset {}", quote(*found->dataset)) : std::string(),
+                   corpus_.where(*found->example)));
         }
   }
 
@@ -108,7 +119,8 @@ class Checker {
         for (auto const& example : stream.of(split)) {
           auto key = key_of(example);
           if (!says_something(key)) {
-            warn("empty-text", corpus_.where(example), "the text holds no letter and no digit; nothing can be learned from it");
+            warn("empty-text", corpus_.where(example),
+                 "the text holds no letter and no digit; nothing can be learned from it");
             continue;
           }
           auto const [found, is_new] = seen.emplace(std::move(key), &example);
@@ -123,11 +135,18 @@ class Checker {
       auto const& a = first.labels[position];
       auto const& b = second.labels[position];
       if (!task::is_labelled(a) || !task::is_labelled(b) || a == b) continue;
-      if (std::holds_alternative<std::vector<task::Span>>(a) && first.texts != second.texts) continue;  // other bytes, other spans
+      if (std::holds_alternative<std::vector<task::Span>>(a) && first.texts != second.texts)
+        continue;  // other bytes, other spans
       contradicts = true;
-      warn("contradicting-labels", corpus_.where(second), fmt::format("the text {} has another label for task {} than at {}; decide which is right", quote(second.texts[0]), quote(corpus_.tasks[stream.tasks[position]].name), corpus_.where(first)));
+      warn(
+          "contradicting-labels", corpus_.where(second),
+          fmt::format("the text {} has another label for task {} than at {}; decide which is right",
+                      quote(second.texts[0]), quote(corpus_.tasks[stream.tasks[position]].name), corpus_.where(first)));
     }
-    if (!contradicts) warn("duplicate", corpus_.where(second), fmt::format("the text {} stands already at {}; it counts twice", quote(second.texts[0]), corpus_.where(first)));
+    if (!contradicts)
+      warn("duplicate", corpus_.where(second),
+           fmt::format("the text {} stands already at {}; it counts twice", quote(second.texts[0]),
+                       corpus_.where(first)));
   }
 
   void check_rare_labels() {
@@ -141,7 +160,10 @@ class Checker {
         }
       for (auto const& [name, n] : counts)
         if (n < kFewRows)
-          warn("rare-label", fmt::format("task {}", quote(corpus_.tasks[t].name)), fmt::format("label {} has {} training row{}; below {} it will hardly be learned, add rows or merge it with another label", quote(name), n, n == 1 ? "" : "s", kFewRows));
+          warn("rare-label", fmt::format("task {}", quote(corpus_.tasks[t].name)),
+               fmt::format("label {} has {} training row{}; below {} it will hardly be learned, add rows or merge it "
+                           "with another label",
+                           quote(name), n, n == 1 ? "" : "s", kFewRows));
     }
   }
 
@@ -150,7 +172,8 @@ class Checker {
       if (auto const found = counts.find(name); found != counts.end()) ++found->second;
     };
     if (auto const* one = std::get_if<std::string>(&label)) add(*one);
-    if (auto const* several = std::get_if<std::vector<std::string>>(&label)) std::for_each(several->begin(), several->end(), add);
+    if (auto const* several = std::get_if<std::vector<std::string>>(&label))
+      std::for_each(several->begin(), several->end(), add);
     if (auto const* spans = std::get_if<std::vector<task::Span>>(&label))
       for (auto const& span : *spans) add(span.label);
   }
@@ -168,7 +191,8 @@ struct SpanFit {
   std::size_t n_lost = 0;
   std::optional<std::string> first;  ///< that does not fit: its text and place
 
-  void add(Corpus const& corpus, task::Example const& example, task::LabelSet const& labels, task::Encoding const& encoding, std::vector<task::Span> const& spans) {
+  void add(Corpus const& corpus, task::Example const& example, task::LabelSet const& labels,
+           task::Encoding const& encoding, std::vector<task::Span> const& spans) {
     auto const units = task::tagged_units(encoding, example);
     auto const kept = task::spans_of_units(units, task::tags_of_units(units, spans, labels), labels);
     for (auto const& span : spans) {
@@ -176,17 +200,28 @@ struct SpanFit {
       if (is_cut || !labels.contains(span.label)) continue;  // found by other checks
       ++n_spans;
       if (std::find(kept.begin(), kept.end(), span) != kept.end()) continue;
-      bool const overlaps = std::any_of(kept.begin(), kept.end(), [&](auto const& other) { return other.label == span.label && other.begin < span.end && span.begin < other.end; });
+      bool const overlaps = std::any_of(kept.begin(), kept.end(), [&](auto const& other) {
+        return other.label == span.label && other.begin < span.end && span.begin < other.end;
+      });
       ++(overlaps ? n_widened : n_lost);
-      if (!first) first = fmt::format("{} at {}", quote(example.texts[0].substr(span.begin, span.end - span.begin)), corpus.where(example));
+      if (!first)
+        first = fmt::format("{} at {}", quote(example.texts[0].substr(span.begin, span.end - span.begin)),
+                            corpus.where(example));
     }
   }
 
   [[nodiscard]] std::optional<Problem> problem(std::string const& task) const {
     if (!first) return std::nullopt;
-    auto const lost = n_lost == 0 ? std::string() : fmt::format("; {} of them share all their tokens with another span, or have none, and are not learned at all", n_lost);
+    auto const lost =
+        n_lost == 0
+            ? std::string()
+            : fmt::format(
+                  "; {} of them share all their tokens with another span, or have none, and are not learned at all",
+                  n_lost);
     return Problem{Severity::Warning, "span-inside-token", fmt::format("task {}", quote(task)),
-                   fmt::format("{} of {} spans begin or end inside a token, or have none of their own ({}); no answer can have their borders{}; move the borders, or choose another encoder", n_widened + n_lost, n_spans, *first, lost)};
+                   fmt::format("{} of {} spans begin or end inside a token, or have none of their own ({}); no answer "
+                               "can have their borders{}; move the borders, or choose another encoder",
+                               n_widened + n_lost, n_spans, *first, lost)};
   }
 };
 
@@ -202,12 +237,15 @@ std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& t
       for (auto const& example : stream.of(split)) {
         auto const encoding = encode_example(tokenizer, example, max_length);
         if (encoding.truncated())
-          problems.push_back({Severity::Warning, "text-cut", corpus.where(example),
-                              fmt::format("the {} {} tokens, {} more than train.max_length ({}) keeps{}; raise it or shorten the text", example.apart ? "two texts have" : "text has",
-                                          encoding.size() + encoding.n_dropped, encoding.n_dropped, max_length, example.apart ? " of each" : "")});
+          problems.push_back(
+              {Severity::Warning, "text-cut", corpus.where(example),
+               fmt::format("the {} {} tokens, {} more than train.max_length ({}) keeps{}; raise it or shorten the text",
+                           example.apart ? "two texts have" : "text has", encoding.size() + encoding.n_dropped,
+                           encoding.n_dropped, max_length, example.apart ? " of each" : "")});
         for (std::size_t position = 0; position < stream.tasks.size(); ++position)
           if (auto const* spans = std::get_if<std::vector<task::Span>>(&example.labels[position]))
-            fits[stream.tasks[position]].add(corpus, example, corpus.label_sets[stream.tasks[position]], encoding, *spans);
+            fits[stream.tasks[position]].add(corpus, example, corpus.label_sets[stream.tasks[position]], encoding,
+                                             *spans);
       }
   for (std::size_t t = 0; t < fits.size(); ++t)
     if (auto problem = fits[t].problem(corpus.tasks[t].name)) problems.push_back(std::move(*problem));

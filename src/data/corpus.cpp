@@ -21,7 +21,9 @@ std::size_t index_of(Split split) { return static_cast<std::size_t>(split); }
 
 bool is_whole_number(std::string const& text) {
   std::size_t const first = text.starts_with('-') ? 1 : 0;
-  return text.size() > first && text.size() < 18 && std::all_of(text.begin() + static_cast<std::ptrdiff_t>(first), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return text.size() > first && text.size() < 18 &&
+         std::all_of(text.begin() + static_cast<std::ptrdiff_t>(first), text.end(),
+                     [](char c) { return c >= '0' && c <= '9'; });
 }
 
 /// The labels that one task's label on one row names.
@@ -88,13 +90,15 @@ class DatasetReader {
     for (auto const& field : row.fields) columns_.insert(field.first);
     has_words_ = has_words_ || !row.words.empty();
     RowFacts facts;
-    if (split == Split::Train && spec_.split) facts = {.group = text_of(row, spec_.split->group_by), .stratum = text_of(row, spec_.split->stratify_by)};
+    if (split == Split::Train && spec_.split)
+      facts = {.group = text_of(row, spec_.split->group_by), .stratum = text_of(row, spec_.split->stratify_by)};
     auto const where = fmt::format("{}:{}", corpus_.files.back(), row.line);
     for (std::size_t s = 0; s < streams_.size(); ++s) add_to_stream(s, split, row, row_index, where, facts);
     if (split == Split::Train) train_facts_.push_back(std::move(facts));
   }
 
-  void add_to_stream(std::size_t s, Split split, Row const& row, std::size_t row_index, std::string const& where, RowFacts& facts) {
+  void add_to_stream(std::size_t s, Split split, Row const& row, std::size_t row_index, std::string const& where,
+                     RowFacts& facts) {
     auto& stream = corpus_.streams[streams_[s]];
     auto const& first_task = corpus_.tasks[stream.tasks.front()];
     auto example = example_of(row, first_task, where);
@@ -104,9 +108,12 @@ class DatasetReader {
         auto const* value = row.find(column);
         return value != nullptr && !std::holds_alternative<std::monostate>(*value);
       };
-      bool const labelled = !row.words.empty() || std::any_of(stream.tasks.begin(), stream.tasks.end(), [&](auto t) { return carries(corpus_.tasks[t].label) || carries(corpus_.tasks[t].spans); });
+      bool const labelled = !row.words.empty() || std::any_of(stream.tasks.begin(), stream.tasks.end(), [&](auto t) {
+        return carries(corpus_.tasks[t].label) || carries(corpus_.tasks[t].spans);
+      });
       if (!labelled) return;
-      auto const unknown = std::find_if(first_task.text.begin(), first_task.text.end(), [&](auto const& column) { return !columns_.contains(column); });
+      auto const unknown = std::find_if(first_task.text.begin(), first_task.text.end(),
+                                        [&](auto const& column) { return !columns_.contains(column); });
       if (unknown == first_task.text.end())
         report_row(example.error(), "unreadable-row");
       else
@@ -124,10 +131,12 @@ class DatasetReader {
         good = false;
         continue;
       }
-      bool const stratifies = spec_.split && spec_.split->stratify_by.empty() && facts.stratum.empty() && corpus_.tasks[t].type == task::TaskType::Classification;
+      bool const stratifies = spec_.split && spec_.split->stratify_by.empty() && facts.stratum.empty() &&
+                              corpus_.tasks[t].type == task::TaskType::Classification;
       if (auto const* name = std::get_if<std::string>(&*label); name != nullptr && stratifies) facts.stratum = *name;
       if (split == Split::Train && spec_.split)
-        for (auto const& name : names_in(*label)) facts.labels.push_back(label_numbers_.emplace(std::pair(t, name), label_numbers_.size()).first->second);
+        for (auto const& name : names_in(*label))
+          facts.labels.push_back(label_numbers_.emplace(std::pair(t, name), label_numbers_.size()).first->second);
       made.labels.push_back(*label);
     }
     if (!good) return;
@@ -146,7 +155,11 @@ class DatasetReader {
         tags.push_back(at < columns.size() ? columns[at] : "O");
       }
       for (auto const i : task::stray_continuations(tags))
-        report(Severity::Warning, "stray-inside-tag", where, fmt::format("word {} ({}) has the tag {} without a beginning before it; it is read as one, write B- if it is meant", i + 1, quote(row.words[i][0]), quote(tags[i])));
+        report(
+            Severity::Warning, "stray-inside-tag", where,
+            fmt::format(
+                "word {} ({}) has the tag {} without a beginning before it; it is read as one, write B- if it is meant",
+                i + 1, quote(row.words[i][0]), quote(tags[i])));
     }
   }
 
@@ -161,12 +174,14 @@ class DatasetReader {
   }
 
   void cut_split() {
-    auto const assigned = assign_splits(train_facts_, *spec_.split, Sha256().update(spec_.name).hex_digest(), spec_.split->seed != 0 ? spec_.split->seed : seed_);
+    auto const assigned = assign_splits(train_facts_, *spec_.split, Sha256().update(spec_.name).hex_digest(),
+                                        spec_.split->seed != 0 ? spec_.split->seed : seed_);
     for (std::size_t s = 0; s < streams_.size(); ++s) {
       auto& stream = corpus_.streams[streams_[s]];
       auto all = std::move(stream.examples[0]);
       stream.examples[0].clear();
-      for (std::size_t i = 0; i < all.size(); ++i) stream.examples[index_of(assigned[rows_[s][0][i]])].push_back(std::move(all[i]));
+      for (std::size_t i = 0; i < all.size(); ++i)
+        stream.examples[index_of(assigned[rows_[s][0][i]])].push_back(std::move(all[i]));
     }
     n_rows_[0] = 0;
     for (auto const split : assigned) ++n_rows_[index_of(split)];
@@ -185,7 +200,8 @@ class DatasetReader {
     auto const require = [&](std::string const& column, std::string_view role, task::TaskSpec const& task) {
       if (column.empty() || columns_.contains(column)) return;
       report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
-             fmt::format("no row has the column {}, which task {} reads as its {}{}", quote(column), quote(task.name), role, did_you_mean(column, known)));
+             fmt::format("no row has the column {}, which task {} reads as its {}{}", quote(column), quote(task.name),
+                         role, did_you_mean(column, known)));
     };
     std::set<std::string> said;
     for (auto const s : streams_)
@@ -199,7 +215,9 @@ class DatasetReader {
     if (spec_.split)
       for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by})
         if (!column->empty() && !columns_.contains(*column))
-          report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)), fmt::format("no row has the column {}, which its split names{}", quote(*column), did_you_mean(*column, known)));
+          report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
+                 fmt::format("no row has the column {}, which its split names{}", quote(*column),
+                             did_you_mean(*column, known)));
   }
 
   void check_named_columns_of_conll() {
@@ -208,11 +226,14 @@ class DatasetReader {
       for (auto const t : corpus_.streams[s].tasks)
         if (auto const& task = corpus_.tasks[t]; !task.text.empty())
           report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
-                 fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out", quote(task.name), quote(task.text[0])));
+                 fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out",
+                             quote(task.name), quote(task.text[0])));
     if (spec_.split)
       for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by})
         if (!column->empty())
-          report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)), fmt::format("its split names the column {}, but a CoNLL file has no named columns; leave it out", quote(*column)));
+          report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
+                 fmt::format("its split names the column {}, but a CoNLL file has no named columns; leave it out",
+                             quote(*column)));
   }
 
   DatasetSpec const& spec_;
@@ -229,12 +250,19 @@ class DatasetReader {
 };
 
 void check_spec(DatasetSpec const& spec) {
-  auto const fail = [&](std::string const& reason) { throw Error(ErrorCode::InvalidUsage, fmt::format("dataset {}: {}", quote(spec.name), reason)); };
+  auto const fail = [&](std::string const& reason) {
+    throw Error(ErrorCode::InvalidUsage, fmt::format("dataset {}: {}", quote(spec.name), reason));
+  };
   if (!spec.files.contains(Split::Train)) fail("has no \"train\" files; name at least one");
   if (!spec.split) return;
-  if (!(spec.split->dev >= 0 && spec.split->test >= 0 && spec.split->dev + spec.split->test < 1)) fail(fmt::format("\"split\" takes {} and {} of the training rows; expected shares of at least 0 that add up to less than 1", spec.split->dev, spec.split->test));
-  if (spec.split->dev > 0 && spec.files.contains(Split::Dev)) fail("has dev files and a declared dev split; keep one of them");
-  if (spec.split->test > 0 && spec.files.contains(Split::Test)) fail("has test files and a declared test split; keep one of them");
+  if (!(spec.split->dev >= 0 && spec.split->test >= 0 && spec.split->dev + spec.split->test < 1))
+    fail(fmt::format(
+        "\"split\" takes {} and {} of the training rows; expected shares of at least 0 that add up to less than 1",
+        spec.split->dev, spec.split->test));
+  if (spec.split->dev > 0 && spec.files.contains(Split::Dev))
+    fail("has dev files and a declared dev split; keep one of them");
+  if (spec.split->test > 0 && spec.files.contains(Split::Test))
+    fail("has test files and a declared test split; keep one of them");
 }
 
 std::vector<Stream> streams_of(std::vector<task::TaskSpec> const& tasks, std::string const& dataset) {
@@ -243,8 +271,7 @@ std::vector<Stream> streams_of(std::vector<task::TaskSpec> const& tasks, std::st
     if (std::find(tasks[t].datasets.begin(), tasks[t].datasets.end(), dataset) == tasks[t].datasets.end()) continue;
     // CoNLL tasks that take their words from different columns read different texts; a pair is one sequence or two.
     auto const same = std::find_if(streams.begin(), streams.end(), [&](Stream const& stream) {
-      auto const& first = tasks[stream.tasks.front()];
-      return stream.text == tasks[t].text && first.tokens_column == tasks[t].tokens_column && first.encodes_apart() == tasks[t].encodes_apart();
+      return task::read_alike(tasks[stream.tasks.front()], tasks[t]);
     });
     if (same != streams.end())
       same->tasks.push_back(t);
@@ -269,11 +296,14 @@ class LabelChecker {
         check(t);
       }
       if (corpus_.n_labelled(t, Split::Train) == 0)
-        corpus_.problems.push_back({Severity::Error, "no-training-rows", fmt::format("task {}", quote(task.name)), "no training row carries a label of it; check its columns and files"});
+        corpus_.problems.push_back({Severity::Error, "no-training-rows", fmt::format("task {}", quote(task.name)),
+                                    "no training row carries a label of it; check its columns and files"});
       else if (task.type == task::TaskType::Classification && corpus_.label_sets[t].size() < 2)
-        corpus_.problems.push_back({Severity::Warning, "single-label", fmt::format("task {}", quote(task.name)), "all training rows carry the same label; there is nothing to learn"});
+        corpus_.problems.push_back({Severity::Warning, "single-label", fmt::format("task {}", quote(task.name)),
+                                    "all training rows carry the same label; there is nothing to learn"});
       else if (task.type != task::TaskType::Regression && corpus_.label_sets[t].empty())
-        corpus_.problems.push_back({Severity::Error, "no-labels", fmt::format("task {}", quote(task.name)), "the training rows name no label at all; there is nothing to learn"});
+        corpus_.problems.push_back({Severity::Error, "no-labels", fmt::format("task {}", quote(task.name)),
+                                    "the training rows name no label at all; there is nothing to learn"});
     }
   }
 
@@ -292,7 +322,8 @@ class LabelChecker {
     for_each_label(task_index, Split::Train, [&](std::string const& name, auto const&) { names.insert(name); });
     std::vector<std::string> sorted(names.begin(), names.end());
     if (std::all_of(sorted.begin(), sorted.end(), is_whole_number))
-      std::sort(sorted.begin(), sorted.end(), [](auto const& a, auto const& b) { return std::stoll(a) < std::stoll(b); });
+      std::sort(sorted.begin(), sorted.end(),
+                [](auto const& a, auto const& b) { return std::stoll(a) < std::stoll(b); });
     return sorted;
   }
 
@@ -302,9 +333,12 @@ class LabelChecker {
     for (auto const split : kSplits)
       for_each_label(task_index, split, [&](std::string const& name, task::Example const& example) {
         if (labels.contains(name)) return;
-        corpus_.problems.push_back({Severity::Error, "unknown-label", corpus_.where(example),
-                                    task.labels.empty() ? fmt::format("label {} of task {} is in {} but in no training row{}", quote(name), quote(task.name), to_string(split), did_you_mean(name, labels.names()))
-                                                        : fmt::format("task {}: {}; add it to \"labels\" or correct the row", quote(task.name), labels.index_of(name).error().what())});
+        corpus_.problems.push_back(
+            {Severity::Error, "unknown-label", corpus_.where(example),
+             task.labels.empty() ? fmt::format("label {} of task {} is in {} but in no training row{}", quote(name),
+                                               quote(task.name), to_string(split), did_you_mean(name, labels.names()))
+                                 : fmt::format("task {}: {}; add it to \"labels\" or correct the row", quote(task.name),
+                                               labels.index_of(name).error().what())});
       });
   }
 
@@ -334,18 +368,24 @@ std::size_t Corpus::n_labelled(std::size_t task_index, Split split) const {
   for (auto const& stream : streams)
     for (std::size_t position = 0; position < stream.tasks.size(); ++position)
       if (stream.tasks[position] == task_index)
-        n += static_cast<std::size_t>(std::count_if(stream.of(split).begin(), stream.of(split).end(), [&](auto const& example) { return task::is_labelled(example.labels[position]); }));
+        n += static_cast<std::size_t>(
+            std::count_if(stream.of(split).begin(), stream.of(split).end(),
+                          [&](auto const& example) { return task::is_labelled(example.labels[position]); }));
   return n;
 }
 
-std::string Corpus::where(task::Example const& example) const { return fmt::format("{}:{}", files.at(example.file), example.line); }
+std::string Corpus::where(task::Example const& example) const {
+  return fmt::format("{}:{}", files.at(example.file), example.line);
+}
 
-Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::TaskSpec> const& tasks, std::uint64_t seed) {
+Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::TaskSpec> const& tasks,
+                   std::uint64_t seed) {
   Corpus corpus{.tasks = tasks};
   for (auto const& task : tasks)
     for (auto const& name : task.datasets)
       if (std::none_of(datasets.begin(), datasets.end(), [&](auto const& dataset) { return dataset.name == name; }))
-        throw Error(ErrorCode::InvalidUsage, fmt::format("task {}: there is no dataset {}", quote(task.name), quote(name)));
+        throw Error(ErrorCode::InvalidUsage,
+                    fmt::format("task {}: there is no dataset {}", quote(task.name), quote(name)));
   for (auto const& dataset : datasets) {
     auto streams = streams_of(tasks, dataset.name);
     if (streams.empty()) continue;  // no task that was asked for reads it

@@ -25,11 +25,11 @@ inline constexpr std::array kSplits{Split::Train, Split::Dev, Split::Test};
 
 /// A split that is cut from the training rows: seeded, stratified by the labels, whole groups on one side.
 struct DeclaredSplit {
-  double dev = 0.0;        ///< share of the training rows, 0..1
-  double test = 0.0;       ///< share of the training rows, 0..1; dev + test < 1
-  std::string group_by;    ///< column whose equal values stay together; empty = every row alone
-  std::string stratify_by; ///< column; empty = the label of the first classification task of the dataset
-  std::uint64_t seed = 0;  ///< set from the project's seed unless given
+  double dev = 0.0;         ///< share of the training rows, 0..1
+  double test = 0.0;        ///< share of the training rows, 0..1; dev + test < 1
+  std::string group_by;     ///< column whose equal values stay together; empty = every row alone
+  std::string stratify_by;  ///< column; empty = the label of the first classification task of the dataset
+  std::uint64_t seed = 0;   ///< set from the project's seed unless given
 };
 
 struct DatasetSpec {
@@ -43,25 +43,27 @@ struct DatasetSpec {
 /// A row goes through the encoder once, whatever the number of its tasks.
 struct Stream {
   std::string dataset;
-  std::vector<std::string> text;                        ///< columns; empty for CoNLL
-  std::vector<std::size_t> tasks;                       ///< indices into Corpus::tasks, in the order of Example::labels
-  std::array<std::vector<task::Example>, 3> examples;   ///< by Split
-  [[nodiscard]] std::vector<task::Example> const& of(Split split) const { return examples[static_cast<std::size_t>(split)]; }
+  std::vector<std::string> text;                       ///< columns; empty for CoNLL
+  std::vector<std::size_t> tasks;                      ///< indices into Corpus::tasks, in the order of Example::labels
+  std::array<std::vector<task::Example>, 3> examples;  ///< by Split
+  [[nodiscard]] std::vector<task::Example> const& of(Split split) const {
+    return examples[static_cast<std::size_t>(split)];
+  }
 };
 
 struct DatasetFacts {
   std::string name;
-  std::string sha256;                     ///< over the names' roles and the bytes of its files (as stored), in order
-  std::array<std::size_t, 3> n_rows{};    ///< by Split, after the declared split
+  std::string sha256;                   ///< over the names' roles and the bytes of its files (as stored), in order
+  std::array<std::size_t, 3> n_rows{};  ///< by Split, after the declared split
 };
 
 struct Corpus {
   std::vector<task::TaskSpec> tasks;
-  std::vector<task::LabelSet> label_sets;   ///< by task; empty for regression; span labels for tagging
+  std::vector<task::LabelSet> label_sets;  ///< by task; empty for regression; span labels for tagging
   std::vector<Stream> streams;
   std::vector<DatasetFacts> datasets;
-  std::vector<std::string> files;           ///< what Example::file counts
-  std::vector<Problem> problems;            ///< everything found while reading; rows with errors are left out
+  std::vector<std::string> files;  ///< what Example::file counts
+  std::vector<Problem> problems;   ///< everything found while reading; rows with errors are left out
   /// Number of labelled rows of a task in a split.
   [[nodiscard]] std::size_t n_labelled(std::size_t task_index, Split split) const;
   /// "file:line" of an example.
@@ -79,6 +81,7 @@ struct Corpus {
 
 /// A warning for every text that loses tokens at `max_length`, with how many, and one for each tagging task with spans
 /// whose borders are not those of tokens.
-[[nodiscard]] std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& tokenizer, std::size_t max_length);
+[[nodiscard]] std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& tokenizer,
+                                                std::size_t max_length);
 
 }  // namespace polytask::data

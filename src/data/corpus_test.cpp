@@ -26,7 +26,8 @@ using testing::SizeIs;
 using testing::StartsWith;
 
 auto problem(std::string const& kind, std::string const& place, std::string const& words) {
-  return AllOf(Field("kind", &Problem::kind, kind), Field("where", &Problem::where, EndsWith(place)), Field("message", &Problem::message, HasSubstr(words)));
+  return AllOf(Field("kind", &Problem::kind, kind), Field("where", &Problem::where, EndsWith(place)),
+               Field("message", &Problem::message, HasSubstr(words)));
 }
 
 class CorpusFiles : public testing::Test {
@@ -39,10 +40,13 @@ class CorpusFiles : public testing::Test {
     write_file_atomically(folder / name, bytes);
     return folder / name;
   }
-  DatasetSpec dataset(std::string const& train) const { return {.name = "d", .files = {{Split::Train, {write("train.jsonl", train)}}}}; }
+  DatasetSpec dataset(std::string const& train) const {
+    return {.name = "d", .files = {{Split::Train, {write("train.jsonl", train)}}}};
+  }
 };
 
-TaskSpec const kIntent{.name = "intent", .type = TaskType::Classification, .datasets = {"d"}, .text = {"t"}, .label = "y"};
+TaskSpec const kIntent{
+    .name = "intent", .type = TaskType::Classification, .datasets = {"d"}, .text = {"t"}, .label = "y"};
 TaskSpec const kScore{.name = "score", .type = TaskType::Regression, .datasets = {"d"}, .text = {"t"}, .label = "s"};
 TaskSpec const kSlots{.name = "slots", .type = TaskType::Tagging, .datasets = {"d"}};
 
@@ -85,7 +89,8 @@ TEST_F(CorpusFiles, GiveTheLabelsOfEveryTaskOnOnePassOverTheRows) {
 TEST_F(CorpusFiles, SeparateTasksThatReadOtherTexts) {
   auto other = kScore;
   other.text = {"u"};
-  auto const corpus = load_corpus({dataset("{\"t\":\"one\",\"u\":\"two\",\"y\":\"a\",\"s\":1}\n{\"t\":\"x\",\"y\":\"b\"}\n")}, {kIntent, other}, 1);
+  auto const corpus = load_corpus(
+      {dataset("{\"t\":\"one\",\"u\":\"two\",\"y\":\"a\",\"s\":1}\n{\"t\":\"x\",\"y\":\"b\"}\n")}, {kIntent, other}, 1);
   EXPECT_THAT(corpus.problems, IsEmpty());
   ASSERT_THAT(corpus.streams, SizeIs(2));
   EXPECT_THAT(texts(corpus.streams[0].of(Split::Train)), ElementsAre("one", "x"));
@@ -97,12 +102,17 @@ TEST_F(CorpusFiles, SeparateTasksThatReadAPairAsOneSequenceAndAsTwo) {
   same.text = similarity.text = near.text = {"t", "u"};
   near.name = "near";
   near.pair_encoding = task::PairEncoding::Bi;
-  auto const corpus = load_corpus({dataset("{\"t\":\"one\",\"u\":\"two\",\"y\":\"a\",\"s\":1}\n")}, {same, similarity, near}, 1);
+  auto const corpus =
+      load_corpus({dataset("{\"t\":\"one\",\"u\":\"two\",\"y\":\"a\",\"s\":1}\n")}, {same, similarity, near}, 1);
   ASSERT_THAT(corpus.streams, SizeIs(2));
   EXPECT_THAT(corpus.streams[0].tasks, ElementsAre(0));
   EXPECT_THAT(corpus.streams[1].tasks, ElementsAre(1, 2));
-  auto const broken = load_corpus({dataset("{\"t\":\"one\",\"u\":null,\"y\":\"a\",\"s\":1}\n")}, {same, similarity}, 1).problems;
-  EXPECT_EQ(std::count_if(broken.begin(), broken.end(), [](auto const& problem) { return problem.kind == "unreadable-row"; }), 1) << "both ways of reading a row see what is wrong with it";
+  auto const broken =
+      load_corpus({dataset("{\"t\":\"one\",\"u\":null,\"y\":\"a\",\"s\":1}\n")}, {same, similarity}, 1).problems;
+  EXPECT_EQ(
+      std::count_if(broken.begin(), broken.end(), [](auto const& problem) { return problem.kind == "unreadable-row"; }),
+      1)
+      << "both ways of reading a row see what is wrong with it";
   EXPECT_FALSE(corpus.streams[0].of(Split::Train)[0].apart);
   EXPECT_TRUE(corpus.streams[1].of(Split::Train)[0].apart);
 }
@@ -128,13 +138,17 @@ TEST_F(CorpusFiles, ReportEveryFaultWithItsLineAndKeepTheOtherRows) {
                                            "{\"t\":7,\"y\":\"b\"}\n")},
                                   {kIntent}, 1);
   EXPECT_THAT(texts(corpus.streams[0].of(Split::Train)), ElementsAre("one", "7"));
-  EXPECT_THAT(corpus.problems, ElementsAre(problem("unreadable-label", "train.jsonl:2", "expected one label"), problem("unreadable-row", "train.jsonl:3", "is not UTF-8"),
-                                           problem("unreadable-row", "train.jsonl:4", "is not JSON"), problem("unreadable-row", "train.jsonl:5", "has no column \"t\"")));
+  EXPECT_THAT(corpus.problems, ElementsAre(problem("unreadable-label", "train.jsonl:2", "expected one label"),
+                                           problem("unreadable-row", "train.jsonl:3", "is not UTF-8"),
+                                           problem("unreadable-row", "train.jsonl:4", "is not JSON"),
+                                           problem("unreadable-row", "train.jsonl:5", "has no column \"t\"")));
   for (auto const& found : corpus.problems) EXPECT_EQ(found.severity, Severity::Error);
 }
 
 TEST_F(CorpusFiles, NameARowWithoutItsTextEvenBeforeTheFirstRowThatHasIt) {
-  auto const corpus = load_corpus({dataset("{\"txt\":\"one\",\"y\":\"a\"}\n{\"t\":\"two\",\"y\":\"a\"}\n{\"t\":\"three\",\"y\":\"b\"}\n")}, {kIntent}, 1);
+  auto const corpus = load_corpus(
+      {dataset("{\"txt\":\"one\",\"y\":\"a\"}\n{\"t\":\"two\",\"y\":\"a\"}\n{\"t\":\"three\",\"y\":\"b\"}\n")},
+      {kIntent}, 1);
   EXPECT_THAT(corpus.problems, ElementsAre(problem("unreadable-row", "train.jsonl:1", "the row has no column \"t\"")));
 }
 
@@ -142,24 +156,34 @@ TEST_F(CorpusFiles, NameAColumnThatNoRowHasOnce) {
   auto task = kIntent;
   task.text = {"txet"};
   task.label = "lable";
-  auto const corpus = load_corpus({dataset("{\"text\":\"one\",\"label\":\"a\"}\n{\"text\":\"two\",\"label\":\"b\"}\n")}, {task}, 1);
-  EXPECT_THAT(corpus.problems, ElementsAre(problem("unknown-column", "dataset \"d\"", "\"txet\", which task \"intent\" reads as its text; did you mean \"text\"?"),
-                                           problem("unknown-column", "dataset \"d\"", "\"lable\", which task \"intent\" reads as its label; did you mean \"label\"?"),
-                                           problem("no-training-rows", "task \"intent\"", "no training row carries a label")));
+  auto const corpus =
+      load_corpus({dataset("{\"text\":\"one\",\"label\":\"a\"}\n{\"text\":\"two\",\"label\":\"b\"}\n")}, {task}, 1);
+  EXPECT_THAT(corpus.problems,
+              ElementsAre(problem("unknown-column", "dataset \"d\"",
+                                  "\"txet\", which task \"intent\" reads as its text; did you mean \"text\"?"),
+                          problem("unknown-column", "dataset \"d\"",
+                                  "\"lable\", which task \"intent\" reads as its label; did you mean \"label\"?"),
+                          problem("no-training-rows", "task \"intent\"", "no training row carries a label")));
 }
 
 TEST_F(CorpusFiles, NameTheColumnsThatASplitAsksFor) {
   auto spec = dataset("{\"t\":\"one\",\"y\":\"a\",\"user\":1}\n{\"t\":\"two\",\"y\":\"b\",\"user\":2}\n");
   spec.split = DeclaredSplit{.dev = 0.5, .group_by = "users"};
-  EXPECT_THAT(load_corpus({spec}, {kIntent}, 1).problems, ElementsAre(problem("unknown-column", "dataset \"d\"", "\"users\", which its split names; did you mean \"user\"?")));
+  EXPECT_THAT(load_corpus({spec}, {kIntent}, 1).problems,
+              ElementsAre(problem("unknown-column", "dataset \"d\"",
+                                  "\"users\", which its split names; did you mean \"user\"?")));
 }
 
 TEST_F(CorpusFiles, SayWhichLabelOfDevOrTestTrainingLacks) {
   auto spec = dataset("{\"t\":\"one\",\"y\":\"positive\"}\n{\"t\":\"two\",\"y\":\"negative\"}\n");
   spec.files[Split::Dev] = {write("dev.jsonl", "{\"t\":\"a\",\"y\":\"positve\"}\n")};
   spec.files[Split::Test] = {write("test.csv", "t,y\nb,negative\nc,neutral\n")};
-  EXPECT_THAT(load_corpus({spec}, {kIntent}, 1).problems, ElementsAre(problem("unknown-label", "dev.jsonl:1", "label \"positve\" of task \"intent\" is in dev but in no training row; did you mean \"positive\"?"),
-                                                                      problem("unknown-label", "test.csv:3", "label \"neutral\" of task \"intent\" is in test")));
+  EXPECT_THAT(
+      load_corpus({spec}, {kIntent}, 1).problems,
+      ElementsAre(
+          problem("unknown-label", "dev.jsonl:1",
+                  "label \"positve\" of task \"intent\" is in dev but in no training row; did you mean \"positive\"?"),
+          problem("unknown-label", "test.csv:3", "label \"neutral\" of task \"intent\" is in test")));
 }
 
 TEST_F(CorpusFiles, HoldRowsAgainstTheDeclaredLabels) {
@@ -167,16 +191,19 @@ TEST_F(CorpusFiles, HoldRowsAgainstTheDeclaredLabels) {
   task.labels = {"c", "a"};
   auto const corpus = load_corpus({dataset("{\"t\":\"one\",\"y\":\"a\"}\n{\"t\":\"two\",\"y\":\"b\"}\n")}, {task}, 1);
   EXPECT_THAT(corpus.label_sets[0].names(), ElementsAre("c", "a"));  // the order given
-  EXPECT_THAT(corpus.problems, ElementsAre(problem("unknown-label", "train.jsonl:2", "label \"b\" is not known (c, a)")));
+  EXPECT_THAT(corpus.problems,
+              ElementsAre(problem("unknown-label", "train.jsonl:2", "label \"b\" is not known (c, a)")));
 }
 
 TEST_F(CorpusFiles, SortWholeNumberLabelsByValue) {
-  auto const corpus = load_corpus({dataset("{\"t\":\"x\",\"y\":10}\n{\"t\":\"y\",\"y\":9}\n{\"t\":\"z\",\"y\":-1}\n")}, {kIntent}, 1);
+  auto const corpus =
+      load_corpus({dataset("{\"t\":\"x\",\"y\":10}\n{\"t\":\"y\",\"y\":9}\n{\"t\":\"z\",\"y\":-1}\n")}, {kIntent}, 1);
   EXPECT_THAT(corpus.label_sets[0].names(), ElementsAre("-1", "9", "10"));
 }
 
 TEST_F(CorpusFiles, OfWordsCarryTagsAndWarnOfStrayOnes) {
-  DatasetSpec const spec{.name = "d", .files = {{Split::Train, {write("a.conll", "New B-LOC\nYork I-LOC\n\nin O\nRome I-LOC\n\nx B\n")}}}};
+  DatasetSpec const spec{
+      .name = "d", .files = {{Split::Train, {write("a.conll", "New B-LOC\nYork I-LOC\n\nin O\nRome I-LOC\n\nx B\n")}}}};
   auto const corpus = load_corpus({spec}, {kSlots}, 1);
   EXPECT_THAT(texts(corpus.streams[0].of(Split::Train)), ElementsAre("New York", "in Rome"));
   ASSERT_THAT(corpus.problems, SizeIs(2));
@@ -191,10 +218,12 @@ TEST_F(CorpusFiles, OfWordsNeverLoseARowInSilence) {
   task.tokens_column = 3;
   task.tags_column = 2;
   DatasetSpec const spec{.name = "d", .files = {{Split::Train, {write("a.conll", "1 B-A x\n\n2 O\n")}}}};
-  EXPECT_THAT(load_corpus({spec}, {task}, 1).problems, ElementsAre(problem("unreadable-row", "a.conll:3", "no column 3 for the word")));
+  EXPECT_THAT(load_corpus({spec}, {task}, 1).problems,
+              ElementsAre(problem("unreadable-row", "a.conll:3", "no column 3 for the word")));
   auto named = kSlots;
   named.text = {"t"};
-  EXPECT_THAT(load_corpus({spec}, {named}, 1).problems, Contains(problem("unknown-column", "dataset \"d\"", "a CoNLL file has no named columns")));
+  EXPECT_THAT(load_corpus({spec}, {named}, 1).problems,
+              Contains(problem("unknown-column", "dataset \"d\"", "a CoNLL file has no named columns")));
 }
 
 TEST_F(CorpusFiles, ThatCannotBeReadAreProblemsToo) {
@@ -203,7 +232,9 @@ TEST_F(CorpusFiles, ThatCannotBeReadAreProblemsToo) {
   spec.files[Split::Dev] = {folder / "absent.jsonl", folder / "folder.jsonl"};
   spec.files[Split::Test] = {write("cut.jsonl.gz", "\x1f\x8b\x08")};
   auto const corpus = load_corpus({spec}, {kIntent}, 1);
-  EXPECT_THAT(corpus.problems, ElementsAre(problem("unreadable-file", "absent.jsonl", "check the path"), problem("unreadable-file", "folder.jsonl", "is a folder"), problem("unreadable-file", "cut.jsonl.gz", "damaged or cut")));
+  EXPECT_THAT(corpus.problems, ElementsAre(problem("unreadable-file", "absent.jsonl", "check the path"),
+                                           problem("unreadable-file", "folder.jsonl", "is a folder"),
+                                           problem("unreadable-file", "cut.jsonl.gz", "damaged or cut")));
   EXPECT_THAT(corpus.streams[0].of(Split::Train), SizeIs(2));
 }
 
@@ -259,13 +290,16 @@ TEST_F(CorpusFiles, ChangeTheirHashWithAnyByteAndWithTheirRole) {
 std::string rows_of(std::vector<std::pair<std::string, int>> const& counts) {
   std::string rows;
   for (auto const& [label, n] : counts)
-    for (int i = 0; i < n; ++i) rows += "{\"t\":\"" + label + " " + std::to_string(i) + "\",\"y\":\"" + label + "\",\"g\":" + std::to_string(i / 5) + "}\n";
+    for (int i = 0; i < n; ++i)
+      rows += "{\"t\":\"" + label + " " + std::to_string(i) + "\",\"y\":\"" + label +
+              "\",\"g\":" + std::to_string(i / 5) + "}\n";
   return rows;
 }
 
 std::size_t count_label(Stream const& stream, Split split, std::string const& label) {
   auto const& examples = stream.of(split);
-  return static_cast<std::size_t>(std::count_if(examples.begin(), examples.end(), [&](auto const& example) { return example.labels[0] == task::Label(label); }));
+  return static_cast<std::size_t>(std::count_if(
+      examples.begin(), examples.end(), [&](auto const& example) { return example.labels[0] == task::Label(label); }));
 }
 
 TEST_F(CorpusFiles, AreSplitBySeedAndStratifiedByLabel) {
@@ -278,7 +312,8 @@ TEST_F(CorpusFiles, AreSplitBySeedAndStratifiedByLabel) {
     EXPECT_NEAR(static_cast<double>(count_label(stream, Split::Test, label)), 0.2 * n, 1.0) << label;
   }
   EXPECT_EQ(count_label(stream, Split::Train, "rare"), 2U);
-  EXPECT_THAT(corpus.datasets[0].n_rows, ElementsAre(stream.of(Split::Train).size(), stream.of(Split::Dev).size(), stream.of(Split::Test).size()));
+  EXPECT_THAT(corpus.datasets[0].n_rows,
+              ElementsAre(stream.of(Split::Train).size(), stream.of(Split::Dev).size(), stream.of(Split::Test).size()));
   EXPECT_EQ(stream.of(Split::Train).size() + stream.of(Split::Dev).size() + stream.of(Split::Test).size(), 342U);
 
   auto const again = load_corpus({spec}, {kIntent}, 1);
@@ -295,7 +330,8 @@ TEST_F(CorpusFiles, AreSplitWithWholeGroupsOnOneSide) {
   auto const corpus = load_corpus({spec}, {kIntent}, 7);
   std::map<std::string, std::set<Split>> sides;
   for (auto const split : kSplits)
-    for (auto const& example : corpus.streams[0].of(split)) sides[std::to_string(std::stoi(example.texts[0].substr(2)) / 5)].insert(split);
+    for (auto const& example : corpus.streams[0].of(split))
+      sides[std::to_string(std::stoi(example.texts[0].substr(2)) / 5)].insert(split);
   EXPECT_THAT(sides, SizeIs(100));
   for (auto const& [group, found] : sides) EXPECT_THAT(found, SizeIs(1)) << group;
   EXPECT_NEAR(static_cast<double>(corpus.streams[0].of(Split::Dev).size()), 100, 10);
@@ -317,39 +353,50 @@ TEST_F(CorpusFiles, AreSplitAlikeForEveryTaskThatReadsThem) {
   auto other = kScore;
   other.text = {"u"};
   std::string rows;
-  for (int i = 0; i < 60; ++i) rows += "{\"t\":\"" + std::to_string(i) + "\",\"u\":\"" + std::to_string(i) + "\",\"y\":\"" + (i % 2 == 0 ? "a" : "b") + "\",\"s\":" + std::to_string(i) + "}\n";
+  for (int i = 0; i < 60; ++i)
+    rows += "{\"t\":\"" + std::to_string(i) + "\",\"u\":\"" + std::to_string(i) + "\",\"y\":\"" +
+            (i % 2 == 0 ? "a" : "b") + "\",\"s\":" + std::to_string(i) + "}\n";
   auto spec = dataset("broken\n" + rows);
   spec.split = DeclaredSplit{.dev = 0.2, .test = 0.2};
   auto const corpus = load_corpus({spec}, {kIntent, other}, 3);
-  for (auto const split : kSplits) EXPECT_EQ(sorted_texts(corpus.streams[0], split), sorted_texts(corpus.streams[1], split));
+  for (auto const split : kSplits)
+    EXPECT_EQ(sorted_texts(corpus.streams[0], split), sorted_texts(corpus.streams[1], split));
 }
 
 TEST_F(CorpusFiles, KeepRareLabelsOfEveryTaskInTrain) {
   TaskSpec const topics{.name = "topics", .type = TaskType::Multilabel, .datasets = {"d"}, .text = {"t"}, .label = "m"};
-  TaskSpec const second{.name = "second", .type = TaskType::Classification, .datasets = {"d"}, .text = {"t"}, .label = "z"};
+  TaskSpec const second{
+      .name = "second", .type = TaskType::Classification, .datasets = {"d"}, .text = {"t"}, .label = "z"};
   std::string rows;
   for (int i = 0; i < 60; ++i)
-    rows += "{\"t\":\"" + std::to_string(i) + "\",\"y\":\"" + (i % 2 == 0 ? "a" : "b") + "\",\"m\":\"" + (i == 7 ? "x|rare" : "x") + "\",\"z\":\"" + (i < 4 ? "few" : "many") + "\"}\n";
+    rows += "{\"t\":\"" + std::to_string(i) + "\",\"y\":\"" + (i % 2 == 0 ? "a" : "b") + "\",\"m\":\"" +
+            (i == 7 ? "x|rare" : "x") + "\",\"z\":\"" + (i < 4 ? "few" : "many") + "\"}\n";
   auto spec = dataset(rows);
   spec.split = DeclaredSplit{.dev = 0.4, .test = 0.5};
-  for (std::uint64_t seed = 1; seed <= 20; ++seed) EXPECT_THAT(load_corpus({spec}, {kIntent, topics, second}, seed).problems, IsEmpty()) << seed;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed)
+    EXPECT_THAT(load_corpus({spec}, {kIntent, topics, second}, seed).problems, IsEmpty()) << seed;
 }
 
 TEST_F(CorpusFiles, AreGroupedByTruthValuesAndNumbersToo) {
   std::string rows;
-  for (int i = 0; i < 40; ++i) rows += "{\"t\":\"" + std::to_string(i) + "\",\"y\":\"a\",\"g\":" + (i % 2 == 0 ? "true" : "1.5") + "}\n";
+  for (int i = 0; i < 40; ++i)
+    rows += "{\"t\":\"" + std::to_string(i) + "\",\"y\":\"a\",\"g\":" + (i % 2 == 0 ? "true" : "1.5") + "}\n";
   auto spec = dataset(rows);
   spec.split = DeclaredSplit{.dev = 0.5, .group_by = "g"};
   EXPECT_THAT(load_corpus({spec}, {kIntent}, 1).datasets[0].n_rows, ElementsAre(20, 20, 0));
 }
 
 TEST_F(CorpusFiles, OfWordsHaveNoColumnsToSplitBy) {
-  DatasetSpec const spec{.name = "d", .files = {{Split::Train, {write("a.conll", "New B-LOC\n\nin O\n")}}}, .split = DeclaredSplit{.dev = 0.5, .group_by = "user"}};
-  EXPECT_THAT(load_corpus({spec}, {kSlots}, 1).problems, Contains(problem("unknown-column", "dataset \"d\"", "\"user\", but a CoNLL file has no named columns")));
+  DatasetSpec const spec{.name = "d",
+                         .files = {{Split::Train, {write("a.conll", "New B-LOC\n\nin O\n")}}},
+                         .split = DeclaredSplit{.dev = 0.5, .group_by = "user"}};
+  EXPECT_THAT(load_corpus({spec}, {kSlots}, 1).problems,
+              Contains(problem("unknown-column", "dataset \"d\"", "\"user\", but a CoNLL file has no named columns")));
 }
 
 TEST_F(CorpusFiles, MayHoldRowsWhoseTextAndLabelsAreNull) {
-  auto const corpus = load_corpus({dataset("{\"t\":\"one\",\"y\":\"a\"}\n{\"t\":null,\"y\":null}\n{\"t\":\"two\",\"y\":\"b\"}\n")}, {kIntent}, 1);
+  auto const corpus = load_corpus(
+      {dataset("{\"t\":\"one\",\"y\":\"a\"}\n{\"t\":null,\"y\":null}\n{\"t\":\"two\",\"y\":\"b\"}\n")}, {kIntent}, 1);
   EXPECT_THAT(corpus.problems, IsEmpty());
   EXPECT_THAT(texts(corpus.streams[0].of(Split::Train)), ElementsAre("one", "two"));
 }
@@ -361,15 +408,18 @@ TEST(AssignSplits, LeavesAStratumAsItIsWhenRowsOfAnotherAreReordered) {
   auto const before = assign_splits(rows, split, "salt", 5);
   // All rows of "a" first, each stratum in its old order.
   std::vector<RowFacts> reordered = rows;
-  std::stable_sort(reordered.begin(), reordered.end(), [](auto const& x, auto const& y) { return x.stratum < y.stratum; });
+  std::stable_sort(reordered.begin(), reordered.end(),
+                   [](auto const& x, auto const& y) { return x.stratum < y.stratum; });
   auto const after = assign_splits(reordered, split, "salt", 5);
-  auto const sides_of = [](std::vector<RowFacts> const& facts, std::vector<Split> const& sides, std::string const& stratum) {
+  auto const sides_of = [](std::vector<RowFacts> const& facts, std::vector<Split> const& sides,
+                           std::string const& stratum) {
     std::vector<Split> result;
     for (std::size_t i = 0; i < facts.size(); ++i)
       if (facts[i].stratum == stratum) result.push_back(sides[i]);
     return result;
   };
-  for (auto const* stratum : {"a", "b"}) EXPECT_EQ(sides_of(rows, before, stratum), sides_of(reordered, after, stratum));
+  for (auto const* stratum : {"a", "b"})
+    EXPECT_EQ(sides_of(rows, before, stratum), sides_of(reordered, after, stratum));
 }
 
 TEST(AssignSplits, NeverEmptiesTrainNorCutsRareStrata) {
@@ -381,7 +431,8 @@ TEST(AssignSplits, NeverEmptiesTrainNorCutsRareStrata) {
     EXPECT_GT(std::count(sides.begin(), sides.begin() + 7, Split::Train), 0) << seed;
     EXPECT_EQ(sides[7], Split::Train);
     EXPECT_EQ(sides[8], Split::Train);
-    for (int i = 0; i < 6; ++i) EXPECT_EQ(sides[static_cast<std::size_t>(i)], sides[static_cast<std::size_t>(i / 3 * 3)]);
+    for (int i = 0; i < 6; ++i)
+      EXPECT_EQ(sides[static_cast<std::size_t>(i)], sides[static_cast<std::size_t>(i / 3 * 3)]);
   }
 }
 

@@ -9,7 +9,8 @@
 namespace polytask::data {
 namespace {
 
-Target target_of(task::Label const& label, TargetSpec const& spec, task::Encoding const& encoding, task::Example const& example) {
+Target target_of(task::Label const& label, TargetSpec const& spec, task::Encoding const& encoding,
+                 task::Example const& example) {
   if (!task::is_labelled(label)) return {};
   switch (spec.type) {
     case task::TaskType::Classification: {
@@ -22,8 +23,7 @@ Target target_of(task::Label const& label, TargetSpec const& spec, task::Encodin
         if (auto const index = spec.labels.index_of(name)) target[*index] = 1.0F;
       return target;
     }
-    case task::TaskType::Regression:
-      return static_cast<float>((std::get<double>(label) - spec.offset) / spec.scale);
+    case task::TaskType::Regression: return static_cast<float>((std::get<double>(label) - spec.offset) / spec.scale);
     case task::TaskType::Tagging: {
       auto const units = task::tagged_units(encoding, example);
       auto const tags = task::tags_of_units(units, std::get<std::vector<task::Span>>(label), spec.labels);
@@ -61,7 +61,8 @@ std::int32_t second_text_of(task::Encoding const& encoding, task::Example const&
   if (example.texts.size() < 2) return static_cast<std::int32_t>(encoding.size());
   auto const found = std::find(encoding.text_index.begin(), encoding.text_index.end(), 1);
   // A second text without a token, empty or cut away, still has its [SEP].
-  return static_cast<std::int32_t>(std::min<std::ptrdiff_t>(found - encoding.text_index.begin(), std::ssize(encoding.ids) - 1));
+  return static_cast<std::int32_t>(
+      std::min<std::ptrdiff_t>(found - encoding.text_index.begin(), std::ssize(encoding.ids) - 1));
 }
 
 TargetScale target_scale(std::span<double const> values) {

@@ -17,11 +17,11 @@ namespace polytask::data {
 inline constexpr std::int32_t kIgnored = -100;
 
 /// What a head is trained on for one text.
-using Target = std::variant<std::monostate,             // not labelled
-                            std::int32_t,               // classification: label index
-                            std::vector<float>,         // multilabel: 0 or 1 per label
-                            float,                      // regression: (value - offset) / scale
-                            std::vector<std::int32_t>>; // tagging: a tag per token, kIgnored elsewhere
+using Target = std::variant<std::monostate,              // not labelled
+                            std::int32_t,                // classification: label index
+                            std::vector<float>,          // multilabel: 0 or 1 per label
+                            float,                       // regression: (value - offset) / scale
+                            std::vector<std::int32_t>>;  // tagging: a tag per token, kIgnored elsewhere
 
 /// How the targets of one task are made.
 struct TargetSpec {
@@ -31,8 +31,8 @@ struct TargetSpec {
   double scale = 1.0;
 };
 
-/// Standard deviation of the regression targets, whose mean is 0: about the size that the logits of a trained classifier
-/// have, so that one learning rate suits all heads.
+/// Standard deviation of the regression targets, whose mean is 0: about the size that the logits of a trained
+/// classifier have, so that one learning rate suits all heads.
 inline constexpr double kTargetDeviation = 2.5;
 
 struct TargetScale {
@@ -40,27 +40,30 @@ struct TargetScale {
   double scale = 1.0;
 };
 
-/// The scale on which `values` (training rows; original unit) have mean 0 and deviation `kTargetDeviation`. Values that are
-/// all the same keep their unit. docs/decisions/regression-targets.md has the reasons.
+/// The scale on which `values` (training rows; original unit) have mean 0 and deviation `kTargetDeviation`. Values that
+/// are all the same keep their unit. docs/decisions/regression-targets.md has the reasons.
 [[nodiscard]] TargetScale target_scale(std::span<double const> values);
 
 struct Features {
   std::vector<std::int32_t> ids;
   std::vector<std::uint8_t> type_ids;
-  std::int32_t second_text = 0;  ///< index of the token where a pair's second text begins; the number of tokens where there is one text
-  bool apart = false;           ///< the texts of the pair are sequences of their own: positions start anew, neither sees the other
+  std::int32_t second_text =
+      0;  ///< index of the token where a pair's second text begins; the number of tokens where there is one text
+  bool apart =
+      false;  ///< the texts of the pair are sequences of their own: positions start anew, neither sees the other
   std::vector<Target> targets;  ///< one per task of the stream
   bool truncated = false;
 };
 
 /// A pair that is encoded apart may have `max_length` tokens in each text, any other `max_length` in all.
-[[nodiscard]] task::Encoding encode_example(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length);
+[[nodiscard]] task::Encoding encode_example(text::Tokenizer const& tokenizer, task::Example const& example,
+                                            std::size_t max_length);
 
 /// What Features::second_text says.
 [[nodiscard]] std::int32_t second_text_of(task::Encoding const& encoding, task::Example const& example);
 
 /// `targets`: one spec per task of the stream. A label outside its set gives no target.
-[[nodiscard]] Features features_of(task::Example const& example, text::Tokenizer const& tokenizer, std::size_t max_length,
-                                   std::span<TargetSpec const> targets);
+[[nodiscard]] Features features_of(task::Example const& example, text::Tokenizer const& tokenizer,
+                                   std::size_t max_length, std::span<TargetSpec const> targets);
 
 }  // namespace polytask::data

@@ -15,7 +15,9 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 std::unique_ptr<text::Tokenizer const> tokenizer() {
-  return text::make_wordpiece({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "new", "york", "##er", "is", "big"}, {}, "vocabulary").value();
+  return text::make_wordpiece({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "new", "york", "##er", "is", "big"}, {},
+                              "vocabulary")
+      .value();
 }
 
 TEST(FeaturesOf, GiveATargetForEveryTaskThatLabelsTheText) {
@@ -25,7 +27,8 @@ TEST(FeaturesOf, GiveATargetForEveryTaskThatLabelsTheText) {
                                       {TaskType::Tagging, task::LabelSet({"LOC", "PER"})},
                                       {TaskType::Classification, task::LabelSet({"x", "y"})}};
   task::Example const example{.texts = {"New Yorker is big"},
-                              .labels = {std::string("y"), std::vector<std::string>{"a", "c"}, 16.0, std::vector<task::Span>{{0, 10, "PER"}}, task::Label{}}};
+                              .labels = {std::string("y"), std::vector<std::string>{"a", "c"}, 16.0,
+                                         std::vector<task::Span>{{0, 10, "PER"}}, task::Label{}}};
   auto const features = features_of(example, *tokenizer(), 16, specs);
   EXPECT_THAT(features.ids, ElementsAre(2, 5, 6, 7, 8, 9, 3));
   EXPECT_FALSE(features.truncated);
@@ -39,9 +42,11 @@ TEST(FeaturesOf, GiveATargetForEveryTaskThatLabelsTheText) {
 }
 
 TEST(FeaturesOf, TagTheFirstTokenOfEachGivenWord) {
-  task::Example const example{.texts = {"New Yorker"}, .words = {{0, 3}, {4, 10}}, .labels = {std::vector<task::Span>{{4, 10, "PER"}}}};
+  task::Example const example{
+      .texts = {"New Yorker"}, .words = {{0, 3}, {4, 10}}, .labels = {std::vector<task::Span>{{4, 10, "PER"}}}};
   std::vector<TargetSpec> const specs{{TaskType::Tagging, task::LabelSet({"PER"})}};
-  EXPECT_THAT(std::get<std::vector<std::int32_t>>(features_of(example, *tokenizer(), 16, specs).targets[0]), ElementsAre(kIgnored, 0, 1, kIgnored, kIgnored));
+  EXPECT_THAT(std::get<std::vector<std::int32_t>>(features_of(example, *tokenizer(), 16, specs).targets[0]),
+              ElementsAre(kIgnored, 0, 1, kIgnored, kIgnored));
 }
 
 TEST(FeaturesOf, LeaveOutALabelOutsideItsSet) {
@@ -68,7 +73,9 @@ TEST(FeaturesOf, SayWhereThePairsSecondTextBegins) {
 }
 
 TEST(FeaturesOf, EncodeThePairsTextsApartWhereToldTo) {
-  auto const apart = [](std::vector<std::string> texts, std::size_t max_length) { return features_of({.texts = std::move(texts), .apart = true}, *tokenizer(), max_length, {}); };
+  auto const apart = [](std::vector<std::string> texts, std::size_t max_length) {
+    return features_of({.texts = std::move(texts), .apart = true}, *tokenizer(), max_length, {});
+  };
   auto const features = apart({"new york", "is big"}, 16);
   EXPECT_THAT(features.ids, ElementsAre(2, 5, 6, 3, 2, 8, 9, 3));  // as either text alone
   EXPECT_THAT(features.type_ids, testing::Each(0));

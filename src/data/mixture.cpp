@@ -33,7 +33,8 @@ DrawnRow Mixture::next() {
 }
 
 void Mixture::restore(State state) {
-  expects(state.credit.size() == sizes_.size() && state.n_drawn.size() == sizes_.size(), "a mixture's state fits its streams");
+  expects(state.credit.size() == sizes_.size() && state.n_drawn.size() == sizes_.size(),
+          "a mixture's state fits its streams");
   state_ = std::move(state);
 }
 

@@ -19,8 +19,8 @@ class Mixture {
  public:
   /// What has to be saved to go on later with the very same rows.
   struct State {
-    std::vector<double> credit;           ///< by stream
-    std::vector<std::uint64_t> n_drawn;   ///< by stream
+    std::vector<double> credit;          ///< by stream
+    std::vector<std::uint64_t> n_drawn;  ///< by stream
   };
 
   /// `sizes`: rows by stream, >= 1. `shares`: > 0, any scale.
@@ -46,6 +46,7 @@ class Mixture {
 };
 
 /// p ~ min(size, cap)^(1/temperature), not normalised (Raffel et al. 2020, arXiv:1910.10683, section 3.5.2).
-[[nodiscard]] std::vector<double> temperature_shares(std::vector<std::size_t> const& sizes, double temperature, std::int64_t cap);
+[[nodiscard]] std::vector<double> temperature_shares(std::vector<std::size_t> const& sizes, double temperature,
+                                                     std::int64_t cap);
 
 }  // namespace polytask::data

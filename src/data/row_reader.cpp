@@ -14,7 +14,9 @@
 namespace polytask::data {
 namespace {
 
-Error bad(std::string_view where, std::string const& reason) { return {ErrorCode::InvalidInput, fmt::format("{}: {}", where, reason)}; }
+Error bad(std::string_view where, std::string const& reason) {
+  return {ErrorCode::InvalidInput, fmt::format("{}: {}", where, reason)};
+}
 
 std::string describe(Value const& value) {
   struct Describer {
@@ -23,8 +25,12 @@ std::string describe(Value const& value) {
     std::string operator()(std::int64_t number) const { return fmt::format("{}", number); }
     std::string operator()(double number) const { return fmt::format("{}", number); }
     std::string operator()(std::string const& text) const { return quote(text); }
-    std::string operator()(std::vector<std::string> const& list) const { return fmt::format("a list of {}", list.size()); }
-    std::string operator()(std::vector<task::Span> const& list) const { return fmt::format("a list of {} spans", list.size()); }
+    std::string operator()(std::vector<std::string> const& list) const {
+      return fmt::format("a list of {}", list.size());
+    }
+    std::string operator()(std::vector<task::Span> const& list) const {
+      return fmt::format("a list of {} spans", list.size());
+    }
     std::string operator()(OtherJson const& json) const { return quote(json.text); }
   };
   return std::visit(Describer{}, value);
@@ -47,10 +53,14 @@ Result<Value> unpack_list(Value const& value, std::string_view where) {
 
 Result<task::Label> class_label(Value const& value, std::string const& column, std::string_view where) {
   if (auto const* text = std::get_if<std::string>(&value)) return task::Label(*text);
-  if (std::holds_alternative<std::int64_t>(value) || std::holds_alternative<bool>(value)) return task::Label(describe(value));
+  if (std::holds_alternative<std::int64_t>(value) || std::holds_alternative<bool>(value))
+    return task::Label(describe(value));
   // Tools that know no missing whole numbers write 3 as 3.0.
-  if (auto const* number = std::get_if<double>(&value); number != nullptr && std::floor(*number) == *number && std::abs(*number) < 0x1p53) return task::Label(fmt::format("{:.0f}", *number));
-  return bad(where, fmt::format("column {} is {}; expected one label (text or a whole number)", quote(column), describe(value)));
+  if (auto const* number = std::get_if<double>(&value);
+      number != nullptr && std::floor(*number) == *number && std::abs(*number) < 0x1p53)
+    return task::Label(fmt::format("{:.0f}", *number));
+  return bad(where, fmt::format("column {} is {}; expected one label (text or a whole number)", quote(column),
+                                describe(value)));
 }
 
 Result<task::Label> label_list(Value const& packed, std::string const& column, std::string_view where) {
@@ -68,9 +78,11 @@ Result<task::Label> label_list(Value const& packed, std::string const& column, s
   } else if (std::holds_alternative<std::int64_t>(*value)) {
     labels.push_back(describe(*value));
   } else {
-    return bad(where, fmt::format("column {} is {}; expected a list of labels, or labels with | between them", quote(column), describe(*value)));
+    return bad(where, fmt::format("column {} is {}; expected a list of labels, or labels with | between them",
+                                  quote(column), describe(*value)));
   }
-  if (std::find(labels.begin(), labels.end(), std::string()) != labels.end()) return bad(where, fmt::format("column {} holds an empty label; remove or name it", quote(column)));
+  if (std::find(labels.begin(), labels.end(), std::string()) != labels.end())
+    return bad(where, fmt::format("column {} holds an empty label; remove or name it", quote(column)));
   std::sort(labels.begin(), labels.end());
   labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
   return task::Label(std::move(labels));
@@ -86,18 +98,23 @@ Result<task::Label> number_label(Value const& value, std::string const& column, 
     auto const [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
     if (error != std::errc() || end != text->data() + text->size()) number = std::nan("");
   }
-  if (!(std::abs(number) <= kLargestNumber)) return bad(where, fmt::format("column {} is {}; expected a number from {:.0e} to {:.0e}", quote(column), describe(value), -kLargestNumber, kLargestNumber));
+  if (!(std::abs(number) <= kLargestNumber))
+    return bad(where, fmt::format("column {} is {}; expected a number from {:.0e} to {:.0e}", quote(column),
+                                  describe(value), -kLargestNumber, kLargestNumber));
   return task::Label(number);
 }
 
 /// Spans in code points -> bytes, sorted, checked against the text.
-Result<task::Label> span_label(Value const& packed, std::string const& column, task::Example const& example, std::string_view where) {
+Result<task::Label> span_label(Value const& packed, std::string const& column, task::Example const& example,
+                               std::string_view where) {
   auto const value = unpack_list(packed, where);
   if (!value) return value.error();
   auto const* spans = std::get_if<std::vector<task::Span>>(&*value);
   auto const* empty = std::get_if<std::vector<std::string>>(&*value);
   if (spans == nullptr && (empty == nullptr || !empty->empty()))
-    return bad(where, fmt::format("column {} is {}; expected [[start, end, \"LABEL\"], ...] in characters, end exclusive", quote(column), describe(*value)));
+    return bad(where,
+               fmt::format("column {} is {}; expected [[start, end, \"LABEL\"], ...] in characters, end exclusive",
+                           quote(column), describe(*value)));
   std::vector<task::Span> result;
   if (spans == nullptr) return task::Label(result);
   Utf8Offsets const offsets(example.texts[0]);
@@ -105,20 +122,30 @@ Result<task::Label> span_label(Value const& packed, std::string const& column, t
     auto const begin = offsets.to_bytes(span.begin);
     auto const end = offsets.to_bytes(span.end);
     if (!begin || !end || span.begin >= span.end || span.label.empty())
-      return bad(where, fmt::format("the span [{}, {}, {}] does not fit a text of {} characters; expected 0 <= start < end <= {} and a label", span.begin, span.end, quote(span.label), offsets.n_code_points(), offsets.n_code_points()));
+      return bad(
+          where,
+          fmt::format(
+              "the span [{}, {}, {}] does not fit a text of {} characters; expected 0 <= start < end <= {} and a label",
+              span.begin, span.end, quote(span.label), offsets.n_code_points(), offsets.n_code_points()));
     result.push_back({*begin, *end, span.label});
   }
   std::sort(result.begin(), result.end(), [](auto const& a, auto const& b) { return a.begin < b.begin; });
   for (std::size_t i = 1; i < result.size(); ++i)
     if (result[i].begin < result[i - 1].end)
-      return bad(where, fmt::format("the spans {} and {} overlap; a word can carry one label", quote(example.texts[0].substr(result[i - 1].begin, result[i - 1].end - result[i - 1].begin)),
-                                    quote(example.texts[0].substr(result[i].begin, result[i].end - result[i].begin))));
+      return bad(
+          where,
+          fmt::format("the spans {} and {} overlap; a word can carry one label",
+                      quote(example.texts[0].substr(result[i - 1].begin, result[i - 1].end - result[i - 1].begin)),
+                      quote(example.texts[0].substr(result[i].begin, result[i].end - result[i].begin))));
   return task::Label(std::move(result));
 }
 
-std::size_t column_index(std::optional<int> declared, std::size_t missing) { return declared ? static_cast<std::size_t>(*declared - 1) : missing; }
+std::size_t column_index(std::optional<int> declared, std::size_t missing) {
+  return declared ? static_cast<std::size_t>(*declared - 1) : missing;
+}
 
-Result<task::Label> tag_label(Row const& row, task::Example const& example, task::TaskSpec const& task, std::string_view where) {
+Result<task::Label> tag_label(Row const& row, task::Example const& example, task::TaskSpec const& task,
+                              std::string_view where) {
   std::vector<std::string> tags;
   bool any = false;
   for (std::size_t i = 0; i < row.words.size(); ++i) {
@@ -135,9 +162,11 @@ Result<task::Label> tag_label(Row const& row, task::Example const& example, task
   if (!any) return task::Label{};  // a file of words alone: nothing is labelled
   for (std::size_t i = 0; i < tags.size(); ++i)
     if (!task::is_tag(tags[i]))
-      return bad(where, fmt::format("word {} ({}) has the tag {}; expected O or B-, I-, E-, S- and a label", i + 1, quote(row.words[i][0]), quote(tags[i])));
+      return bad(where, fmt::format("word {} ({}) has the tag {}; expected O or B-, I-, E-, S- and a label", i + 1,
+                                    quote(row.words[i][0]), quote(tags[i])));
   std::vector<task::Span> spans;
-  for (auto const& span : task::spans_of_tags(tags)) spans.push_back({example.words[span.begin].begin, example.words[span.end - 1].end, span.label});
+  for (auto const& span : task::spans_of_tags(tags))
+    spans.push_back({example.words[span.begin].begin, example.words[span.end - 1].end, span.label});
   return task::Label(std::move(spans));
 }
 
@@ -153,7 +182,8 @@ Value const* Row::find(std::string_view column) const {
 
 std::optional<Format> format_of(std::filesystem::path const& path) {
   auto name = path.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   for (auto const* end : {".jsonl", ".ndjson", ".json"})
     if (name.ends_with(end)) return Format::Jsonl;
@@ -166,7 +196,8 @@ std::optional<Format> format_of(std::filesystem::path const& path) {
 
 namespace {
 
-std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format format, std::string name, RowReaderOptions const& options) {
+std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format format, std::string name,
+                                       RowReaderOptions const& options) {
   switch (format) {
     case Format::Jsonl: return make_jsonl_reader(std::move(bytes), std::move(name), options);
     case Format::Csv: return make_csv_reader(std::move(bytes), std::move(name), ',', options);
@@ -182,22 +213,29 @@ std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format
 std::unique_ptr<RowReader> open_rows(std::filesystem::path const& path, RowReaderOptions const& options) {
   auto const format = format_of(path);
   if (!format)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: the format follows the extension, and this one is not known; expected .jsonl, .csv, .tsv or .conll, each .gz too", path.string()));
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: the format follows the extension, and this one is not known; "
+                                                     "expected .jsonl, .csv, .tsv or .conll, each .gz too",
+                                                     path.string()));
   return make_reader(open_bytes(path), *format, path.string(), options);
 }
 
-std::unique_ptr<RowReader> read_rows(std::istream& input, Format format, std::string name, RowReaderOptions const& options) {
+std::unique_ptr<RowReader> read_rows(std::istream& input, Format format, std::string name,
+                                     RowReaderOptions const& options) {
   return make_reader(bytes_of(input), format, std::move(name), options);
 }
 
 Result<task::Example> example_of(Row const& row, task::TaskSpec const& task, std::string_view where) {
   task::Example example{.id = row.id, .apart = task.encodes_apart(), .line = row.line};
   if (!row.words.empty()) {
-    if (!task.text.empty()) return bad(where, fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out", quote(task.name), quote(task.text[0])));
+    if (!task.text.empty())
+      return bad(where,
+                 fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out",
+                             quote(task.name), quote(task.text[0])));
     std::string text;
     for (auto const& columns : row.words) {
       std::size_t const at = column_index(task.tokens_column, 0);
-      if (at >= columns.size() || columns[at].empty()) return bad(where, fmt::format("a line has no column {} for the word", at + 1));
+      if (at >= columns.size() || columns[at].empty())
+        return bad(where, fmt::format("a line has no column {} for the word", at + 1));
       if (!text.empty()) text += ' ';
       std::size_t const begin = text.size();
       text += columns[at];
@@ -220,14 +258,17 @@ Result<task::Example> example_of(Row const& row, task::TaskSpec const& task, std
     else
       return bad(where, fmt::format("column {} is {}; expected text", quote(column), describe(*value)));
   }
-  if (example.texts.empty()) return bad(where, fmt::format("task {} names no text column; add \"text\"", quote(task.name)));
+  if (example.texts.empty())
+    return bad(where, fmt::format("task {} names no text column; add \"text\"", quote(task.name)));
   return example;
 }
 
-Result<task::Label> label_of(Row const& row, task::Example const& example, task::TaskSpec const& task, std::string_view where) {
+Result<task::Label> label_of(Row const& row, task::Example const& example, task::TaskSpec const& task,
+                             std::string_view where) {
   if (!row.words.empty()) {
     if (task.type == task::TaskType::Tagging) return tag_label(row, example, task, where);
-    return bad(where, fmt::format("task {} is {}, but a CoNLL file carries only tags", quote(task.name), task::to_string(task.type)));
+    return bad(where, fmt::format("task {} is {}, but a CoNLL file carries only tags", quote(task.name),
+                                  task::to_string(task.type)));
   }
   auto const& column = task.type == task::TaskType::Tagging ? task.spans : task.label;
   auto const* value = row.find(column);

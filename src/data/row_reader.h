@@ -28,13 +28,14 @@ struct OtherJson {
 };
 
 /// A column's value; monostate = null.
-using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>, std::vector<task::Span>, OtherJson>;
+using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>,
+                           std::vector<task::Span>, OtherJson>;
 
 struct Row {
   std::size_t line = 0;
-  std::string id;  ///< JSON text of the column "id"; empty when there is none
-  std::vector<std::pair<std::string, Value>> fields;       ///< JSONL, CSV, TSV; spans still in code points
-  std::vector<std::vector<std::string>> words;             ///< CoNLL: the columns of each word
+  std::string id;                                     ///< JSON text of the column "id"; empty when there is none
+  std::vector<std::pair<std::string, Value>> fields;  ///< JSONL, CSV, TSV; spans still in code points
+  std::vector<std::vector<std::string>> words;        ///< CoNLL: the columns of each word
   [[nodiscard]] Value const* find(std::string_view column) const;
 };
 
@@ -48,20 +49,23 @@ class RowReader {
 };
 
 struct RowReaderOptions {
-  std::vector<std::string> columns;                  ///< CSV/TSV without a header: names of its columns; a first row that repeats them is a header
+  std::vector<std::string>
+      columns;  ///< CSV/TSV without a header: names of its columns; a first row that repeats them is a header
   std::size_t max_row_bytes = std::size_t{1} << 26;  ///< longer rows are errors, skipped without being held in memory
 };
 
 /// Opens a file; `.gz` is unpacked on the way. Throws Error{NotFound, InvalidInput}.
 [[nodiscard]] std::unique_ptr<RowReader> open_rows(std::filesystem::path const& path, RowReaderOptions const& options);
 /// Reads from a stream (standard input) that must outlive the reader. `name` is used in messages.
-[[nodiscard]] std::unique_ptr<RowReader> read_rows(std::istream& input, Format format, std::string name, RowReaderOptions const& options);
+[[nodiscard]] std::unique_ptr<RowReader> read_rows(std::istream& input, Format format, std::string name,
+                                                   RowReaderOptions const& options);
 
 /// What an example needs of a row: its texts (and words). Fails with InvalidInput when a text column is missing or is
 /// not text; `where` starts the message.
 [[nodiscard]] Result<task::Example> example_of(Row const& row, task::TaskSpec const& task, std::string_view where);
 /// The task's label of the row: monostate when the column is absent, null or empty.
 /// Fails with InvalidInput for a value of the wrong kind, a malformed tag, or spans outside the text or overlapping.
-[[nodiscard]] Result<task::Label> label_of(Row const& row, task::Example const& example, task::TaskSpec const& task, std::string_view where);
+[[nodiscard]] Result<task::Label> label_of(Row const& row, task::Example const& example, task::TaskSpec const& task,
+                                           std::string_view where);
 
 }  // namespace polytask::data

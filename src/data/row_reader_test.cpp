@@ -65,7 +65,8 @@ std::vector<std::size_t> lines(Answer const& answer) {
 /// Bytes of a file that grows as it is read, so that a long row needs no memory of the test's own.
 class RepeatingBuffer : public std::streambuf {
  public:
-  RepeatingBuffer(std::string head, std::string unit, std::size_t n_units, std::string tail) : pieces_{std::move(head), {}, std::move(tail)}, n_left_(n_units) {
+  RepeatingBuffer(std::string head, std::string unit, std::size_t n_units, std::string tail)
+      : pieces_{std::move(head), {}, std::move(tail)}, n_left_(n_units) {
     while (pieces_[1].size() < (1U << 16)) pieces_[1] += unit;
     n_left_ = n_units * unit.size() / pieces_[1].size();
   }
@@ -123,20 +124,24 @@ class RowFiles : public testing::Test {
     ::gzclose(file);
     return path;
   }
-  static Answer read(fs::path const& path, RowReaderOptions const& options = {}) { return drain(*open_rows(path, options)); }
+  static Answer read(fs::path const& path, RowReaderOptions const& options = {}) {
+    return drain(*open_rows(path, options));
+  }
 };
 
 // ---- JSONL
 
 TEST(JsonlReader, GivesRowsWithTheirLinesWhateverTheLineEnds) {
-  auto const answer = read("\xEF\xBB\xBF{\"a\":\"1\"}\r\n\n  \n{\"a\":\"2\"}\r{\"a\":\"3\"}\n{\"a\":\"4\"}", Format::Jsonl);
+  auto const answer =
+      read("\xEF\xBB\xBF{\"a\":\"1\"}\r\n\n  \n{\"a\":\"2\"}\r{\"a\":\"3\"}\n{\"a\":\"4\"}", Format::Jsonl);
   EXPECT_THAT(answer.errors, IsEmpty());
   EXPECT_THAT(column(answer, "a"), ElementsAre("1", "2", "3", "4"));
   EXPECT_THAT(lines(answer), ElementsAre(1, 4, 5, 6));
 }
 
 TEST(JsonlReader, NamesTheLineOfABrokenRowAndReadsOn) {
-  auto const answer = read("{\"a\":\"1\"}\n{\"a\":\n[1]\n{\"a\":\"2\",\"a\":\"3\"}\n{\"a\":\"4\"} {}\n{\"a\":\"5\"}\n", Format::Jsonl);
+  auto const answer =
+      read("{\"a\":\"1\"}\n{\"a\":\n[1]\n{\"a\":\"2\",\"a\":\"3\"}\n{\"a\":\"4\"} {}\n{\"a\":\"5\"}\n", Format::Jsonl);
   EXPECT_THAT(column(answer, "a"), ElementsAre("1", "5"));
   ASSERT_THAT(answer.errors, SizeIs(4));
   EXPECT_THAT(answer.errors[0], StartsWith("f:2: "));
@@ -175,13 +180,16 @@ TEST(JsonlReader, KeepsEscapedNulBytesAndRefusesBareOnes) {
 }
 
 TEST(JsonlReader, RefusesDepthWithoutEndingTheProgram) {
-  auto const answer = read("{\"a\":" + std::string(100'000, '[') + std::string(100'000, ']') + "}\n{\"a\":\"1\"}", Format::Jsonl);
+  auto const answer =
+      read("{\"a\":" + std::string(100'000, '[') + std::string(100'000, ']') + "}\n{\"a\":\"1\"}", Format::Jsonl);
   EXPECT_THAT(column(answer, "a"), ElementsAre("1"));
   EXPECT_THAT(answer.errors, ElementsAre(StartsWith("f:1: ")));
 }
 
 TEST(JsonlReader, ReadsEveryKindOfValue) {
-  auto const answer = read(R"({"id":"a-3","n":null,"b":true,"i":-7,"d":2.5,"l":["x",3],"s":[[0,2,"PER"]],"o":{"k":[1]},"e":[]})", Format::Jsonl);
+  auto const answer =
+      read(R"({"id":"a-3","n":null,"b":true,"i":-7,"d":2.5,"l":["x",3],"s":[[0,2,"PER"]],"o":{"k":[1]},"e":[]})",
+           Format::Jsonl);
   ASSERT_THAT(answer.rows, SizeIs(1));
   auto const& row = answer.rows[0];
   EXPECT_EQ(row.id, "\"a-3\"");
@@ -210,18 +218,20 @@ TEST(JsonlReader, SkipsAnEndlessRowInBoundedMemory) {
   Answer answer;
   EXPECT_LT(drain_and_measure(input, Format::Jsonl, 1 << 20, answer), 16 * 1024);
   EXPECT_THAT(column(answer, "a"), ElementsAre("1", "2"));
-  EXPECT_THAT(answer.errors, ElementsAre("f:2: the row is longer than 1048576 bytes, the most that is read; cut its text"));
+  EXPECT_THAT(answer.errors,
+              ElementsAre("f:2: the row is longer than 1048576 bytes, the most that is read; cut its text"));
 }
 
 // ---- CSV and TSV
 
 TEST(CsvReader, ReadsRfc4180) {
-  auto const answer = read("id,text,label\r\n"
-                           "7,\"a, b\",x\r\n"
-                           "8,\"two\r\nlines\",y\r\n"
-                           "9,\"say \"\"hi\"\"\",\r\n"
-                           "007,,\"\"",
-                           Format::Csv);
+  auto const answer = read(
+      "id,text,label\r\n"
+      "7,\"a, b\",x\r\n"
+      "8,\"two\r\nlines\",y\r\n"
+      "9,\"say \"\"hi\"\"\",\r\n"
+      "007,,\"\"",
+      Format::Csv);
   EXPECT_THAT(answer.errors, IsEmpty());
   EXPECT_THAT(column(answer, "text"), ElementsAre("a, b", "two\r\nlines", "say \"hi\"", ""));
   EXPECT_THAT(column(answer, "label"), ElementsAre("x", "y", "", ""));
@@ -271,10 +281,12 @@ TEST(CsvReader, NamesTheRowWhoseQuotesNeverEnd) {
 
 TEST(CsvReader, RefusesAHeaderThatIsEmptyOrNamesAColumnTwice) {
   EXPECT_THAT(read("", Format::Csv).errors, ElementsAre(StartsWith("f:1: the file is empty")));
-  EXPECT_THAT(read("a,b,a\n1,2,3\n", Format::Csv).errors, ElementsAre(StartsWith("f:1: the column \"a\" stands twice in the header")));
+  EXPECT_THAT(read("a,b,a\n1,2,3\n", Format::Csv).errors,
+              ElementsAre(StartsWith("f:1: the column \"a\" stands twice in the header")));
   std::string wide = "c0";
   for (int i = 1; i < 200'000; ++i) wide += ",c" + std::to_string(i);
-  EXPECT_THAT(read(wide + "\n1\n", Format::Csv).errors, ElementsAre("f:1: the header names 200000 columns; at most 10000 are read"));
+  EXPECT_THAT(read(wide + "\n1\n", Format::Csv).errors,
+              ElementsAre("f:1: the header names 200000 columns; at most 10000 are read"));
 }
 
 TEST(CsvReader, NamesTheLineOfBrokenUtf8) {
@@ -301,7 +313,8 @@ TEST(CsvReader, SkipsAnEndlessRowInBoundedMemory) {
 // ---- CoNLL
 
 TEST(ConllReader, ReadsSentencesAtTabsOrSpaces) {
-  auto const answer = read("-DOCSTART- -X- O\n\nEU NNP B-ORG\nrejects  VBZ O \n\n\n\nNew York\tB-LOC\r\n.\tO", Format::Conll);
+  auto const answer =
+      read("-DOCSTART- -X- O\n\nEU NNP B-ORG\nrejects  VBZ O \n\n\n\nNew York\tB-LOC\r\n.\tO", Format::Conll);
   EXPECT_THAT(answer.errors, IsEmpty());
   ASSERT_THAT(answer.rows, SizeIs(2));
   EXPECT_THAT(answer.rows[0].words, ElementsAre(ElementsAre("EU", "NNP", "B-ORG"), ElementsAre("rejects", "VBZ", "O")));
@@ -310,7 +323,8 @@ TEST(ConllReader, ReadsSentencesAtTabsOrSpaces) {
 }
 
 TEST(ConllReader, SkipsCommentsAndKeepsWordsThatLookLikeThem) {
-  auto const answer = read("# text = # 1 is\n# slots: 15:19:place\n# slots:\n# O\n#1 O\n#\tO\n\n#tag\tO\n", Format::Conll);
+  auto const answer =
+      read("# text = # 1 is\n# slots: 15:19:place\n# slots:\n# O\n#1 O\n#\tO\n\n#tag\tO\n", Format::Conll);
   ASSERT_THAT(answer.rows, SizeIs(2));
   EXPECT_THAT(answer.rows[0].words, ElementsAre(ElementsAre("#", "O"), ElementsAre("#1", "O"), ElementsAre("#", "O")));
   EXPECT_THAT(answer.rows[1].words, ElementsAre(ElementsAre("#tag", "O")));
@@ -359,7 +373,10 @@ TEST(FormatOf, FollowsTheExtension) {
 }
 
 TEST_F(RowFiles, AreReadPackedAsTheyAreReadPlain) {
-  std::pair<char const*, char const*> const files[] = {{"a.jsonl", "{\"t\":\"é\"}\n{\"t\":\"2\"}\n"}, {"a.csv", "t\n\"é\n\"\n2\n"}, {"a.tsv", "t\tu\né\t1\n2\t2\n"}, {"a.conll", "é O\n\n2 O\n"}};
+  std::pair<char const*, char const*> const files[] = {{"a.jsonl", "{\"t\":\"é\"}\n{\"t\":\"2\"}\n"},
+                                                       {"a.csv", "t\n\"é\n\"\n2\n"},
+                                                       {"a.tsv", "t\tu\né\t1\n2\t2\n"},
+                                                       {"a.conll", "é O\n\n2 O\n"}};
   for (auto const& [name, bytes] : files) {
     auto const plain = read(write(name, bytes));
     auto const packed = read(pack(std::string(name) + ".gz", bytes));
@@ -383,7 +400,8 @@ TEST_F(RowFiles, ThatAreCutOrDamagedAreOneClearError) {
   std::string rows;
   for (int i = 0; i < 5'000; ++i) rows += "{\"t\":\"" + std::to_string(i * 7919 % 10'007) + "\"}\n";
   auto const packed = read_file(pack("whole.jsonl.gz", rows));
-  for (std::size_t const n_bytes : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{9}, packed.size() / 2, packed.size() - 8, packed.size() - 1}) {
+  for (std::size_t const n_bytes : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{9}, packed.size() / 2,
+                                    packed.size() - 8, packed.size() - 1}) {
     auto const path = write("cut.jsonl.gz", packed.substr(0, n_bytes));
     try {
       (void)read(path);
@@ -461,12 +479,14 @@ TEST(ExampleOf, NamesTheColumnThatIsMissingAndTheNearest) {
   auto const example = example_of(row_of(R"({"txt":"a"})"), {.name = "x", .text = {"text"}}, "f:1");
   ASSERT_FALSE(example);
   EXPECT_STREQ(example.error().what(), "f:1: the row has no column \"text\"; did you mean \"txt\"?");
-  EXPECT_THAT(example_of(row_of(R"({"t":null})"), kClasses, "f:1").error().what(), HasSubstr("column \"t\" is null; expected text"));
+  EXPECT_THAT(example_of(row_of(R"({"t":null})"), kClasses, "f:1").error().what(),
+              HasSubstr("column \"t\" is null; expected text"));
   EXPECT_THAT(example_of(row_of(R"({"t":["a"]})"), kClasses, "f:1").error().what(), HasSubstr("expected text"));
 }
 
 TEST(ExampleOf, TakesPairsAndNumbersAsText) {
-  auto const example = example_of(row_of(R"({"a":"x","b":42,"id":5})"), {.name = "x", .text = {"a", "b"}}, "f:1").value();
+  auto const example =
+      example_of(row_of(R"({"a":"x","b":42,"id":5})"), {.name = "x", .text = {"a", "b"}}, "f:1").value();
   EXPECT_THAT(example.texts, ElementsAre("x", "42"));
   EXPECT_EQ(example.id, "5");
 }
@@ -476,13 +496,16 @@ TEST(LabelOf, TakesIntegersAsLabels) {
   EXPECT_EQ(label(R"({"t":"a","y":"3"})", kClasses).value(), task::Label(std::string("3")));
   EXPECT_EQ(label(R"({"t":"a","y":3.0})", kClasses).value(), task::Label(std::string("3")));
   EXPECT_EQ(label(R"({"t":"a","y":true})", kClasses).value(), task::Label(std::string("true")));
-  EXPECT_THAT(label_error(R"({"t":"a","y":2.5})", kClasses), HasSubstr("column \"y\" is 2.5; expected one label (text or a whole number)"));
+  EXPECT_THAT(label_error(R"({"t":"a","y":2.5})", kClasses),
+              HasSubstr("column \"y\" is 2.5; expected one label (text or a whole number)"));
 }
 
 TEST(LabelOf, CountsAbsentNullAndEmptyAsNotLabelled) {
   for (auto const& task : {kClasses, kTopics, kScore, kNames})
-    for (char const* json : {R"({"t":"a"})", R"({"t":"a","y":null})", R"({"t":"a","y":""})"}) EXPECT_FALSE(task::is_labelled(label(json, task).value())) << task.name << json;
-  EXPECT_EQ(label(R"({"t":"a","y":[]})", kTopics).value(), task::Label(std::vector<std::string>{}));  // none of them, and known to be so
+    for (char const* json : {R"({"t":"a"})", R"({"t":"a","y":null})", R"({"t":"a","y":""})"})
+      EXPECT_FALSE(task::is_labelled(label(json, task).value())) << task.name << json;
+  EXPECT_EQ(label(R"({"t":"a","y":[]})", kTopics).value(),
+            task::Label(std::vector<std::string>{}));  // none of them, and known to be so
   EXPECT_EQ(label(R"({"t":"a","y":[]})", kNames).value(), task::Label(std::vector<task::Span>{}));
 }
 
@@ -500,12 +523,15 @@ TEST(LabelOf, ReadsListsOfLabelsInEveryForm) {
 TEST(LabelOf, RefusesNumbersThatAreNone) {
   EXPECT_EQ(label(R"({"t":"x","y":"-2.5e1"})", kScore).value(), task::Label(-25.0));
   EXPECT_EQ(label(R"({"t":"x","y":3})", kScore).value(), task::Label(3.0));
-  for (char const* json : {R"({"t":"x","y":"nan"})", R"({"t":"x","y":"inf"})", R"({"t":"x","y":"3 kg"})", R"({"t":"x","y":"1e999"})", R"({"t":"x","y":true})", R"({"t":"x","y":[1]})", R"({"t":"x","y":-1.1e100})"})
+  for (char const* json :
+       {R"({"t":"x","y":"nan"})", R"({"t":"x","y":"inf"})", R"({"t":"x","y":"3 kg"})", R"({"t":"x","y":"1e999"})",
+        R"({"t":"x","y":true})", R"({"t":"x","y":[1]})", R"({"t":"x","y":-1.1e100})"})
     EXPECT_THAT(label_error(json, kScore), HasSubstr("expected a number from -1e+100 to 1e+100")) << json;
 }
 
 TEST(LabelOf, RefusesAListWhereOneLabelIsExpected) {
-  EXPECT_THAT(label_error(R"({"t":"x","y":["a"]})", kClasses), StartsWith("f:1: column \"y\" is a list of 1; expected one label"));
+  EXPECT_THAT(label_error(R"({"t":"x","y":["a"]})", kClasses),
+              StartsWith("f:1: column \"y\" is a list of 1; expected one label"));
   EXPECT_THAT(label_error(R"({"t":"x","y":{"a":1}})", kClasses), HasSubstr("expected one label"));
 }
 
@@ -527,12 +553,20 @@ TEST(LabelOf, TranslatesSpansFromCodePointsToBytesAndBack) {
 }
 
 TEST(LabelOf, RefusesSpansOutsideTheTextOverlappingOrMalformed) {
-  for (char const* spans : {"[[0,4,\"A\"]]", "[[2,2,\"A\"]]", "[[2,1,\"A\"]]", "[[0,1,\"\"]]", "[[9223372036854775807,9223372036854775807,\"A\"]]"})
-    EXPECT_THAT(label_error(std::string(R"({"t":"aé😀","y":)") + spans + "}", kNames), HasSubstr("does not fit a text of 3 characters")) << spans;
-  for (char const* spans : {"[[-1,2,\"A\"]]", "[[0,1]]", "[[0,1,2]]", "[[0,1,\"A\"],3]", "\"x\"", "[0,1,\"A\"]", "[[0.5,1,\"A\"]]", "{}"})
-    EXPECT_THAT(label_error(std::string(R"({"t":"abc","y":)") + spans + "}", kNames), HasSubstr("expected [[start, end, \"LABEL\"], ...]")) << spans;
-  EXPECT_THAT(label_error(R"({"t":"abc","y":[[1,3,"B"],[0,2,"A"]]})", kNames), HasSubstr("the spans \"ab\" and \"bc\" overlap"));
-  EXPECT_EQ(std::get<std::vector<task::Span>>(label(R"({"t":"abc","y":[[0,2,"A"],[2,3,"A"]]})", kNames).value()).size(), 2U);
+  for (char const* spans : {"[[0,4,\"A\"]]", "[[2,2,\"A\"]]", "[[2,1,\"A\"]]", "[[0,1,\"\"]]",
+                            "[[9223372036854775807,9223372036854775807,\"A\"]]"})
+    EXPECT_THAT(label_error(std::string(R"({"t":"aé😀","y":)") + spans + "}", kNames),
+                HasSubstr("does not fit a text of 3 characters"))
+        << spans;
+  for (char const* spans :
+       {"[[-1,2,\"A\"]]", "[[0,1]]", "[[0,1,2]]", "[[0,1,\"A\"],3]", "\"x\"", "[0,1,\"A\"]", "[[0.5,1,\"A\"]]", "{}"})
+    EXPECT_THAT(label_error(std::string(R"({"t":"abc","y":)") + spans + "}", kNames),
+                HasSubstr("expected [[start, end, \"LABEL\"], ...]"))
+        << spans;
+  EXPECT_THAT(label_error(R"({"t":"abc","y":[[1,3,"B"],[0,2,"A"]]})", kNames),
+              HasSubstr("the spans \"ab\" and \"bc\" overlap"));
+  EXPECT_EQ(std::get<std::vector<task::Span>>(label(R"({"t":"abc","y":[[0,2,"A"],[2,3,"A"]]})", kNames).value()).size(),
+            2U);
 }
 
 Result<task::Label> tags(std::string const& conll, task::TaskSpec const& task) {
@@ -546,15 +580,18 @@ Result<task::Label> tags(std::string const& conll, task::TaskSpec const& task) {
 TEST(LabelOf, ReadsBioAndBioesTagsOfWords) {
   task::TaskSpec const task{.name = "ner", .type = task::TaskType::Tagging};
   std::vector<task::Span> const expected{{0, 8, "LOC"}, {9, 11, "PER"}};
-  EXPECT_EQ(tags("New B-LOC\nYork I-LOC\néa B-PER\n. O\n", task).value(), task::Label(std::vector<task::Span>{{0, 8, "LOC"}, {9, 12, "PER"}}));
+  EXPECT_EQ(tags("New B-LOC\nYork I-LOC\néa B-PER\n. O\n", task).value(),
+            task::Label(std::vector<task::Span>{{0, 8, "LOC"}, {9, 12, "PER"}}));
   EXPECT_EQ(tags("New\tB-LOC\nYork\tE-LOC\nxx\tS-PER\n.\tO\n", task).value(), task::Label(expected));
-  EXPECT_EQ(tags("New O\nYork I-LOC\n", task).value(), task::Label(std::vector<task::Span>{{4, 8, "LOC"}}));  // a stray I- opens a span
-  EXPECT_FALSE(task::is_labelled(tags("New\nYork\n", task).value()));                                          // words alone
+  EXPECT_EQ(tags("New O\nYork I-LOC\n", task).value(),
+            task::Label(std::vector<task::Span>{{4, 8, "LOC"}}));      // a stray I- opens a span
+  EXPECT_FALSE(task::is_labelled(tags("New\nYork\n", task).value()));  // words alone
 }
 
 TEST(LabelOf, TakesColumnsByNumber) {
   task::TaskSpec const task{.name = "slots", .type = task::TaskType::Tagging, .tokens_column = 2, .tags_column = 4};
-  EXPECT_EQ(tags("1\tit\tx\tO\n2\train\tx\tB-A\tlast\n", task).value(), task::Label(std::vector<task::Span>{{3, 7, "A"}}));
+  EXPECT_EQ(tags("1\tit\tx\tO\n2\train\tx\tB-A\tlast\n", task).value(),
+            task::Label(std::vector<task::Span>{{3, 7, "A"}}));
   EXPECT_THAT(tags("1\tit\tx\tO\n2\train\tx\n", task).error().what(), HasSubstr("word 2"));
   EXPECT_THAT(tags("1\tit\tx\tO\n2\n", task).error().what(), HasSubstr("a line has no column 2 for the word"));
 }
@@ -562,11 +599,14 @@ TEST(LabelOf, TakesColumnsByNumber) {
 TEST(LabelOf, NamesTheWordWithAMalformedTag) {
   task::TaskSpec const task{.name = "ner", .type = task::TaskType::Tagging};
   for (char const* tag : {"B", "B-", "X-LOC", "b-LOC", "BLOC", "o"})
-    EXPECT_THAT(tags(std::string("New O\nYork ") + tag + "\n", task).error().what(), StartsWith("f:1: word 2 (\"York\") has the tag \"" + std::string(tag) + "\"")) << tag;
+    EXPECT_THAT(tags(std::string("New O\nYork ") + tag + "\n", task).error().what(),
+                StartsWith("f:1: word 2 (\"York\") has the tag \"" + std::string(tag) + "\""))
+        << tag;
   EXPECT_THAT(tags("New O\nYork\n", task).error().what(), HasSubstr("word 2"));
   auto const row = read("a O\n", Format::Conll).rows.at(0);
   EXPECT_FALSE(example_of(row, kNames, "f:1"));  // a text column
-  EXPECT_THAT(label_of(row, {}, {.name = "x", .type = task::TaskType::Regression}, "f:1").error().what(), HasSubstr("carries only tags"));
+  EXPECT_THAT(label_of(row, {}, {.name = "x", .type = task::TaskType::Regression}, "f:1").error().what(),
+              HasSubstr("carries only tags"));
 }
 
 // ---- published datasets, where they are at hand
@@ -576,7 +616,8 @@ class PublishedDatasets : public testing::Test {
   void SetUp() override {
     char const* const given = std::getenv("POLYTASK_SHARED");
     data = fs::path(given != nullptr ? given : "../shared") / "data";
-    if (!fs::exists(data)) GTEST_SKIP() << data.string() << " is not there; POLYTASK_SHARED names the folder of models and data";
+    if (!fs::exists(data))
+      GTEST_SKIP() << data.string() << " is not there; POLYTASK_SHARED names the folder of models and data";
   }
   /// The unpacked bytes of a file.
   static std::string bytes_of(fs::path const& path) {
@@ -585,20 +626,26 @@ class PublishedDatasets : public testing::Test {
     if (file == nullptr) return {};
     std::string bytes;
     char buffer[1 << 16];
-    for (int n = ::gzread(file, buffer, sizeof buffer); n > 0; n = ::gzread(file, buffer, sizeof buffer)) bytes.append(buffer, static_cast<std::size_t>(n));
+    for (int n = ::gzread(file, buffer, sizeof buffer); n > 0; n = ::gzread(file, buffer, sizeof buffer))
+      bytes.append(buffer, static_cast<std::size_t>(n));
     ::gzclose(file);
     return bytes;
   }
-  static Answer read(fs::path const& path, RowReaderOptions const& options = {}) { return drain(*open_rows(path, options)); }
+  static Answer read(fs::path const& path, RowReaderOptions const& options = {}) {
+    return drain(*open_rows(path, options));
+  }
   fs::path data;
 };
 
 TEST_F(PublishedDatasets, JsonlGivesOneRowALine) {
-  for (char const* name : {"stsb_ccbysa/train.jsonl.gz", "hwu64/train.jsonl.gz", "snips/validate.jsonl.gz", "jsick/trial.jsonl.gz", "stackoverflow20/data.jsonl.gz"}) {
+  for (char const* name : {"stsb_ccbysa/train.jsonl.gz", "hwu64/train.jsonl.gz", "snips/validate.jsonl.gz",
+                           "jsick/trial.jsonl.gz", "stackoverflow20/data.jsonl.gz"}) {
     auto const bytes = bytes_of(data / name);
     auto const answer = read(data / name);
     EXPECT_THAT(answer.errors, IsEmpty()) << name;
-    EXPECT_EQ(answer.rows.size(), static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n')) + (bytes.ends_with('\n') ? 0 : 1)) << name;
+    EXPECT_EQ(answer.rows.size(),
+              static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n')) + (bytes.ends_with('\n') ? 0 : 1))
+        << name;
     EXPECT_FALSE(answer.rows.empty());
   }
 }
@@ -617,7 +664,8 @@ TEST_F(PublishedDatasets, TsvWithoutAHeaderGivesTheRowsThatPythonCounts) {
 }
 
 TEST_F(PublishedDatasets, ConllGivesOneRowASentence) {
-  for (char const* name : {"wnut17/wnut17train.conll.gz", "wnut17/emerging.dev.conll.gz", "broad_twitter_corpus/a.conll.gz", "xsid_en_ja/en.valid.conll.gz"}) {
+  for (char const* name : {"wnut17/wnut17train.conll.gz", "wnut17/emerging.dev.conll.gz",
+                           "broad_twitter_corpus/a.conll.gz", "xsid_en_ja/en.valid.conll.gz"}) {
     std::istringstream input(bytes_of(data / name));
     std::size_t n_sentences = 0;
     bool inside = false;
@@ -629,7 +677,9 @@ TEST_F(PublishedDatasets, ConllGivesOneRowASentence) {
     auto const answer = read(data / name);
     EXPECT_THAT(answer.errors, IsEmpty()) << name;
     EXPECT_EQ(answer.rows.size(), n_sentences) << name;
-    task::TaskSpec const task{.name = "names", .type = task::TaskType::Tagging, .tokens_column = std::string(name).starts_with("xsid") ? 2 : 1};
+    task::TaskSpec const task{.name = "names",
+                              .type = task::TaskType::Tagging,
+                              .tokens_column = std::string(name).starts_with("xsid") ? 2 : 1};
     for (auto const& row : answer.rows) {
       auto const example = example_of(row, task, "f");
       ASSERT_TRUE(example) << name << ":" << row.line;

@@ -25,7 +25,8 @@ std::vector<std::size_t> labelled(LabelledRows const& rows) {
 
 /// Passes over the rows in a new order each; `gradient_of(row, scores)` turns scores into their gradient.
 template <typename GradientOf>
-LinearModel learn(WordFeatures const& words, std::vector<Features> const& rows, std::size_t n_outputs, std::uint64_t seed, GradientOf const& gradient_of) {
+LinearModel learn(WordFeatures const& words, std::vector<Features> const& rows, std::size_t n_outputs,
+                  std::uint64_t seed, GradientOf const& gradient_of) {
   LinearModel model(words.size(), n_outputs);
   std::vector<std::size_t> order(rows.size());
   std::iota(order.begin(), order.end(), 0);
@@ -53,7 +54,8 @@ void softmax(std::vector<float>& scores) {
 float sigmoid(float x) { return 1.0F / (1.0F + std::exp(-x)); }
 
 task::Prediction class_prediction(std::vector<float> probabilities) {
-  auto const best = static_cast<std::size_t>(std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin());
+  auto const best =
+      static_cast<std::size_t>(std::max_element(probabilities.begin(), probabilities.end()) - probabilities.begin());
   return task::ClassPrediction{best, std::move(probabilities)};
 }
 
@@ -66,7 +68,8 @@ task::Prediction multilabel_prediction(std::vector<float> probabilities) {
 }
 
 /// How often each label stands among the rows, as a share.
-std::vector<float> label_shares(task::LabelSet const& labels, LabelledRows const& train, std::vector<std::size_t> const& rows) {
+std::vector<float> label_shares(task::LabelSet const& labels, LabelledRows const& train,
+                                std::vector<std::size_t> const& rows) {
   std::vector<float> shares(labels.size());
   auto const count = [&](std::string const& label) {
     if (auto const index = labels.index_of(label)) shares[*index] += 1.0F / static_cast<float>(rows.size());
@@ -85,12 +88,17 @@ double mean_value(LabelledRows const& train, std::vector<std::size_t> const& row
   return rows.empty() ? 0.0 : sum / static_cast<double>(rows.size());
 }
 
-std::vector<task::ByteRange> units_of(task::Example const& example) { return example.words.empty() ? word_ranges(example.texts.at(0)) : example.words; }
+std::vector<task::ByteRange> units_of(task::Example const& example) {
+  return example.words.empty() ? word_ranges(example.texts.at(0)) : example.words;
+}
 
-std::string piece(task::Example const& example, task::ByteRange range) { return example.texts[0].substr(range.begin, range.end - range.begin); }
+std::string piece(task::Example const& example, task::ByteRange range) {
+  return example.texts[0].substr(range.begin, range.end - range.begin);
+}
 
 /// For each word, as it is written, the label it most often has; neighbours of one label make one span.
-std::vector<task::Prediction> word_tagger(LabelledRows const& train, std::vector<std::size_t> const& labelled_rows, std::span<task::Example const* const> rows) {
+std::vector<task::Prediction> word_tagger(LabelledRows const& train, std::vector<std::size_t> const& labelled_rows,
+                                          std::span<task::Example const* const> rows) {
   std::map<std::string, std::map<std::string, int>> counts;  // word -> label ("" = none) -> count
   for (auto const i : labelled_rows) {
     auto const& spans = std::get<std::vector<task::Span>>(train.labels[i]);
@@ -103,7 +111,8 @@ std::vector<task::Prediction> word_tagger(LabelledRows const& train, std::vector
   }
   std::map<std::string, std::string> label_of;
   for (auto const& [word, by_label] : counts) {
-    auto const best = std::max_element(by_label.begin(), by_label.end(), [](auto const& a, auto const& b) { return a.second < b.second; });
+    auto const best = std::max_element(by_label.begin(), by_label.end(),
+                                       [](auto const& a, auto const& b) { return a.second < b.second; });
     if (!best->first.empty()) label_of[word] = best->first;
   }
   std::vector<task::Prediction> predictions;
@@ -129,8 +138,8 @@ std::vector<task::Prediction> word_tagger(LabelledRows const& train, std::vector
 
 }  // namespace
 
-std::vector<task::Prediction> majority_baseline(task::TaskSpec const& spec, task::LabelSet const& labels, LabelledRows const& train,
-                                                std::span<task::Example const* const> rows) {
+std::vector<task::Prediction> majority_baseline(task::TaskSpec const& spec, task::LabelSet const& labels,
+                                                LabelledRows const& train, std::span<task::Example const* const> rows) {
   auto const known = labelled(train);
   task::Prediction answer;
   switch (spec.type) {
@@ -142,7 +151,8 @@ std::vector<task::Prediction> majority_baseline(task::TaskSpec const& spec, task
   return std::vector(rows.size(), answer);
 }
 
-std::vector<task::Prediction> bag_of_words_baseline(task::TaskSpec const& spec, task::LabelSet const& labels, LabelledRows const& train,
+std::vector<task::Prediction> bag_of_words_baseline(task::TaskSpec const& spec, task::LabelSet const& labels,
+                                                    LabelledRows const& train,
                                                     std::span<task::Example const* const> rows, std::uint64_t seed) {
   auto const known = labelled(train);
   if (spec.type == task::TaskType::Tagging) return word_tagger(train, known, rows);
@@ -161,7 +171,8 @@ std::vector<task::Prediction> bag_of_words_baseline(task::TaskSpec const& spec, 
     auto const model = learn(words, features, 1, seed, [&](std::size_t row, std::vector<float>& scores) {
       scores[0] -= static_cast<float>((std::get<double>(train.labels[known[row]]) - mean) / deviation);
     });
-    for (auto const* example : rows) predictions.emplace_back(task::ValuePrediction{mean + deviation * model.scores(words.of(*example))[0]});
+    for (auto const* example : rows)
+      predictions.emplace_back(task::ValuePrediction{mean + deviation * model.scores(words.of(*example))[0]});
     return predictions;
   }
   bool const one_label = spec.type == task::TaskType::Classification;

@@ -23,17 +23,22 @@ struct Rows {
   }
 };
 
-double score(task::TaskSpec const& spec, task::LabelSet const& labels, Rows const& rows, std::vector<task::Prediction> const& predicted) { return primary_score(spec, labels, rows.labelled.labels, predicted); }
+double score(task::TaskSpec const& spec, task::LabelSet const& labels, Rows const& rows,
+             std::vector<task::Prediction> const& predicted) {
+  return primary_score(spec, labels, rows.labelled.labels, predicted);
+}
 
 TEST(MajorityBaseline, GivesTheMostFrequentLabelToEveryRow) {
   task::LabelSet const labels({"a", "b"});
   Rows train;
   for (int i = 0; i < 5; ++i) train.add({"x"}, std::string(i < 3 ? "b" : "a"));
   train.add({"x"}, std::monostate{});
-  auto const predicted = majority_baseline({.type = TaskType::Classification}, labels, train.labelled, train.labelled.examples);
+  auto const predicted =
+      majority_baseline({.type = TaskType::Classification}, labels, train.labelled, train.labelled.examples);
   ASSERT_EQ(predicted.size(), 6U);
   EXPECT_EQ(std::get<task::ClassPrediction>(predicted[0]).label, 1U);
-  EXPECT_THAT(std::get<task::ClassPrediction>(predicted[0]).scores, testing::ElementsAre(testing::FloatEq(0.4F), testing::FloatEq(0.6F)));
+  EXPECT_THAT(std::get<task::ClassPrediction>(predicted[0]).scores,
+              testing::ElementsAre(testing::FloatEq(0.4F), testing::FloatEq(0.6F)));
 }
 
 TEST(MajorityBaseline, GivesTheMeanToRegression) {
@@ -62,7 +67,8 @@ TEST(BagOfWordsBaseline, FindsTheWordsThatDecideAClass) {
   task::TaskSpec const spec{.type = TaskType::Classification};
   auto const train = coloured(600, 1);
   auto const test = coloured(200, 2);
-  EXPECT_GT(score(spec, labels, test, bag_of_words_baseline(spec, labels, train.labelled, test.labelled.examples, 1)), 0.95);
+  EXPECT_GT(score(spec, labels, test, bag_of_words_baseline(spec, labels, train.labelled, test.labelled.examples, 1)),
+            0.95);
   EXPECT_LT(score(spec, labels, test, majority_baseline(spec, labels, train.labelled, test.labelled.examples)), 0.65);
 }
 
@@ -72,7 +78,8 @@ TEST(BagOfWordsBaseline, IsTheSameForTheSameSeed) {
   auto const train = coloured(50, 1);
   auto const a = bag_of_words_baseline(spec, labels, train.labelled, train.labelled.examples, 7);
   auto const b = bag_of_words_baseline(spec, labels, train.labelled, train.labelled.examples, 7);
-  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(std::get<task::ClassPrediction>(a[i]).scores, std::get<task::ClassPrediction>(b[i]).scores);
+  for (std::size_t i = 0; i < a.size(); ++i)
+    EXPECT_EQ(std::get<task::ClassPrediction>(a[i]).scores, std::get<task::ClassPrediction>(b[i]).scores);
 }
 
 TEST(BagOfWordsBaseline, TellsPairsThatShareTheirWords) {
@@ -96,7 +103,8 @@ TEST(BagOfWordsBaseline, TellsPairsThatShareTheirWords) {
   };
   auto const train = pairs(200, 1);
   auto const test = pairs(200, 2);
-  EXPECT_GT(score(spec, labels, test, bag_of_words_baseline(spec, labels, train.labelled, test.labelled.examples, 1)), 0.95);
+  EXPECT_GT(score(spec, labels, test, bag_of_words_baseline(spec, labels, train.labelled, test.labelled.examples, 1)),
+            0.95);
 }
 
 TEST(BagOfWordsBaseline, AddsUpTheWorthOfWordsInRegression) {
@@ -128,7 +136,8 @@ TEST(BagOfWordsBaseline, MarksWordsThatWereMostlyNames) {
   train.add({"Rome is old"}, std::vector<task::Span>{{0, 4, "CITY"}});
   Rows test;
   test.add({"old Rome, not paris; New York"}, std::vector<task::Span>{});
-  auto const predicted = bag_of_words_baseline({.type = TaskType::Tagging}, labels, train.labelled, test.labelled.examples, 1);
+  auto const predicted =
+      bag_of_words_baseline({.type = TaskType::Tagging}, labels, train.labelled, test.labelled.examples, 1);
   auto const& spans = std::get<task::SpanPrediction>(predicted[0]).spans;
   ASSERT_EQ(spans.size(), 1U);
   EXPECT_EQ(spans[0].span, (task::Span{4, 8, "CITY"}));
@@ -145,7 +154,8 @@ TEST(BagOfWordsBaseline, ReadsScriptsWithoutSpaces) {
   Rows test;
   test.add({"猫です"}, std::string("cat"));
   test.add({"犬です"}, std::string("dog"));
-  EXPECT_EQ(score(spec, labels, test, bag_of_words_baseline(spec, labels, train.labelled, test.labelled.examples, 1)), 1.0);
+  EXPECT_EQ(score(spec, labels, test, bag_of_words_baseline(spec, labels, train.labelled, test.labelled.examples, 1)),
+            1.0);
 }
 
 TEST(BagOfWordsBaseline, AnswersWhenNoTrainingRowIsLabelled) {

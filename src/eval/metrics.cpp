@@ -37,7 +37,8 @@ enum class ClassKind { Accuracy, MacroF1, Mcc };
 /// accuracy, macro_f1 (over the labels that occur in gold or predictions, as f1_score does) and mcc.
 class ClassMetric final : public Metric {
  public:
-  ClassMetric(ClassKind kind, std::size_t n_labels, std::vector<ClassRow> rows) : kind_(kind), n_(n_labels + 1), rows_(std::move(rows)) {}
+  ClassMetric(ClassKind kind, std::size_t n_labels, std::vector<ClassRow> rows)
+      : kind_(kind), n_(n_labels + 1), rows_(std::move(rows)) {}
 
   double value(Counts counts) const override {
     std::vector<double> hits(n_, 0), gold(n_, 0), predicted(n_, 0);
@@ -60,7 +61,8 @@ class ClassMetric final : public Metric {
   }
 
  private:
-  static double macro_f1(std::vector<double> const& hits, std::vector<double> const& gold, std::vector<double> const& predicted) {
+  static double macro_f1(std::vector<double> const& hits, std::vector<double> const& gold,
+                         std::vector<double> const& predicted) {
     double sum = 0;
     double n_present = 0;
     for (std::size_t k = 0; k < hits.size(); ++k) {
@@ -72,7 +74,8 @@ class ClassMetric final : public Metric {
   }
 
   /// The multi-class coefficient R_K (Gorodkin 2004, doi:10.1016/j.compbiolchem.2004.09.006), as matthews_corrcoef.
-  static double mcc(double n_hits, double total, std::vector<double> const& gold, std::vector<double> const& predicted) {
+  static double mcc(double n_hits, double total, std::vector<double> const& gold,
+                    std::vector<double> const& predicted) {
     double product = 0, gold_squares = 0, predicted_squares = 0;
     for (std::size_t k = 0; k < gold.size(); ++k) {
       product += gold[k] * predicted[k];
@@ -150,7 +153,8 @@ enum class SetKind { MicroF1, MacroF1, SubsetAccuracy };
 
 class SetMetric final : public Metric {
  public:
-  SetMetric(SetKind kind, std::size_t n_labels, std::vector<LabelRow> rows) : kind_(kind), n_(n_labels + 1), rows_(std::move(rows)) {}
+  SetMetric(SetKind kind, std::size_t n_labels, std::vector<LabelRow> rows)
+      : kind_(kind), n_(n_labels + 1), rows_(std::move(rows)) {}
 
   double value(Counts counts) const override {
     std::vector<double> hits(n_, 0), gold(n_, 0), predicted(n_, 0);
@@ -185,15 +189,18 @@ class SetMetric final : public Metric {
   std::vector<LabelRow> rows_;
 };
 
-/// Mean over labels, one against the rest, of the area under the steps of precision over recall (average_precision_score
-/// without interpolation). Labels without a positive row are left out, where the library would warn and count 0.
+/// Mean over labels, one against the rest, of the area under the steps of precision over recall
+/// (average_precision_score without interpolation). Labels without a positive row are left out, where the library would
+/// warn and count 0.
 class AveragePrecision final : public Metric {
  public:
-  AveragePrecision(std::size_t n_labels, std::vector<std::vector<float>> const& scores, std::vector<std::vector<std::size_t>> const& gold) {
+  AveragePrecision(std::size_t n_labels, std::vector<std::vector<float>> const& scores,
+                   std::vector<std::vector<std::size_t>> const& gold) {
     for (std::size_t k = 0; k < n_labels; ++k) {
       auto& label = labels_.emplace_back();
       for (std::size_t i = 0; i < scores.size(); ++i)
-        label.push_back({i, scores[i].size() > k ? scores[i][k] : 0.0F, std::binary_search(gold[i].begin(), gold[i].end(), k)});
+        label.push_back(
+            {i, scores[i].size() > k ? scores[i][k] : 0.0F, std::binary_search(gold[i].begin(), gold[i].end(), k)});
       std::stable_sort(label.begin(), label.end(), [](Row const& a, Row const& b) { return a.score > b.score; });
     }
   }
@@ -240,7 +247,8 @@ class AveragePrecision final : public Metric {
 /// Pearson's coefficient; of ranks, ties averaged, it is Spearman's.
 class Correlation final : public Metric {
  public:
-  Correlation(std::vector<double> gold, std::vector<double> predicted, bool ranks) : gold_(std::move(gold)), predicted_(std::move(predicted)), ranks_(ranks) {
+  Correlation(std::vector<double> gold, std::vector<double> predicted, bool ranks)
+      : gold_(std::move(gold)), predicted_(std::move(predicted)), ranks_(ranks) {
     if (ranks_) {
       gold_order_ = order(gold_);
       predicted_order_ = order(predicted_);
@@ -260,7 +268,8 @@ class Correlation final : public Metric {
     return indices;
   }
 
-  static std::vector<double> ranks(std::vector<double> const& values, std::vector<std::size_t> const& sorted, Counts counts) {
+  static std::vector<double> ranks(std::vector<double> const& values, std::vector<std::size_t> const& sorted,
+                                   Counts counts) {
     std::vector<double> result(values.size());
     double before = 0;
     for (std::size_t i = 0; i < sorted.size();) {
@@ -344,7 +353,8 @@ class SpanF1 final : public Metric {
   std::vector<Row> rows_;
 };
 
-std::unique_ptr<Metric const> make_average_precision(task::TaskType type, task::LabelSet const& labels, GoldAndPredicted const& rows) {
+std::unique_ptr<Metric const> make_average_precision(task::TaskType type, task::LabelSet const& labels,
+                                                     GoldAndPredicted const& rows) {
   std::vector<std::vector<float>> scores;
   std::vector<std::vector<std::size_t>> gold;
   if (type == task::TaskType::Classification) {
@@ -352,7 +362,8 @@ std::unique_ptr<Metric const> make_average_precision(task::TaskType type, task::
     for (auto const* predicted : rows.predicted) scores.push_back(std::get<task::ClassPrediction>(*predicted).scores);
   } else {
     for (auto& row : label_rows(labels, rows)) gold.push_back(std::move(row.gold));
-    for (auto const* predicted : rows.predicted) scores.push_back(std::get<task::MultilabelPrediction>(*predicted).scores);
+    for (auto const* predicted : rows.predicted)
+      scores.push_back(std::get<task::MultilabelPrediction>(*predicted).scores);
   }
   return std::make_unique<AveragePrecision>(labels.size(), scores, gold);
 }
@@ -373,20 +384,26 @@ std::size_t gold_index(task::LabelSet const& labels, task::Label const& gold) {
   return index ? *index : labels.size();
 }
 
-std::unique_ptr<Metric const> make_metric(std::string const& name, task::TaskType type, task::LabelSet const& labels, GoldAndPredicted const& rows) {
+std::unique_ptr<Metric const> make_metric(std::string const& name, task::TaskType type, task::LabelSet const& labels,
+                                          GoldAndPredicted const& rows) {
   if (name == "average_precision") return make_average_precision(type, labels, rows);
   switch (type) {
     case task::TaskType::Classification:
       if (name == "ece") return std::make_unique<CalibrationError>(labels, rows);
       // With one label a row the micro average over all labels is the accuracy.
-      if (name == "accuracy" || name == "micro_f1") return std::make_unique<ClassMetric>(ClassKind::Accuracy, labels.size(), class_rows(labels, rows));
-      if (name == "macro_f1") return std::make_unique<ClassMetric>(ClassKind::MacroF1, labels.size(), class_rows(labels, rows));
+      if (name == "accuracy" || name == "micro_f1")
+        return std::make_unique<ClassMetric>(ClassKind::Accuracy, labels.size(), class_rows(labels, rows));
+      if (name == "macro_f1")
+        return std::make_unique<ClassMetric>(ClassKind::MacroF1, labels.size(), class_rows(labels, rows));
       if (name == "mcc") return std::make_unique<ClassMetric>(ClassKind::Mcc, labels.size(), class_rows(labels, rows));
       break;
     case task::TaskType::Multilabel:
-      if (name == "micro_f1") return std::make_unique<SetMetric>(SetKind::MicroF1, labels.size(), label_rows(labels, rows));
-      if (name == "macro_f1") return std::make_unique<SetMetric>(SetKind::MacroF1, labels.size(), label_rows(labels, rows));
-      if (name == "accuracy") return std::make_unique<SetMetric>(SetKind::SubsetAccuracy, labels.size(), label_rows(labels, rows));
+      if (name == "micro_f1")
+        return std::make_unique<SetMetric>(SetKind::MicroF1, labels.size(), label_rows(labels, rows));
+      if (name == "macro_f1")
+        return std::make_unique<SetMetric>(SetKind::MacroF1, labels.size(), label_rows(labels, rows));
+      if (name == "accuracy")
+        return std::make_unique<SetMetric>(SetKind::SubsetAccuracy, labels.size(), label_rows(labels, rows));
       break;
     case task::TaskType::Regression:
       if (name == "pearson" || name == "spearman") return make_correlation(rows, name == "spearman");
@@ -395,7 +412,8 @@ std::unique_ptr<Metric const> make_metric(std::string const& name, task::TaskTyp
       if (name == "span_f1") return std::make_unique<SpanF1>(rows);
       break;
   }
-  throw Error(ErrorCode::InvalidUsage, "metric " + quote(name) + " is not defined for the task type " + std::string(task::to_string(type)));
+  throw Error(ErrorCode::InvalidUsage,
+              "metric " + quote(name) + " is not defined for the task type " + std::string(task::to_string(type)));
 }
 
 }  // namespace polytask::eval

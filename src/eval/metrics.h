@@ -30,8 +30,8 @@ struct GoldAndPredicted {
 };
 
 /// `name` is one of task::metrics_of(type), or "ece" for classification.
-[[nodiscard]] std::unique_ptr<Metric const> make_metric(std::string const& name, task::TaskType type, task::LabelSet const& labels,
-                                                        GoldAndPredicted const& rows);
+[[nodiscard]] std::unique_ptr<Metric const> make_metric(std::string const& name, task::TaskType type,
+                                                        task::LabelSet const& labels, GoldAndPredicted const& rows);
 
 /// Index of a gold label; labels.size() when it is not in the set.
 [[nodiscard]] std::size_t gold_index(task::LabelSet const& labels, task::Label const& gold);

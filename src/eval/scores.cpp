@@ -30,11 +30,14 @@ double plain_value(Metric const& metric, std::size_t n_rows) {
 Score score_of(Metric const& metric, std::size_t n_rows, BootstrapOptions const& options) {
   Rng rng(options.seed);
   Score score{.value = plain_value(metric, n_rows)};
-  score.interval = stats::bootstrap_interval(n_rows, {options.n_resamples, options.confidence}, rng, [&](auto counts) { return metric.value(counts); });
+  score.interval = stats::bootstrap_interval(n_rows, {options.n_resamples, options.confidence}, rng,
+                                             [&](auto counts) { return metric.value(counts); });
   return score;
 }
 
-std::string primary_metric(task::TaskSpec const& spec) { return spec.metric.empty() ? task::default_metric(spec.type) : spec.metric; }
+std::string primary_metric(task::TaskSpec const& spec) {
+  return spec.metric.empty() ? task::default_metric(spec.type) : spec.metric;
+}
 
 void fill_class_confusion(TaskScores& scores, task::LabelSet const& labels, GoldAndPredicted const& rows) {
   scores.confusion_labels = labels.names();
@@ -63,7 +66,8 @@ void fill_span_confusion(TaskScores& scores, task::LabelSet const& labels, GoldA
     for (auto const& span : gold) {
       std::size_t answer = none;
       for (std::size_t k = 0; k < predicted.size(); ++k)
-        if (predicted[k].span.begin == span.begin && predicted[k].span.end == span.end) answer = index(predicted[k].span.label), used[k] = true;
+        if (predicted[k].span.begin == span.begin && predicted[k].span.end == span.end)
+          answer = index(predicted[k].span.label), used[k] = true;
       ++scores.confusion[index(span.label)][answer];
     }
     for (std::size_t k = 0; k < predicted.size(); ++k)
@@ -81,7 +85,9 @@ void fill_label_confusion(TaskScores& scores, task::LabelSet const& labels, Gold
       auto& counts = scores.confusion_by_label[k].second;
       bool const is_true = std::find(gold.begin(), gold.end(), labels[k]) != gold.end();
       bool const is_said = std::find(predicted.begin(), predicted.end(), k) != predicted.end();
-      ++(is_true ? is_said ? counts.true_positives : counts.false_negatives : is_said ? counts.false_positives : counts.true_negatives);
+      ++(is_true   ? is_said ? counts.true_positives : counts.false_negatives
+         : is_said ? counts.false_positives
+                   : counts.true_negatives);
     }
   }
 }
@@ -94,7 +100,8 @@ TaskScores score_task(task::TaskSpec const& spec, task::LabelSet const& labels, 
   TaskScores scores{.task = spec.name, .metric = primary_metric(spec), .n = rows.gold.size()};
   auto names = task::metrics_of(spec.type);
   if (spec.type == task::TaskType::Classification) names.emplace_back("ece");
-  for (auto const& name : names) scores.all[name] = score_of(*make_metric(name, spec.type, labels, rows), scores.n, options);
+  for (auto const& name : names)
+    scores.all[name] = score_of(*make_metric(name, spec.type, labels, rows), scores.n, options);
   scores.primary = scores.all.at(scores.metric);
   if (spec.type == task::TaskType::Classification) fill_class_confusion(scores, labels, rows);
   if (spec.type == task::TaskType::Multilabel) fill_label_confusion(scores, labels, rows);
@@ -102,13 +109,15 @@ TaskScores score_task(task::TaskSpec const& spec, task::LabelSet const& labels, 
   return scores;
 }
 
-double primary_score(task::TaskSpec const& spec, task::LabelSet const& labels, std::span<task::Label const> gold, std::span<task::Prediction const> predicted) {
+double primary_score(task::TaskSpec const& spec, task::LabelSet const& labels, std::span<task::Label const> gold,
+                     std::span<task::Prediction const> predicted) {
   auto const rows = labelled_rows(gold, predicted);
   return plain_value(*make_metric(primary_metric(spec), spec.type, labels, rows), rows.gold.size());
 }
 
 Score score_difference(task::TaskSpec const& spec, task::LabelSet const& labels, std::span<task::Label const> gold,
-                       std::span<task::Prediction const> a, std::span<task::Prediction const> b, BootstrapOptions const& options) {
+                       std::span<task::Prediction const> a, std::span<task::Prediction const> b,
+                       BootstrapOptions const& options) {
   auto const rows_a = labelled_rows(gold, a);
   auto const rows_b = labelled_rows(gold, b);
   auto const metric_a = make_metric(primary_metric(spec), spec.type, labels, rows_a);
@@ -116,8 +125,9 @@ Score score_difference(task::TaskSpec const& spec, task::LabelSet const& labels,
   std::size_t const n = rows_a.gold.size();
   Rng rng(options.seed);
   Score score{.value = plain_value(*metric_b, n) - plain_value(*metric_a, n)};
-  score.interval = stats::bootstrap_interval(n, {options.n_resamples, options.confidence}, rng,
-                                             [&](auto counts) { return metric_b->value(counts) - metric_a->value(counts); });
+  score.interval = stats::bootstrap_interval(n, {options.n_resamples, options.confidence}, rng, [&](auto counts) {
+    return metric_b->value(counts) - metric_a->value(counts);
+  });
   return score;
 }
 

@@ -41,28 +41,30 @@ struct LabelCounts {
 /// Everything `evaluate` says about one task on one split. Scores are fractions.
 struct TaskScores {
   std::string task;
-  std::string metric;                    ///< the primary one
+  std::string metric;  ///< the primary one
   Score primary;
-  std::size_t n = 0;                     ///< labelled rows
-  std::map<std::string, Score> all;      ///< every metric of the type, and "ece" for classification
-  std::vector<std::string> confusion_labels;          ///< classification (labels), tagging (labels and "O"); else empty
-  std::vector<std::vector<std::size_t>> confusion;    ///< [gold][predicted]
-  std::vector<std::pair<std::string, LabelCounts>> confusion_by_label;  ///< multilabel, in the label set's order; else empty
+  std::size_t n = 0;                                ///< labelled rows
+  std::map<std::string, Score> all;                 ///< every metric of the type, and "ece" for classification
+  std::vector<std::string> confusion_labels;        ///< classification (labels), tagging (labels and "O"); else empty
+  std::vector<std::vector<std::size_t>> confusion;  ///< [gold][predicted]
+  std::vector<std::pair<std::string, LabelCounts>>
+      confusion_by_label;  ///< multilabel, in the label set's order; else empty
 };
 
 /// `gold` and `predicted` have the same length; rows without a label are skipped. A gold label outside the label set
 /// counts as wrong. An undefined score (one class, no variance, no rows) is NaN, never a silent zero, except where
 /// the reference library defines it as 0 (F1 of a class never predicted and never true).
-[[nodiscard]] TaskScores score_task(task::TaskSpec const& spec, task::LabelSet const& labels, std::span<task::Label const> gold,
-                                    std::span<task::Prediction const> predicted, BootstrapOptions const& options);
+[[nodiscard]] TaskScores score_task(task::TaskSpec const& spec, task::LabelSet const& labels,
+                                    std::span<task::Label const> gold, std::span<task::Prediction const> predicted,
+                                    BootstrapOptions const& options);
 
 /// The primary metric alone, without an interval: for choosing checkpoints.
-[[nodiscard]] double primary_score(task::TaskSpec const& spec, task::LabelSet const& labels, std::span<task::Label const> gold,
-                                   std::span<task::Prediction const> predicted);
+[[nodiscard]] double primary_score(task::TaskSpec const& spec, task::LabelSet const& labels,
+                                   std::span<task::Label const> gold, std::span<task::Prediction const> predicted);
 
 /// Difference of the primary metric, `b` minus `a`, on the same rows, with a paired percentile bootstrap interval.
-[[nodiscard]] Score score_difference(task::TaskSpec const& spec, task::LabelSet const& labels, std::span<task::Label const> gold,
-                                     std::span<task::Prediction const> a, std::span<task::Prediction const> b,
-                                     BootstrapOptions const& options);
+[[nodiscard]] Score score_difference(task::TaskSpec const& spec, task::LabelSet const& labels,
+                                     std::span<task::Label const> gold, std::span<task::Prediction const> a,
+                                     std::span<task::Prediction const> b, BootstrapOptions const& options);
 
 }  // namespace polytask::eval

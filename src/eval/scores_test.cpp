@@ -53,7 +53,9 @@ class Comparison {
   double largest_ = 0;
 };
 
-std::string label_of(task::LabelSet const& labels, std::size_t index) { return index < labels.size() ? labels[index] : "a label the model does not know"; }
+std::string label_of(task::LabelSet const& labels, std::size_t index) {
+  return index < labels.size() ? labels[index] : "a label the model does not know";
+}
 
 TEST(Scores, EqualScikitLearnForClassification) {
   Comparison comparison;
@@ -81,9 +83,12 @@ TEST(Scores, EqualScikitLearnForMultilabel) {
       std::vector<std::string> names;
       for (std::size_t const k : one["gold"][i]) names.push_back(labels[k]);
       gold.emplace_back(names);
-      predicted.emplace_back(task::MultilabelPrediction{one["predicted"][i].get<std::vector<std::size_t>>(), one["scores"][i].get<std::vector<float>>()});
+      predicted.emplace_back(task::MultilabelPrediction{one["predicted"][i].get<std::vector<std::size_t>>(),
+                                                        one["scores"][i].get<std::vector<float>>()});
     }
-    comparison.expect(score_task({.name = "t", .type = task::TaskType::Multilabel}, labels, gold, predicted, {.n_resamples = 0}), one["expected"]);
+    comparison.expect(
+        score_task({.name = "t", .type = task::TaskType::Multilabel}, labels, gold, predicted, {.n_resamples = 0}),
+        one["expected"]);
   }
 }
 
@@ -96,7 +101,9 @@ TEST(Scores, EqualScipyForRegression) {
       gold.emplace_back(one["gold"][i].get<double>());
       predicted.emplace_back(task::ValuePrediction{one["predicted"][i]});
     }
-    comparison.expect(score_task({.name = "t", .type = task::TaskType::Regression}, {}, gold, predicted, {.n_resamples = 0}), one["expected"]);
+    comparison.expect(
+        score_task({.name = "t", .type = task::TaskType::Regression}, {}, gold, predicted, {.n_resamples = 0}),
+        one["expected"]);
   }
 }
 
@@ -125,14 +132,17 @@ TEST(Scores, EqualSeqevalForTagging) {
       for (auto& span : spans_of(one["predicted"][i])) prediction.spans.push_back({std::move(span), 1.0F});
       predicted.emplace_back(std::move(prediction));
     }
-    comparison.expect(score_task({.name = "t", .type = task::TaskType::Tagging}, labels, gold, predicted, {.n_resamples = 0}), one["expected"]);
+    comparison.expect(
+        score_task({.name = "t", .type = task::TaskType::Tagging}, labels, gold, predicted, {.n_resamples = 0}),
+        one["expected"]);
   }
 }
 
 TEST(Scores, RowsWithoutALabelDoNotCount) {
   task::LabelSet const labels({"a", "b"});
   std::vector<task::Label> const gold{std::string("a"), std::monostate{}};
-  std::vector<task::Prediction> const predicted{task::ClassPrediction{0, {0.9F, 0.1F}}, task::ClassPrediction{1, {0.1F, 0.9F}}};
+  std::vector<task::Prediction> const predicted{task::ClassPrediction{0, {0.9F, 0.1F}},
+                                                task::ClassPrediction{1, {0.1F, 0.9F}}};
   auto const scores = score_task({.name = "t"}, labels, gold, predicted, {});
   EXPECT_EQ(scores.n, 1u);
   EXPECT_EQ(scores.primary.value, 1.0);
@@ -143,10 +153,14 @@ TEST(Scores, CountEveryLabelOfAMultilabelTaskAgainstTheRest) {
   using Names = std::vector<std::string>;
   std::vector<task::Label> const gold{Names{"a", "b"}, Names{}, Names{"b"}, task::Label{}, Names{"unknown"}};
   std::vector<task::Prediction> predicted;
-  for (auto const& said : {std::vector<std::size_t>{0}, {0}, {1, 2}, {2}, {}}) predicted.emplace_back(task::MultilabelPrediction{said, {0.5F, 0.5F, 0.5F}});
-  auto const scores = score_task({.name = "t", .type = task::TaskType::Multilabel}, labels, gold, predicted, {.n_resamples = 0});
+  for (auto const& said : {std::vector<std::size_t>{0}, {0}, {1, 2}, {2}, {}})
+    predicted.emplace_back(task::MultilabelPrediction{said, {0.5F, 0.5F, 0.5F}});
+  auto const scores =
+      score_task({.name = "t", .type = task::TaskType::Multilabel}, labels, gold, predicted, {.n_resamples = 0});
   EXPECT_TRUE(scores.confusion.empty());
-  EXPECT_THAT(scores.confusion_by_label, testing::ElementsAre(testing::Pair("a", LabelCounts{1, 1, 0, 2}), testing::Pair("b", LabelCounts{1, 0, 1, 2}), testing::Pair("c", LabelCounts{0, 1, 0, 3})));
+  EXPECT_THAT(scores.confusion_by_label, testing::ElementsAre(testing::Pair("a", LabelCounts{1, 1, 0, 2}),
+                                                              testing::Pair("b", LabelCounts{1, 0, 1, 2}),
+                                                              testing::Pair("c", LabelCounts{0, 1, 0, 3})));
 }
 
 /// What a bootstrap does: a row that counts twice scores as two rows.
@@ -169,7 +183,8 @@ TEST(Metric, CountsARowAsOftenAsItIsDrawn) {
   std::vector<std::uint32_t> counts;
   for (int i = 0; i < 30; ++i) counts.push_back(static_cast<std::uint32_t>(rng.below(4)));
 
-  auto const check = [&](task::TaskType type, std::vector<task::Label> const& gold, std::vector<task::Prediction> const& predicted) {
+  auto const check = [&](task::TaskType type, std::vector<task::Label> const& gold,
+                         std::vector<task::Prediction> const& predicted) {
     GoldAndPredicted rows, drawn;
     for (std::size_t i = 0; i < gold.size(); ++i) {
       rows.gold.push_back(&gold[i]);
@@ -181,7 +196,9 @@ TEST(Metric, CountsARowAsOftenAsItIsDrawn) {
     if (type == task::TaskType::Classification) names.emplace_back("ece");
     for (auto const& name : names) {
       std::vector<std::uint32_t> const ones(drawn.gold.size(), 1);
-      EXPECT_NEAR(make_metric(name, type, labels, rows)->value(counts), make_metric(name, type, labels, drawn)->value(ones), 1e-12) << name;
+      EXPECT_NEAR(make_metric(name, type, labels, rows)->value(counts),
+                  make_metric(name, type, labels, drawn)->value(ones), 1e-12)
+          << name;
     }
   };
   check(task::TaskType::Classification, classes, of_classes);

@@ -20,7 +20,8 @@ struct Normal {
 [[gnu::always_inline]] inline Normal normal(float x) {
   float const exponential = exp_nonpositive(-0.5F * x * x);
   float const t = 1.0F / (1.0F + 0.3275911F * 0.70710678F * std::abs(x));
-  float const polynomial = ((((1.061405429F * t - 1.453152027F) * t + 1.421413741F) * t - 0.284496736F) * t + 0.254829592F) * t;
+  float const polynomial =
+      ((((1.061405429F * t - 1.453152027F) * t + 1.421413741F) * t - 0.284496736F) * t + 0.254829592F) * t;
   float const tail = 0.5F * polynomial * exponential;
   // Without a branch, which would keep the loops from becoming vectors.
   return {0.5F + std::copysign(0.5F - tail, x), 0.39894228F * exponential};
@@ -46,7 +47,8 @@ void gelu_forward(std::int64_t n, float const* x, float* y) {
 
 void gelu_backward(std::int64_t n, float const* x, float const* grad_y, float* grad_x) {
 #pragma omp parallel for schedule(static)
-  for (std::int64_t at = 0; at < n; at += kChunk) backward_chunk(std::min(kChunk, n - at), x + at, grad_y + at, grad_x + at);
+  for (std::int64_t at = 0; at < n; at += kChunk)
+    backward_chunk(std::min(kChunk, n - at), x + at, grad_y + at, grad_x + at);
 }
 
 }  // namespace polytask::kernels

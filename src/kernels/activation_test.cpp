@@ -23,14 +23,16 @@ TEST(Gelu, IsXTimesTheNormalDistributionFunction) {
   auto const x = grid();
   std::vector<float> y(x.size());
   gelu_forward(static_cast<std::int64_t>(x.size()), x.data(), y.data());
-  for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(y[i], x[i] * distribution(x[i]), 2e-7 * (1 + std::abs(x[i]))) << x[i];
+  for (std::size_t i = 0; i < x.size(); ++i)
+    ASSERT_NEAR(y[i], x[i] * distribution(x[i]), 2e-7 * (1 + std::abs(x[i]))) << x[i];
 }
 
 TEST(Gelu, GradientIsTheDerivative) {
   auto const x = grid();
   std::vector<float> grad(x.size(), 2.0F);
   gelu_backward(static_cast<std::int64_t>(x.size()), x.data(), grad.data(), grad.data());
-  for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(grad[i], 2 * (distribution(x[i]) + x[i] * density(x[i])), 2e-6) << x[i];
+  for (std::size_t i = 0; i < x.size(); ++i)
+    ASSERT_NEAR(grad[i], 2 * (distribution(x[i]) + x[i] * density(x[i])), 2e-6) << x[i];
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 namespace polytask::kernels {
 namespace {
 
-// The loops below work on blocks of queries: a key or value that was loaded serves all queries of the block, and what is
-// summed stays in registers.
+// The loops below work on blocks of queries: a key or value that was loaded serves all queries of the block, and what
+// is summed stays in registers.
 constexpr std::int64_t kQueries = 4;
 constexpr std::int64_t kLanes = 16;
 using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), may_alias, aligned(4)));
@@ -22,9 +22,9 @@ constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes
 struct HeadView {
   std::int64_t n = 0;
   std::int64_t d = 0;
-  std::int64_t stride = 0;      ///< of qkv rows
-  std::int64_t hidden = 0;      ///< of context rows; offset from query to key and from key to value
-  std::int64_t heads = 0;       ///< of log_sum_exp rows
+  std::int64_t stride = 0;  ///< of qkv rows
+  std::int64_t hidden = 0;  ///< of context rows; offset from query to key and from key to value
+  std::int64_t heads = 0;   ///< of log_sum_exp rows
   Dropout dropout;
   float const* query = nullptr;
 };
@@ -57,7 +57,8 @@ struct Scratch {
 }
 
 /// out[r, j] = sum_k left[r, k] * transposed[k, j].
-[[gnu::always_inline]] inline void products(std::int64_t np, std::int64_t d, float const* left, float const* transposed, float* out) {
+[[gnu::always_inline]] inline void products(std::int64_t np, std::int64_t d, float const* left, float const* transposed,
+                                            float* out) {
   for (std::int64_t j = 0; j < np; j += kLanes) {
     Lanes sums[kQueries] = {};
     for (std::int64_t k = 0; k < d; ++k) {
@@ -69,7 +70,8 @@ struct Scratch {
 }
 
 /// out[r, k] = sum_j weights[r, j] * rows[j, k].
-[[gnu::always_inline]] inline void weighted_sums(HeadView const& head, std::int64_t d, float const* weights, float const* rows, float* out) {
+[[gnu::always_inline]] inline void weighted_sums(HeadView const& head, std::int64_t d, float const* weights,
+                                                 float const* rows, float* out) {
   std::int64_t const np = padded(head.n);
   std::int64_t k = 0;
   for (; k + kLanes <= d; k += kLanes) {
@@ -89,7 +91,8 @@ struct Scratch {
 }
 
 /// out[j, k] += sum_r weights[r, j] * left[r, k].
-[[gnu::always_inline]] inline void add_outer_products(HeadView const& head, std::int64_t d, float const* weights, float const* left, float* out) {
+[[gnu::always_inline]] inline void add_outer_products(HeadView const& head, std::int64_t d, float const* weights,
+                                                      float const* left, float* out) {
   std::int64_t const np = padded(head.n);
   std::int64_t k = 0;
   for (; k + kLanes <= d; k += kLanes) {
@@ -108,7 +111,8 @@ struct Scratch {
 }
 
 /// left[r] = scale * row i + r of a strided matrix; rows past the text's end are 0.
-[[gnu::always_inline]] inline void gather(HeadView const& head, std::int64_t d, std::int64_t i, float const* matrix, std::int64_t stride, float scale, float* left) {
+[[gnu::always_inline]] inline void gather(HeadView const& head, std::int64_t d, std::int64_t i, float const* matrix,
+                                          std::int64_t stride, float scale, float* left) {
   for (std::int64_t r = 0; r < kQueries; ++r)
     for (std::int64_t k = 0; k < d; ++k) left[r * d + k] = i + r < head.n ? matrix[(i + r) * stride + k] * scale : 0.0F;
 }
@@ -121,7 +125,8 @@ struct Scratch {
     row[j] = dropout_bits(head.dropout.seed, first + static_cast<std::uint32_t>(j)) < threshold ? 0.0F : row[j] * scale;
 }
 
-[[gnu::always_inline]] inline void forward(HeadView const& head, std::int64_t d, Scratch& scratch, float* context, float* log_sum_exp) {
+[[gnu::always_inline]] inline void forward(HeadView const& head, std::int64_t d, Scratch& scratch, float* context,
+                                           float* log_sum_exp) {
   float const scale = 1.0F / std::sqrt(static_cast<float>(d));
   std::int64_t const np = padded(head.n);
   float* const left = scratch.left.data();
@@ -151,9 +156,10 @@ struct Scratch {
   }
 }
 
-/// The softmax's backward for one query: `row` holds scores and becomes what multiplied the values; `grad_row` holds the
-/// gradients of that and becomes the gradients of the scores.
-[[gnu::always_inline]] inline void backward_row(HeadView const& head, std::int64_t i, float log_sum_exp, float dot, float scale, float* row, float* grad_row) {
+/// The softmax's backward for one query: `row` holds scores and becomes what multiplied the values; `grad_row` holds
+/// the gradients of that and becomes the gradients of the scores.
+[[gnu::always_inline]] inline void backward_row(HeadView const& head, std::int64_t i, float log_sum_exp, float dot,
+                                                float scale, float* row, float* grad_row) {
   std::int64_t const np = padded(head.n);
   for (std::int64_t j = head.n; j < np; ++j) row[j] = kNever;
   for (std::int64_t j = 0; j < np; ++j) row[j] = exp_nonpositive(row[j] - log_sum_exp);
@@ -173,8 +179,9 @@ struct Scratch {
   }
 }
 
-[[gnu::always_inline]] inline void backward(HeadView const& head, std::int64_t d, Scratch& scratch, float const* context, float const* log_sum_exp,
-                                            float const* grad_context, float* grad_query) {
+[[gnu::always_inline]] inline void backward(HeadView const& head, std::int64_t d, Scratch& scratch,
+                                            float const* context, float const* log_sum_exp, float const* grad_context,
+                                            float* grad_query) {
   float const scale = 1.0F / std::sqrt(static_cast<float>(d));
   std::int64_t const np = padded(head.n);
   float* const left = scratch.left.data();
@@ -213,26 +220,36 @@ struct Scratch {
 }
 
 // A head size that the compiler knows lets it unroll; the usual ones get their own code.
-POLYTASK_SIMD_CLONES void forward_32(HeadView const& head, Scratch& scratch, float* context, float* log_sum_exp) { forward(head, 32, scratch, context, log_sum_exp); }
-POLYTASK_SIMD_CLONES void forward_64(HeadView const& head, Scratch& scratch, float* context, float* log_sum_exp) { forward(head, 64, scratch, context, log_sum_exp); }
-POLYTASK_SIMD_CLONES void forward_any(HeadView const& head, Scratch& scratch, float* context, float* log_sum_exp) { forward(head, head.d, scratch, context, log_sum_exp); }
+POLYTASK_SIMD_CLONES void forward_32(HeadView const& head, Scratch& scratch, float* context, float* log_sum_exp) {
+  forward(head, 32, scratch, context, log_sum_exp);
+}
+POLYTASK_SIMD_CLONES void forward_64(HeadView const& head, Scratch& scratch, float* context, float* log_sum_exp) {
+  forward(head, 64, scratch, context, log_sum_exp);
+}
+POLYTASK_SIMD_CLONES void forward_any(HeadView const& head, Scratch& scratch, float* context, float* log_sum_exp) {
+  forward(head, head.d, scratch, context, log_sum_exp);
+}
 
 void forward_head(HeadView const& head, Scratch& scratch, float* context, float* log_sum_exp) {
   auto const of_size = head.d == 32 ? forward_32 : head.d == 64 ? forward_64 : forward_any;
   of_size(head, scratch, context, log_sum_exp);
 }
 
-POLYTASK_SIMD_CLONES void backward_32(HeadView const& head, Scratch& scratch, float const* context, float const* log_sum_exp, float const* grad_context, float* grad_query) {
+POLYTASK_SIMD_CLONES void backward_32(HeadView const& head, Scratch& scratch, float const* context,
+                                      float const* log_sum_exp, float const* grad_context, float* grad_query) {
   backward(head, 32, scratch, context, log_sum_exp, grad_context, grad_query);
 }
-POLYTASK_SIMD_CLONES void backward_64(HeadView const& head, Scratch& scratch, float const* context, float const* log_sum_exp, float const* grad_context, float* grad_query) {
+POLYTASK_SIMD_CLONES void backward_64(HeadView const& head, Scratch& scratch, float const* context,
+                                      float const* log_sum_exp, float const* grad_context, float* grad_query) {
   backward(head, 64, scratch, context, log_sum_exp, grad_context, grad_query);
 }
-POLYTASK_SIMD_CLONES void backward_any(HeadView const& head, Scratch& scratch, float const* context, float const* log_sum_exp, float const* grad_context, float* grad_query) {
+POLYTASK_SIMD_CLONES void backward_any(HeadView const& head, Scratch& scratch, float const* context,
+                                       float const* log_sum_exp, float const* grad_context, float* grad_query) {
   backward(head, head.d, scratch, context, log_sum_exp, grad_context, grad_query);
 }
 
-void backward_head(HeadView const& head, Scratch& scratch, float const* context, float const* log_sum_exp, float const* grad_context, float* grad_query) {
+void backward_head(HeadView const& head, Scratch& scratch, float const* context, float const* log_sum_exp,
+                   float const* grad_context, float* grad_query) {
   auto const of_size = head.d == 32 ? backward_32 : head.d == 64 ? backward_64 : backward_any;
   of_size(head, scratch, context, log_sum_exp, grad_context, grad_query);
 }

@@ -23,8 +23,11 @@ class Attention : public testing::TestWithParam<std::size_t> {
   std::size_t d = GetParam();
   std::size_t kHidden = kHeads * d;
 
-  [[nodiscard]] AttentionShape shape(std::vector<std::int32_t> const& offsets) const { return {offsets, static_cast<std::int64_t>(kHidden), kHeads}; }
-  [[nodiscard]] Forward run(std::vector<std::int32_t> const& offsets, Floats const& qkv, Dropout const& dropout = {}) const {
+  [[nodiscard]] AttentionShape shape(std::vector<std::int32_t> const& offsets) const {
+    return {offsets, static_cast<std::int64_t>(kHidden), kHeads};
+  }
+  [[nodiscard]] Forward run(std::vector<std::int32_t> const& offsets, Floats const& qkv,
+                            Dropout const& dropout = {}) const {
     auto const n = static_cast<std::size_t>(offsets.back());
     Forward result{Floats(n * kHidden), Floats(n * kHeads)};
     attention_forward(shape(offsets), dropout, qkv.data(), result.context.data(), result.log_sum_exp.data());
@@ -72,8 +75,8 @@ void Attention::expect_gradient(std::vector<std::int32_t> const& offsets, Dropou
   auto const weights = random_floats(n * kHidden, 4);
   auto const forward = run(offsets, qkv, dropout);
   Floats gradient(qkv.size());
-  attention_backward(shape(offsets), dropout, qkv.data(), forward.context.data(),
-                     forward.log_sum_exp.data(), weights.data(), gradient.data());
+  attention_backward(shape(offsets), dropout, qkv.data(), forward.context.data(), forward.log_sum_exp.data(),
+                     weights.data(), gradient.data());
   auto const loss = [&] {
     auto const result = run(offsets, qkv, dropout);
     double total = 0;

@@ -23,10 +23,12 @@ enum class Write { Replace, Add };
 void linear_forward(LinearShape const& shape, float const* x, float const* weight, float const* bias, float* y);
 
 /// grad_x: [n_rows, n_in]; replaced, or added to.
-void linear_backward_input(LinearShape const& shape, float const* grad_y, float const* weight, Write write, float* grad_x);
+void linear_backward_input(LinearShape const& shape, float const* grad_y, float const* weight, Write write,
+                           float* grad_x);
 
 /// grad_weight: [n_out, n_in] and grad_bias: [n_out], both replaced.
-void linear_backward_weight(LinearShape const& shape, float const* x, float const* grad_y, float* grad_weight, float* grad_bias);
+void linear_backward_weight(LinearShape const& shape, float const* x, float const* grad_y, float* grad_weight,
+                            float* grad_bias);
 
 /// "3.7.0": of the oneDNN that is loaded, which may be another than the one built with.
 [[nodiscard]] std::string onednn_version();

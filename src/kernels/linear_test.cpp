@@ -19,9 +19,13 @@ class Linear : public testing::TestWithParam<LinearShape> {
   Floats bias = random_floats(shape.n_out, 3);
   Floats grad_y = random_floats(shape.n_rows * shape.row_stride, 4);
 
-  [[nodiscard]] std::size_t at(std::int64_t row, std::int64_t column, std::int64_t stride) const { return static_cast<std::size_t>(row * stride + column); }
+  [[nodiscard]] std::size_t at(std::int64_t row, std::int64_t column, std::int64_t stride) const {
+    return static_cast<std::size_t>(row * stride + column);
+  }
   /// Rounding grows with the number of terms.
-  [[nodiscard]] static double tolerance(std::int64_t n_terms) { return 2e-6 * (1 + std::sqrt(static_cast<double>(n_terms)) * 4); }
+  [[nodiscard]] static double tolerance(std::int64_t n_terms) {
+    return 2e-6 * (1 + std::sqrt(static_cast<double>(n_terms)) * 4);
+  }
 };
 
 TEST_P(Linear, ForwardIsTheProductPlusTheBiasAndLeavesOtherColumnsAlone) {
@@ -32,7 +36,8 @@ TEST_P(Linear, ForwardIsTheProductPlusTheBiasAndLeavesOtherColumnsAlone) {
       double expected = 7.0;
       if (column < shape.n_out) {
         expected = bias[static_cast<std::size_t>(column)];
-        for (std::int64_t i = 0; i < shape.n_in; ++i) expected += static_cast<double>(x[at(row, i, shape.n_in)]) * weight[at(column, i, shape.n_in)];
+        for (std::int64_t i = 0; i < shape.n_in; ++i)
+          expected += static_cast<double>(x[at(row, i, shape.n_in)]) * weight[at(column, i, shape.n_in)];
       }
       ASSERT_NEAR(y[at(row, column, shape.row_stride)], expected, tolerance(shape.n_in)) << row << ", " << column;
     }
@@ -45,7 +50,8 @@ TEST_P(Linear, BackwardGivesTheGradientsOfInputWeightAndBias) {
   for (std::int64_t row = 0; row < shape.n_rows; ++row)
     for (std::int64_t i = 0; i < shape.n_in; ++i) {
       double expected = 0;
-      for (std::int64_t column = 0; column < shape.n_out; ++column) expected += static_cast<double>(grad_y[at(row, column, shape.row_stride)]) * weight[at(column, i, shape.n_in)];
+      for (std::int64_t column = 0; column < shape.n_out; ++column)
+        expected += static_cast<double>(grad_y[at(row, column, shape.row_stride)]) * weight[at(column, i, shape.n_in)];
       ASSERT_NEAR(grad_x[at(row, i, shape.n_in)], expected, tolerance(shape.n_out));
     }
   for (std::int64_t column = 0; column < shape.n_out; ++column) {
@@ -54,7 +60,8 @@ TEST_P(Linear, BackwardGivesTheGradientsOfInputWeightAndBias) {
     ASSERT_NEAR(grad_bias[static_cast<std::size_t>(column)], sum, tolerance(shape.n_rows));
     for (std::int64_t i = 0; i < shape.n_in; ++i) {
       double expected = 0;
-      for (std::int64_t row = 0; row < shape.n_rows; ++row) expected += static_cast<double>(grad_y[at(row, column, shape.row_stride)]) * x[at(row, i, shape.n_in)];
+      for (std::int64_t row = 0; row < shape.n_rows; ++row)
+        expected += static_cast<double>(grad_y[at(row, column, shape.row_stride)]) * x[at(row, i, shape.n_in)];
       ASSERT_NEAR(grad_weight[at(column, i, shape.n_in)], expected, tolerance(shape.n_rows));
     }
   }
@@ -76,7 +83,9 @@ TEST_P(Linear, GivesTheSameBitsEachTime) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Linear,
-                         testing::Values(LinearShape{1, 8, 3, 3}, LinearShape{37, 32, 32, 96}, LinearShape{5, 384, 1, 1}, LinearShape{130, 65, 130, 131}, LinearShape{0, 4, 4, 4}));
+                         testing::Values(LinearShape{1, 8, 3, 3}, LinearShape{37, 32, 32, 96},
+                                         LinearShape{5, 384, 1, 1}, LinearShape{130, 65, 130, 131},
+                                         LinearShape{0, 4, 4, 4}));
 
 TEST(OneDnn, SaysWhichVersionItIs) { EXPECT_THAT(onednn_version(), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+")); }
 

@@ -36,7 +36,8 @@ TEST(LayerNorm, GivesRowsOfMeanZeroAndDeviationOneBeforeScaleAndShift) {
   for (std::size_t row = 0; row < 130; ++row) {
     double sum = 0;
     double squares = 0;
-    for (std::size_t i = 0; i < 8; ++i) sum += layer.y[row * 8 + i], squares += layer.y[row * 8 + i] * layer.y[row * 8 + i];
+    for (std::size_t i = 0; i < 8; ++i)
+      sum += layer.y[row * 8 + i], squares += layer.y[row * 8 + i] * layer.y[row * 8 + i];
     EXPECT_NEAR(sum, 0, 1e-4);
     EXPECT_NEAR(squares / 8, 1, 1e-3);
   }

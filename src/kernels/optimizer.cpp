@@ -20,8 +20,8 @@ struct Constants {
   float gradient_scale;
 };
 
-POLYTASK_SIMD_CLONES void update_chunk(Constants const& c, std::int64_t n, float* __restrict w, float const* __restrict g,
-                                       float* __restrict m, float* __restrict v) {
+POLYTASK_SIMD_CLONES void update_chunk(Constants const& c, std::int64_t n, float* __restrict w,
+                                       float const* __restrict g, float* __restrict m, float* __restrict v) {
   for (std::int64_t i = 0; i < n; ++i) {
     float const gradient = g[i] * c.gradient_scale;
     m[i] = c.beta1 * m[i] + c.one_minus_beta1 * gradient;

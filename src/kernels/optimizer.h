@@ -9,7 +9,7 @@ namespace polytask::kernels {
 
 struct AdamWStep {
   double learning_rate = 0;
-  double weight_decay = 0;    ///< decoupled: the weight shrinks by learning_rate * weight_decay
+  double weight_decay = 0;  ///< decoupled: the weight shrinks by learning_rate * weight_decay
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;

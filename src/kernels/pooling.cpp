@@ -19,7 +19,8 @@ void mean_pool_forward(PoolingShape const& shape, float const* hidden, float* po
     float* const out = pooled + static_cast<std::int64_t>(i) * shape.width;
     std::fill_n(out, shape.width, 0.0F);
     float const share = 1.0F / static_cast<float>(shape.offsets[text + 1] - shape.offsets[text]);
-    for (std::int64_t token = shape.offsets[text]; token < shape.offsets[text + 1]; ++token) add_scaled(shape.width, share, hidden + token * shape.width, out);
+    for (std::int64_t token = shape.offsets[text]; token < shape.offsets[text + 1]; ++token)
+      add_scaled(shape.width, share, hidden + token * shape.width, out);
   }
 }
 
@@ -28,7 +29,8 @@ void mean_pool_backward(PoolingShape const& shape, float const* grad_pooled, flo
     auto const text = static_cast<std::size_t>(shape.texts[i]);
     float const share = 1.0F / static_cast<float>(shape.offsets[text + 1] - shape.offsets[text]);
     for (std::int64_t token = shape.offsets[text]; token < shape.offsets[text + 1]; ++token)
-      add_scaled(shape.width, share, grad_pooled + static_cast<std::int64_t>(i) * shape.width, grad_hidden + token * shape.width);
+      add_scaled(shape.width, share, grad_pooled + static_cast<std::int64_t>(i) * shape.width,
+                 grad_hidden + token * shape.width);
   }
 }
 

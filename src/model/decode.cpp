@@ -47,7 +47,8 @@ task::Prediction decode_text(HeadSpec const& head, std::span<float const> logits
   switch (head.task.type) {
     case task::TaskType::Classification: return decode_class(logits);
     case task::TaskType::Multilabel: return decode_labels(logits, head.threshold);
-    case task::TaskType::Regression: return task::ValuePrediction{head.target_offset + head.target_scale * static_cast<double>(logits[0])};
+    case task::TaskType::Regression:
+      return task::ValuePrediction{head.target_offset + head.target_scale * static_cast<double>(logits[0])};
     case task::TaskType::Tagging: break;
   }
   expects(false, "tagging is decoded by units");
@@ -62,7 +63,8 @@ std::vector<std::int32_t> best_valid_tags(std::span<float const> log_probabiliti
   for (std::size_t unit = 0; unit < n_units; ++unit) {
     // Before the first unit stands an O.
     std::vector<float> const previous = unit == 0 ? std::vector<float>(1, 0.0F) : score;
-    std::size_t const best_any = static_cast<std::size_t>(std::max_element(previous.begin(), previous.end()) - previous.begin());
+    std::size_t const best_any =
+        static_cast<std::size_t>(std::max_element(previous.begin(), previous.end()) - previous.begin());
     for (std::size_t tag = 0; tag < n_tags; ++tag) {
       std::size_t from = best_any;
       if (tag > 0 && tag % 2 == 0) {  // inside: only its own B or I
@@ -83,7 +85,8 @@ std::vector<std::int32_t> best_valid_tags(std::span<float const> log_probabiliti
   return tags;
 }
 
-task::Prediction decode_units(HeadSpec const& head, std::span<task::TaggedUnit const> units, std::span<float const> logits) {
+task::Prediction decode_units(HeadSpec const& head, std::span<task::TaggedUnit const> units,
+                              std::span<float const> logits) {
   std::size_t const n_tags = head.n_outputs();
   expects(logits.size() == units.size() * n_tags, "a tagging head gives one row of outputs a unit");
   std::vector<float> log_probabilities;

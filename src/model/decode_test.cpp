@@ -20,7 +20,8 @@ HeadSpec head_of(task::TaskType type, std::vector<std::string> labels) {
 
 TEST(DecodeText, GivesProbabilitiesThatSumToOne) {
   auto const head = head_of(task::TaskType::Classification, {"a", "b", "c"});
-  auto const prediction = std::get<task::ClassPrediction>(decode_text(head, std::vector<float>{0.0F, std::log(3.0F), 0.0F}));
+  auto const prediction =
+      std::get<task::ClassPrediction>(decode_text(head, std::vector<float>{0.0F, std::log(3.0F), 0.0F}));
   EXPECT_EQ(prediction.label, 1u);
   EXPECT_THAT(prediction.scores, ElementsAre(FloatNear(0.2F, 1e-6F), FloatNear(0.6F, 1e-6F), FloatNear(0.2F, 1e-6F)));
 }
@@ -34,7 +35,8 @@ TEST(DecodeText, PutsNumbersBackIntoTheirUnits) {
 
 TEST(DecodeText, NamesTheLabelsAboveTheThreshold) {
   auto const head = head_of(task::TaskType::Multilabel, {"a", "b", "c"});
-  auto const prediction = std::get<task::MultilabelPrediction>(decode_text(head, std::vector<float>{2.0F, -1.0F, 0.1F}));
+  auto const prediction =
+      std::get<task::MultilabelPrediction>(decode_text(head, std::vector<float>{2.0F, -1.0F, 0.1F}));
   EXPECT_THAT(prediction.labels, ElementsAre(0u, 2u));
 }
 
@@ -67,7 +69,8 @@ TEST(BestValidTags, EqualsTheBestOfAllValidSequences) {
     }
     auto const tags = best_valid_tags(scores, kTags);
     float found = 0;
-    for (std::size_t unit = 0; unit < kUnits; ++unit) found += scores[unit * kTags + static_cast<std::size_t>(tags[unit])];
+    for (std::size_t unit = 0; unit < kUnits; ++unit)
+      found += scores[unit * kTags + static_cast<std::size_t>(tags[unit])];
     EXPECT_NEAR(found, best, 1e-5);
   }
 }

@@ -68,7 +68,8 @@ std::string plain_name(std::string name) {
 }
 
 bool may_be_ignored(std::string const& name) {
-  return name.starts_with("pooler.") || name.starts_with("cls.") || name.starts_with("classifier.") || name == "embeddings.position_ids";
+  return name.starts_with("pooler.") || name.starts_with("cls.") || name.starts_with("classifier.") ||
+         name == "embeddings.position_ids";
 }
 
 /// Not there and not to be looked at are the same to the caller; std::filesystem::exists throws for the second.
@@ -82,23 +83,41 @@ std::vector<fs::path> weight_files(fs::path const& folder) {
   if (is_there(folder / "model.safetensors")) return {folder / "model.safetensors"};
   auto const index_path = folder / "model.safetensors.index.json";
   if (!is_there(index_path)) {
-    constexpr auto kConvert = "convert it once where you trust it (transformers: model.save_pretrained(folder, safe_serialization=True)) and use model.safetensors";
+    constexpr auto kConvert =
+        "convert it once where you trust it (transformers: model.save_pretrained(folder, safe_serialization=True)) and "
+        "use model.safetensors";
     for (auto const* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"})
       if (is_there(folder / name))
-        throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not read, because a pickle file can run any program when it is opened; {}", (folder / name).string(), kConvert));
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: is not read, because a pickle file can run any program when it is opened; {}",
+                                (folder / name).string(), kConvert));
     for (auto const* name : {"model.ckpt.index", "tf_model.h5"})
-      if (is_there(folder / name)) throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not read, because only safetensors are; {}", (folder / name).string(), kConvert));
-    throw Error(ErrorCode::NotFound, fmt::format("{}: has neither model.safetensors nor model.safetensors.index.json; give a Hugging Face model folder", folder.string()));
+      if (is_there(folder / name))
+        throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not read, because only safetensors are; {}",
+                                                         (folder / name).string(), kConvert));
+    throw Error(
+        ErrorCode::NotFound,
+        fmt::format(
+            "{}: has neither model.safetensors nor model.safetensors.index.json; give a Hugging Face model folder",
+            folder.string()));
   }
   auto const index = parse_json(read_file(index_path), index_path.string()).value();
-  auto const bad_index = [&] { return Error(ErrorCode::InvalidInput, index_path.string() + ": has no \"weight_map\" of tensor names to file names; get the folder again"); };
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object() || index["weight_map"].empty()) throw bad_index();
+  auto const bad_index = [&] {
+    return Error(ErrorCode::InvalidInput,
+                 index_path.string() + ": has no \"weight_map\" of tensor names to file names; get the folder again");
+  };
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object() ||
+      index["weight_map"].empty())
+    throw bad_index();
   std::set<std::string> names;
   for (auto const& [tensor, file] : index["weight_map"].items()) {
     if (!file.is_string()) throw bad_index();
     auto const name = file.get<std::string>();
-    if (name.empty() || name.find('\0') != std::string::npos || fs::path(name).filename().string() != name || name == "." || name == ".." || !name.ends_with(".safetensors"))
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: names the file {}; expected the plain name of a .safetensors file beside it", index_path.string(), quote(name)));
+    if (name.empty() || name.find('\0') != std::string::npos || fs::path(name).filename().string() != name ||
+        name == "." || name == ".." || !name.ends_with(".safetensors"))
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: names the file {}; expected the plain name of a .safetensors file beside it",
+                              index_path.string(), quote(name)));
     names.insert(name);
   }
   std::vector<fs::path> files;
@@ -109,7 +128,9 @@ std::vector<fs::path> weight_files(fs::path const& folder) {
 void check_finite(fs::path const& path, std::string const& name, std::vector<float> const& values) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!std::isfinite(values[i]))
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} holds {} at position {}; the weights are damaged, get them again", path.string(), quote(name), values[i], i));
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: tensor {} holds {} at position {}; the weights are damaged, get them again",
+                              path.string(), quote(name), values[i], i));
 }
 
 }  // namespace
@@ -121,14 +142,17 @@ EncoderConfig read_encoder_config(fs::path const& folder) {
 
 EncoderConfig parse_encoder_config(std::string_view text, std::string const& where) {
   auto const json = parse_json(text, where).value();
-  if (!json.is_object()) throw Error(ErrorCode::InvalidInput, where + ": is not a JSON object; expected the config.json of a Hugging Face encoder");
+  if (!json.is_object())
+    throw Error(ErrorCode::InvalidInput,
+                where + ": is not a JSON object; expected the config.json of a Hugging Face encoder");
   ConfigReader const reader(where, json);
   auto const type = reader.word("model_type", "bert");
   if (type != "bert") reader.fail("model_type", quote(type), "\"bert\", the only family that is built so far");
   auto const positions = reader.word("position_embedding_type", "absolute");
   if (positions != "absolute") reader.fail("position_embedding_type", quote(positions), "\"absolute\"");
   for (auto const* key : {"is_decoder", "add_cross_attention"})
-    if (json.contains(key) && json[key] != false && !json[key].is_null()) reader.fail(key, quote(json[key].dump()), "false: an encoder whose tokens see one another");
+    if (json.contains(key) && json[key] != false && !json[key].is_null())
+      reader.fail(key, quote(json[key].dump()), "false: an encoder whose tokens see one another");
   EncoderConfig config;
   config.vocab_size = reader.size("vocab_size", 0);
   config.hidden_size = reader.size("hidden_size", 0);
@@ -146,8 +170,10 @@ EncoderConfig parse_encoder_config(std::string_view text, std::string const& whe
   if (config.hidden_act != "gelu" && config.hidden_act != "gelu_new" && config.hidden_act != "relu")
     reader.fail("hidden_act", quote(config.hidden_act), "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
   if (config.hidden_size % config.num_attention_heads != 0)
-    reader.fail("hidden_size", fmt::format("{}", config.hidden_size), fmt::format("a multiple of \"num_attention_heads\" ({})", config.num_attention_heads));
-  if (config.num_hidden_layers > 1'000) reader.fail("num_hidden_layers", fmt::format("{}", config.num_hidden_layers), "at most 1000");
+    reader.fail("hidden_size", fmt::format("{}", config.hidden_size),
+                fmt::format("a multiple of \"num_attention_heads\" ({})", config.num_attention_heads));
+  if (config.num_hidden_layers > 1'000)
+    reader.fail("num_hidden_layers", fmt::format("{}", config.num_hidden_layers), "at most 1000");
   return config;
 }
 
@@ -209,28 +235,40 @@ std::map<std::string, Tensor> read_encoder_weights(fs::path const& folder, Encod
       auto const found = expected.find(name);
       if (found == expected.end()) {
         if (may_be_ignored(name)) continue;
-        throw Error(ErrorCode::InvalidInput, fmt::format("{}: holds the tensor {}, which no encoder of this config.json has; weights and configuration do not belong together", path.string(), quote(published)));
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: holds the tensor {}, which no encoder of this config.json has; weights and "
+                                "configuration do not belong together",
+                                path.string(), quote(published)));
       }
       if (view.shape != found->second)
-        throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], config.json asks for [{}]; weights and configuration do not belong together",
-                                                         path.string(), quote(published), fmt::join(view.shape, ", "), fmt::join(found->second, ", ")));
+        throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], config.json asks for [{}]; "
+                                                         "weights and configuration do not belong together",
+                                                         path.string(), quote(published), fmt::join(view.shape, ", "),
+                                                         fmt::join(found->second, ", ")));
       if (view.dtype != DType::F32 && view.dtype != DType::F16 && view.dtype != DType::BF16 && view.dtype != DType::F64)
-        throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has dtype {}; expected floating-point weights (F32, F16, BF16, F64)", path.string(), quote(published), to_string(view.dtype)));
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: tensor {} has dtype {}; expected floating-point weights (F32, F16, BF16, F64)",
+                                path.string(), quote(published), to_string(view.dtype)));
       Tensor tensor{view.shape, view.to_floats()};
       check_finite(path, published, tensor.values);
       if (!weights.emplace(name, std::move(tensor)).second)
-        throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(published)));
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(published)));
     }
   }
   for (auto const& [name, shape] : expected)
     if (!weights.contains(name))
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: has no tensor {} of shape [{}], which config.json asks for; the weights are incomplete", folder.string(), quote(name), fmt::join(shape, ", ")));
+      throw Error(
+          ErrorCode::InvalidInput,
+          fmt::format("{}: has no tensor {} of shape [{}], which config.json asks for; the weights are incomplete",
+                      folder.string(), quote(name), fmt::join(shape, ", ")));
   return weights;
 }
 
 void write_encoder_weights(fs::path const& folder, std::map<std::string, Tensor> const& weights) {
   std::vector<TensorToWrite> tensors;
-  for (auto const& [name, tensor] : weights) tensors.push_back({name, DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))});
+  for (auto const& [name, tensor] : weights)
+    tensors.push_back({name, DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))});
   write_safetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
 }
 

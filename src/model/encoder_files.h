@@ -46,7 +46,8 @@ struct Tensor {
 /// Reads model.safetensors, or the shards of model.safetensors.index.json. Throws Error{InvalidInput} naming the
 /// tensor, the found and the expected shape; for NaN or infinite values; for a pytorch_model.bin (a pickle may run
 /// code; how to convert it).
-[[nodiscard]] std::map<std::string, Tensor> read_encoder_weights(std::filesystem::path const& folder, EncoderConfig const& config);
+[[nodiscard]] std::map<std::string, Tensor> read_encoder_weights(std::filesystem::path const& folder,
+                                                                 EncoderConfig const& config);
 /// Writes model.safetensors.
 void write_encoder_weights(std::filesystem::path const& folder, std::map<std::string, Tensor> const& weights);
 

@@ -62,10 +62,15 @@ std::string error_of_config(std::string const& more) {
 }
 
 TEST(EncoderConfig, NamesTheKeyThatAsksForWhatIsNotBuilt) {
-  EXPECT_EQ(error_of_config(R"("model_type": "bert", "hidden_act": "gelu_pytorch_tanh", "is_decoder": false, "position_embedding_type": null)"), "no error");
-  EXPECT_THAT(error_of_config(R"("model_type": "roberta")"), HasSubstr("\"model_type\" is \"roberta\"; expected \"bert\""));
+  EXPECT_EQ(
+      error_of_config(
+          R"("model_type": "bert", "hidden_act": "gelu_pytorch_tanh", "is_decoder": false, "position_embedding_type": null)"),
+      "no error");
+  EXPECT_THAT(error_of_config(R"("model_type": "roberta")"),
+              HasSubstr("\"model_type\" is \"roberta\"; expected \"bert\""));
   EXPECT_THAT(error_of_config(R"("hidden_act": "silu")"), HasSubstr("\"hidden_act\" is \"silu\"; expected"));
-  EXPECT_THAT(error_of_config(R"("position_embedding_type": "relative_key")"), HasSubstr("\"position_embedding_type\""));
+  EXPECT_THAT(error_of_config(R"("position_embedding_type": "relative_key")"),
+              HasSubstr("\"position_embedding_type\""));
   EXPECT_THAT(error_of_config(R"("is_decoder": true)"), HasSubstr("\"is_decoder\" is"));
   EXPECT_THAT(error_of_config(R"("add_cross_attention": true)"), HasSubstr("\"add_cross_attention\" is"));
   EXPECT_THAT(error_of_config(R"("layer_norm_eps": "small")"), HasSubstr("\"layer_norm_eps\""));
@@ -81,7 +86,9 @@ TEST_F(EncoderFolder, IsReadAsItWasWritten) {
 TEST_F(EncoderFolder, WithAPickleOnlyIsRefusedWithTheReason) {
   for (auto const* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     write_file_atomically(folder_ / name, "anything");
-    EXPECT_THAT(error_of_reading(), AllOf(HasSubstr(name), HasSubstr("a pickle file can run any program"), HasSubstr("safe_serialization=True"))) << name;
+    EXPECT_THAT(error_of_reading(), AllOf(HasSubstr(name), HasSubstr("a pickle file can run any program"),
+                                          HasSubstr("safe_serialization=True")))
+        << name;
     fs::remove(folder_ / name);
   }
 }
@@ -89,7 +96,9 @@ TEST_F(EncoderFolder, WithAPickleOnlyIsRefusedWithTheReason) {
 TEST_F(EncoderFolder, OfAnotherLibrarySaysHowToConvertIt) {
   for (auto const* name : {"model.ckpt.index", "tf_model.h5"}) {
     write_file_atomically(folder_ / name, "anything");
-    EXPECT_THAT(error_of_reading(), AllOf(HasSubstr(name), HasSubstr("only safetensors"), HasSubstr("safe_serialization=True"))) << name;
+    EXPECT_THAT(error_of_reading(),
+                AllOf(HasSubstr(name), HasSubstr("only safetensors"), HasSubstr("safe_serialization=True")))
+        << name;
     fs::remove(folder_ / name);
   }
 }
@@ -99,7 +108,9 @@ TEST_F(EncoderFolder, WithBothIsReadFromSafetensors) {
   EXPECT_EQ(error_with(tiny_weights()), "no error");
 }
 
-TEST_F(EncoderFolder, WithoutWeightsSaysWhatIsMissing) { EXPECT_THAT(error_of_reading(), HasSubstr("has neither model.safetensors nor")); }
+TEST_F(EncoderFolder, WithoutWeightsSaysWhatIsMissing) {
+  EXPECT_THAT(error_of_reading(), HasSubstr("has neither model.safetensors nor"));
+}
 
 TEST_F(EncoderFolder, NamesTheTensorThatDoesNotFit) {
   auto weights = tiny_weights();
@@ -125,10 +136,12 @@ TEST_F(EncoderFolder, NamesTheTensorThatDoesNotFit) {
 
 TEST_F(EncoderFolder, ReadsOnlyShardsThatLieBesideTheirIndex) {
   auto const with_shard = [&](std::string const& file) {
-    write_file_atomically(folder_ / "model.safetensors.index.json", fmt::format(R"({{"weight_map": {{"embeddings.LayerNorm.bias": "{}"}}}})", file));
+    write_file_atomically(folder_ / "model.safetensors.index.json",
+                          fmt::format(R"({{"weight_map": {{"embeddings.LayerNorm.bias": "{}"}}}})", file));
     return error_of_reading();
   };
-  for (auto const* file : {"../model.safetensors", "a/b.safetensors", "..", "", "weights.bin"}) EXPECT_THAT(with_shard(file), HasSubstr("expected the plain name of a .safetensors file")) << file;
+  for (auto const* file : {"../model.safetensors", "a/b.safetensors", "..", "", "weights.bin"})
+    EXPECT_THAT(with_shard(file), HasSubstr("expected the plain name of a .safetensors file")) << file;
   EXPECT_THAT(with_shard("absent.safetensors"), HasSubstr("absent.safetensors"));
   write_file_atomically(folder_ / "model.safetensors.index.json", "{}");
   EXPECT_THAT(error_of_reading(), HasSubstr("has no \"weight_map\""));

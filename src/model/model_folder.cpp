@@ -15,7 +15,7 @@
 namespace polytask::model {
 namespace {
 
-constexpr int kSchema = 3;  // 2: target_offset for target_mean; 3: private_layers
+constexpr int kSchema = 3;                   // 2: target_offset for target_mean; 3: private_layers
 constexpr std::int64_t kMostLayers = 1'000;  // of any encoder
 
 OrderedJson to_json(HeadSpec const& head) {
@@ -28,7 +28,8 @@ OrderedJson to_json(HeadSpec const& head) {
   if (!head.task.spans.empty()) json["spans"] = head.task.spans;
   if (head.task.tokens_column) json["tokens"] = *head.task.tokens_column;
   if (head.task.tags_column) json["tags"] = *head.task.tags_column;
-  if (head.task.text.size() == 2 && head.task.type != task::TaskType::Tagging) json["pair_encoding"] = head.task.encodes_apart() ? "bi" : "cross";
+  if (head.task.text.size() == 2 && head.task.type != task::TaskType::Tagging)
+    json["pair_encoding"] = task::to_string(head.task.encoding());
   json["labels"] = head.labels.names();
   json["metric"] = head.task.metric;
   json["owner"] = head.task.owner;
@@ -44,27 +45,34 @@ std::optional<int> column_of(Json const& json, char const* key, std::string cons
   if (!json.contains(key)) return std::nullopt;
   auto const& value = json[key];
   if (!value.is_number_integer() || value.get<std::int64_t>() < 1 || value.get<std::int64_t>() > 1'000'000)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"{}\" is {}; expected the number of a column, the first is 1", where, key, quote(value.dump())));
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: \"{}\" is {}; expected the number of a column, the first is 1", where, key,
+                            quote(value.dump())));
   return value.get<int>();
 }
 
 HeadSpec head_from_json(Json const& json, std::string const& where) {
   auto const contradicts = [&](std::string const& task, std::string const& reason) {
-    return Error(ErrorCode::InvalidInput, fmt::format("{}: task {} {}; the file is damaged", where, quote(task), reason));
+    return Error(ErrorCode::InvalidInput,
+                 fmt::format("{}: task {} {}; the file is damaged", where, quote(task), reason));
   };
   HeadSpec head;
   head.task.name = json.at("name").get<std::string>();
   auto const type = json.at("type").get<std::string>();
   auto const known = task::parse_task_type(type);
-  if (!known) throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} has type {}, which this version does not know", where, quote(head.task.name), quote(type)));
+  if (!known)
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} has type {}, which this version does not know", where,
+                                                     quote(head.task.name), quote(type)));
   head.task.type = *known;
   head.task.datasets = json.at("datasets").get<std::vector<std::string>>();
   head.task.text = json.at("text").get<std::vector<std::string>>();
   head.task.label = json.value("label", "");
   head.task.spans = json.value("spans", "");
   if (auto const word = json.value("pair_encoding", ""); !word.empty()) {
-    if (word != "bi" && word != "cross") throw contradicts(head.task.name, fmt::format("has the pair encoding {}, which this version does not know", quote(word)));
-    head.task.pair_encoding = word == "bi" ? task::PairEncoding::Bi : task::PairEncoding::Cross;
+    head.task.pair_encoding = task::parse_pair_encoding(word);
+    if (!head.task.pair_encoding)
+      throw contradicts(head.task.name,
+                        fmt::format("has the pair encoding {}, which this version does not know", quote(word)));
   }
   head.task.tokens_column = column_of(json, "tokens", where);
   head.task.tags_column = column_of(json, "tags", where);
@@ -82,13 +90,20 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   head.threshold = json.value("threshold", 0.5);
   bool const needs_labels = head.task.type != task::TaskType::Regression;
   if (head.task.name.empty()) throw contradicts(head.task.name, "has no name");
-  if (head.labels.empty() == needs_labels) throw contradicts(head.task.name, fmt::format("is of type {} and has {} labels", type, head.labels.size()));
-  if (!std::isfinite(head.target_offset) || !(head.target_scale > 0) || !std::isfinite(head.target_scale)) throw contradicts(head.task.name, "has an offset or a scale that no number can have");
-  if (!(head.threshold >= 0 && head.threshold <= 1)) throw contradicts(head.task.name, fmt::format("has the threshold {}; expected 0 to 1", head.threshold));
-  if (head.task.text.size() > 2) throw contradicts(head.task.name, fmt::format("reads {} columns; expected one text or a pair", head.task.text.size()));
+  if (head.labels.empty() == needs_labels)
+    throw contradicts(head.task.name, fmt::format("is of type {} and has {} labels", type, head.labels.size()));
+  if (!std::isfinite(head.target_offset) || !(head.target_scale > 0) || !std::isfinite(head.target_scale))
+    throw contradicts(head.task.name, "has an offset or a scale that no number can have");
+  if (!(head.threshold >= 0 && head.threshold <= 1))
+    throw contradicts(head.task.name, fmt::format("has the threshold {}; expected 0 to 1", head.threshold));
+  if (head.task.text.size() > 2)
+    throw contradicts(head.task.name,
+                      fmt::format("reads {} columns; expected one text or a pair", head.task.text.size()));
   auto const& metrics = task::metrics_of(*known);
   if (std::find(metrics.begin(), metrics.end(), head.task.metric) == metrics.end())
-    throw contradicts(head.task.name, fmt::format("has the metric {}, which {} does not know{}", quote(head.task.metric), type, did_you_mean(head.task.metric, metrics)));
+    throw contradicts(head.task.name,
+                      fmt::format("has the metric {}, which {} does not know{}", quote(head.task.metric), type,
+                                  did_you_mean(head.task.metric, metrics)));
   return head;
 }
 
@@ -114,7 +129,8 @@ std::optional<Pooling> parse_pooling(std::string_view word) {
 }
 
 std::optional<std::size_t> ModelSpec::find(std::string_view task) const {
-  auto const found = std::find_if(heads.begin(), heads.end(), [&](HeadSpec const& head) { return head.task.name == task; });
+  auto const found =
+      std::find_if(heads.begin(), heads.end(), [&](HeadSpec const& head) { return head.task.name == task; });
   return found == heads.end() ? std::nullopt : std::optional(static_cast<std::size_t>(found - heads.begin()));
 }
 
@@ -151,28 +167,41 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where) {
   try {
     int const schema = json.at("schema").get<int>();
     if (schema != kSchema)
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: was written in schema {}, this version reads {}; use the version of polytask that wrote it", where, schema, kSchema));
+      throw Error(
+          ErrorCode::InvalidInput,
+          fmt::format("{}: was written in schema {}, this version reads {}; use the version of polytask that wrote it",
+                      where, schema, kSchema));
     ModelSpec spec;
     auto const pooling = parse_pooling(json.at("pooling").get<std::string>());
-    if (!pooling) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"pooling\" is {}; expected \"mean\" or \"first\"", where, quote(json["pooling"].get<std::string>())));
+    if (!pooling)
+      throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"pooling\" is {}; expected \"mean\" or \"first\"", where,
+                                                       quote(json["pooling"].get<std::string>())));
     spec.pooling = *pooling;
     auto const max_length = json.at("max_length").get<std::int64_t>();
-    if (max_length < 8 || max_length > (1 << 20)) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"max_length\" is {}; expected 8 to {}", where, max_length, 1 << 20));
+    if (max_length < 8 || max_length > (1 << 20))
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: \"max_length\" is {}; expected 8 to {}", where, max_length, 1 << 20));
     spec.max_length = static_cast<std::size_t>(max_length);
     auto const& private_layers = json.at("private_layers");
-    if (!private_layers.is_number_integer() || private_layers.get<double>() < 0 || private_layers.get<double>() > static_cast<double>(kMostLayers))
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"private_layers\" is {}; expected a whole number of 0 to {}", where, private_layers.dump(), kMostLayers));
+    if (!private_layers.is_number_integer() || private_layers.get<double>() < 0 ||
+        private_layers.get<double>() > static_cast<double>(kMostLayers))
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: \"private_layers\" is {}; expected a whole number of 0 to {}", where,
+                              private_layers.dump(), kMostLayers));
     spec.private_layers = private_layers.get<std::int64_t>();
-    if (!json.at("tasks").is_array()) throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"tasks\" is not a list; the file is damaged", where));
+    if (!json.at("tasks").is_array())
+      throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"tasks\" is not a list; the file is damaged", where));
     for (auto const& head : json["tasks"]) {
       spec.heads.push_back(head_from_json(head, where));
       auto const same = [&](HeadSpec const& other) { return other.task.name == spec.heads.back().task.name; };
       if (std::any_of(spec.heads.begin(), spec.heads.end() - 1, same))
-        throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} stands twice; the file is damaged", where, quote(spec.heads.back().task.name)));
+        throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} stands twice; the file is damaged", where,
+                                                         quote(spec.heads.back().task.name)));
     }
     return spec;
   } catch (Json::exception const& error) {
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: is not a model description ({}); the file is damaged", where, error.what()));
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: is not a model description ({}); the file is damaged", where, error.what()));
   }
 }
 

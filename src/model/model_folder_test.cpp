@@ -16,7 +16,12 @@ using testing::HasSubstr;
 
 HeadSpec head(std::string const& name, TaskType type, std::vector<std::string> labels) {
   HeadSpec made;
-  made.task = {.name = name, .type = type, .datasets = {"tickets"}, .text = {"body"}, .label = "label", .metric = task::default_metric(type)};
+  made.task = {.name = name,
+               .type = type,
+               .datasets = {"tickets"},
+               .text = {"body"},
+               .label = "label",
+               .metric = task::default_metric(type)};
   made.labels = task::LabelSet(std::move(labels));
   return made;
 }
@@ -40,7 +45,8 @@ TEST(ModelSpec, IsReadAsItWasWritten) {
   auto const folder = fs::path(testing::TempDir()) / "polytask_model_folder_test";
   fs::create_directories(folder);
   ModelSpec spec{.pooling = Pooling::First, .max_length = 77, .private_layers = 2};
-  spec.heads = {head("intent", TaskType::Classification, {"b", "a"}), head("topics", TaskType::Multilabel, {"x"}), head("urgency", TaskType::Regression, {}), head("places", TaskType::Tagging, {"PLACE"})};
+  spec.heads = {head("intent", TaskType::Classification, {"b", "a"}), head("topics", TaskType::Multilabel, {"x"}),
+                head("urgency", TaskType::Regression, {}), head("places", TaskType::Tagging, {"PLACE"})};
   spec.heads[0].task.text = {"left", "right"};
   spec.heads[0].task.owner = "mika";
   spec.heads[1].threshold = 0.25;
@@ -88,7 +94,8 @@ TEST(ModelSpec, KnowsWhatItsTasksRead) {
   auto pair = head("same", TaskType::Classification, {"no", "yes"});
   auto words_of_pair = head("places", TaskType::Tagging, {"PLACE"});
   pair.task.text = words_of_pair.task.text = {"left", "right"};
-  ModelSpec const spec{.heads = {pair, head("topics", TaskType::Multilabel, {"x"}), words_of_pair, head("urgency", TaskType::Regression, {})}};
+  ModelSpec const spec{.heads = {pair, head("topics", TaskType::Multilabel, {"x"}), words_of_pair,
+                                 head("urgency", TaskType::Regression, {})}};
   EXPECT_THAT(spec.readings(), testing::ElementsAre(Reading::Text, Reading::Words, Reading::Pair));
   EXPECT_THAT(ModelSpec{.heads = {pair}}.readings(), testing::ElementsAre(Reading::Pair));
   EXPECT_EQ(pair.n_inputs(8), 24);
@@ -104,32 +111,53 @@ TEST(ModelSpec, KnowsWhatItsTasksRead) {
 
 TEST(ModelSpec, RefusesWhatContradictsItself) {
   EXPECT_EQ(error_with([](auto&, auto&) {}), "no error");
-  EXPECT_THAT(error_with([](auto& model, auto&) { model["schema"] = 1; }), HasSubstr("was written in schema 1, this version reads 3"));
+  EXPECT_THAT(error_with([](auto& model, auto&) { model["schema"] = 1; }),
+              HasSubstr("was written in schema 1, this version reads 3"));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["pooling"] = "max"; }), HasSubstr("\"pooling\" is \"max\""));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["max_length"] = 7; }), HasSubstr("\"max_length\" is 7"));
-  for (auto const& n : {Json(-1), Json(1'001), Json(1.5), Json(1e30), Json()}) EXPECT_THAT(error_with([&](auto& model, auto&) { model["private_layers"] = n; }), HasSubstr("\"private_layers\" is "));
-  EXPECT_THAT(error_with([](auto& model, auto&) { model.erase("private_layers"); }), HasSubstr("is not a model description"));
+  for (auto const& n : {Json(-1), Json(1'001), Json(1.5), Json(1e30), Json()})
+    EXPECT_THAT(error_with([&](auto& model, auto&) { model["private_layers"] = n; }),
+                HasSubstr("\"private_layers\" is "));
+  EXPECT_THAT(error_with([](auto& model, auto&) { model.erase("private_layers"); }),
+              HasSubstr("is not a model description"));
   EXPECT_THAT(error_with([](auto& model, auto&) { model["tasks"] = 3; }), HasSubstr("\"tasks\" is not a list"));
-  EXPECT_THAT(error_with([](auto& model, auto& task) { model["tasks"].push_back(Json(task)); }), HasSubstr("task \"intent\" stands twice"));
-  EXPECT_THAT(error_with([](auto&, auto& task) { task["type"] = "ranking"; }), HasSubstr("has type \"ranking\", which this version does not know"));
+  EXPECT_THAT(error_with([](auto& model, auto& task) { model["tasks"].push_back(Json(task)); }),
+              HasSubstr("task \"intent\" stands twice"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["type"] = "ranking"; }),
+              HasSubstr("has type \"ranking\", which this version does not know"));
   EXPECT_THAT(error_with([](auto&, auto& task) { task["name"] = ""; }), HasSubstr("has no name"));
-  EXPECT_THAT(error_with([](auto&, auto& task) { task["labels"] = Json::array(); }), HasSubstr("is of type classification and has 0 labels"));
-  EXPECT_THAT(error_with([](auto&, auto& task) { task["labels"] = {"a", "a"}; }), HasSubstr("labels that cannot be used"));
-  EXPECT_THAT(error_with([](auto&, auto& task) { task["metric"] = "acuracy"; }), HasSubstr("did you mean \"accuracy\"?"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["labels"] = Json::array(); }),
+              HasSubstr("is of type classification and has 0 labels"));
+  EXPECT_THAT(error_with([](auto&, auto& task) {
+                task["labels"] = {"a", "a"};
+              }),
+              HasSubstr("labels that cannot be used"));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["metric"] = "acuracy"; }),
+              HasSubstr("did you mean \"accuracy\"?"));
   EXPECT_THAT(error_with([](auto&, auto& task) { task["text"] = {"a", "b", "c"}; }), HasSubstr("reads 3 columns"));
   EXPECT_THAT(error_with([](auto&, auto& task) { task["tags"] = 0; }), HasSubstr("\"tags\" is"));
-  EXPECT_THAT(error_with([](auto&, auto& task) { task["pair_encoding"] = "both"; }), HasSubstr("the pair encoding \"both\""));
+  EXPECT_THAT(error_with([](auto&, auto& task) { task["pair_encoding"] = "both"; }),
+              HasSubstr("the pair encoding \"both\""));
   EXPECT_THAT(error_with([](auto&, auto& task) { task.erase("labels"); }), HasSubstr("is not a model description"));
-  auto const regression = [](auto& task) { task["type"] = "regression", task["labels"] = Json::array(), task["metric"] = "pearson", task["target_offset"] = 1, task["target_scale"] = 2; };
+  auto const regression = [](auto& task) {
+    task["type"] = "regression", task["labels"] = Json::array(), task["metric"] = "pearson", task["target_offset"] = 1,
+    task["target_scale"] = 2;
+  };
   EXPECT_EQ(error_with([&](auto&, auto& task) { regression(task); }), "no error");
-  EXPECT_THAT(error_with([&](auto&, auto& task) { regression(task), task.erase("target_offset"); }), HasSubstr("is not a model description"));
-  EXPECT_THAT(error_with([&](auto&, auto& task) { regression(task), task["target_scale"] = 0; }), HasSubstr("an offset or a scale that no number can have"));
-  EXPECT_THAT(error_with([&](auto&, auto& task) { task["type"] = "multilabel", task["metric"] = "micro_f1", task["threshold"] = 1.5; }), HasSubstr("the threshold 1.5"));
+  EXPECT_THAT(error_with([&](auto&, auto& task) { regression(task), task.erase("target_offset"); }),
+              HasSubstr("is not a model description"));
+  EXPECT_THAT(error_with([&](auto&, auto& task) { regression(task), task["target_scale"] = 0; }),
+              HasSubstr("an offset or a scale that no number can have"));
+  EXPECT_THAT(error_with([&](auto&, auto& task) {
+                task["type"] = "multilabel", task["metric"] = "micro_f1", task["threshold"] = 1.5;
+              }),
+              HasSubstr("the threshold 1.5"));
 }
 
 TEST(HeadFileName, KeepsPlainNamesAndTellsAllOthersApart) {
   EXPECT_EQ(head_file_name("intent-2_a"), "intent-2_a");
-  for (auto const* name : {"", "Intent", "../x", "a b", "意図", "a.b"}) EXPECT_THAT(head_file_name(name), testing::MatchesRegex("[a-z0-9_-]*\\.[0-9a-f]{16}")) << name;
+  for (auto const* name : {"", "Intent", "../x", "a b", "意図", "a.b"})
+    EXPECT_THAT(head_file_name(name), testing::MatchesRegex("[a-z0-9_-]*\\.[0-9a-f]{16}")) << name;
   EXPECT_NE(head_file_name("A"), head_file_name("B"));
   EXPECT_LT(head_file_name(std::string(5000, 'a')).size(), 200u);
 }

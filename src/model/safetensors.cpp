@@ -31,12 +31,13 @@ struct DTypeName {
   std::string_view name;
   std::size_t size_bytes;
 };
-constexpr DTypeName kDTypes[] = {{DType::F32, "F32", 4}, {DType::F16, "F16", 2},   {DType::BF16, "BF16", 2},
-                                 {DType::F64, "F64", 8}, {DType::I64, "I64", 8},   {DType::I32, "I32", 4},
-                                 {DType::U8, "U8", 1},   {DType::I8, "I8", 1},     {DType::Bool, "BOOL", 1}};
+constexpr DTypeName kDTypes[] = {{DType::F32, "F32", 4}, {DType::F16, "F16", 2}, {DType::BF16, "BF16", 2},
+                                 {DType::F64, "F64", 8}, {DType::I64, "I64", 8}, {DType::I32, "I32", 4},
+                                 {DType::U8, "U8", 1},   {DType::I8, "I8", 1},   {DType::Bool, "BOOL", 1}};
 
 DTypeName const& entry_of(DType dtype) {
-  auto const found = std::find_if(std::begin(kDTypes), std::end(kDTypes), [&](auto const& entry) { return entry.dtype == dtype; });
+  auto const found =
+      std::find_if(std::begin(kDTypes), std::end(kDTypes), [&](auto const& entry) { return entry.dtype == dtype; });
   expects(found != std::end(kDTypes), "every dtype has a name");
   return *found;
 }
@@ -76,7 +77,8 @@ class HeaderReader {
 
  private:
   [[noreturn]] void fail(std::string const& reason) const {
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}; the file is damaged or not a safetensors file, get it again", where_, reason));
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: {}; the file is damaged or not a safetensors file, get it again", where_, reason));
   }
 
   TensorView read_tensor(std::string const& name, Json const& value) const {
@@ -84,13 +86,18 @@ class HeaderReader {
         !value["dtype"].is_string() || !value["shape"].is_array() || !value["data_offsets"].is_array())
       fail(fmt::format("tensor {} lacks \"dtype\", \"shape\" or \"data_offsets\"", quote(name)));
     auto const dtype = value["dtype"].get<std::string>();
-    auto const known = std::find_if(std::begin(kDTypes), std::end(kDTypes), [&](auto const& entry) { return entry.name == dtype; });
+    auto const known =
+        std::find_if(std::begin(kDTypes), std::end(kDTypes), [&](auto const& entry) { return entry.name == dtype; });
     if (known == std::end(kDTypes))
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has dtype {}, which is not supported (F32, F16, BF16, F64 and integers are)", where_, quote(name), quote(dtype)));
+      throw Error(
+          ErrorCode::InvalidInput,
+          fmt::format("{}: tensor {} has dtype {}, which is not supported (F32, F16, BF16, F64 and integers are)",
+                      where_, quote(name), quote(dtype)));
     TensorView view{.dtype = known->dtype};
     std::uint64_t n_bytes = known->size_bytes;
     for (auto const& dimension : value["shape"]) {
-      if (!dimension.is_number_unsigned()) fail(fmt::format("tensor {} has a dimension that is not a whole number of at least 0", quote(name)));
+      if (!dimension.is_number_unsigned())
+        fail(fmt::format("tensor {} has a dimension that is not a whole number of at least 0", quote(name)));
       auto const size = dimension.get<std::uint64_t>();
       constexpr auto kLargest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
       if (size > kLargest || (size != 0 && n_bytes > kLargest / size))
@@ -104,9 +111,11 @@ class HeaderReader {
     auto const begin = offsets[0].get<std::uint64_t>();
     auto const end = offsets[1].get<std::uint64_t>();
     if (begin > end || end > data_.size())
-      fail(fmt::format("tensor {} lies at bytes {} to {}, the file holds {} bytes of data", quote(name), begin, end, data_.size()));
+      fail(fmt::format("tensor {} lies at bytes {} to {}, the file holds {} bytes of data", quote(name), begin, end,
+                       data_.size()));
     if (end - begin != n_bytes)
-      fail(fmt::format("tensor {} of shape [{}] and dtype {} needs {} bytes, its offsets give {}", quote(name), fmt::join(view.shape, ", "), dtype, n_bytes, end - begin));
+      fail(fmt::format("tensor {} of shape [{}] and dtype {} needs {} bytes, its offsets give {}", quote(name),
+                       fmt::join(view.shape, ", "), dtype, n_bytes, end - begin));
     view.bytes = data_.subspan(begin, n_bytes);
     return view;
   }
@@ -119,7 +128,8 @@ class HeaderReader {
     std::byte const* expected = data_.data();
     for (auto const& [begin, name] : order) {
       if (begin < expected) fail(fmt::format("tensor {} overlaps another one", quote(*name)));
-      if (begin > expected) fail(fmt::format("{} bytes before tensor {} belong to no tensor", begin - expected, quote(*name)));
+      if (begin > expected)
+        fail(fmt::format("{} bytes before tensor {} belong to no tensor", begin - expected, quote(*name)));
       expected = begin + tensors.at(*name).bytes.size();
     }
     if (expected != data_.data() + data_.size())
@@ -143,14 +153,18 @@ std::vector<float> TensorView::to_floats() const {
     switch (dtype) {
       case DType::F32: values[i] = read_as<float>(at); break;
       case DType::F16: values[i] = float_of_half(read_as<std::uint16_t>(at)); break;
-      case DType::BF16: values[i] = std::bit_cast<float>(static_cast<std::uint32_t>(read_as<std::uint16_t>(at)) << 16); break;
+      case DType::BF16:
+        values[i] = std::bit_cast<float>(static_cast<std::uint32_t>(read_as<std::uint16_t>(at)) << 16);
+        break;
       case DType::F64: values[i] = static_cast<float>(read_as<double>(at)); break;
       case DType::I64:
       case DType::I32:
       case DType::U8:
       case DType::I8:
       case DType::Bool:
-        throw Error(ErrorCode::InvalidInput, fmt::format("a tensor of dtype {} was found where floating-point weights were expected", to_string(dtype)));
+        throw Error(
+            ErrorCode::InvalidInput,
+            fmt::format("a tensor of dtype {} was found where floating-point weights were expected", to_string(dtype)));
     }
   }
   return values;
@@ -158,13 +172,16 @@ std::vector<float> TensorView::to_floats() const {
 
 std::map<std::string, TensorView> parse_safetensors(std::span<std::byte const> file, std::string_view where) {
   auto const fail = [&](std::string const& reason) {
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}; the file is damaged or not a safetensors file, get it again", where, reason));
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: {}; the file is damaged or not a safetensors file, get it again", where, reason));
   };
   if (file.size() < kHeaderLengthBytes) fail(fmt::format("is {} bytes long, too short for a header", file.size()));
   auto const header_bytes = read_as<std::uint64_t>(file.data());
-  if (header_bytes > kLargestHeader) fail(fmt::format("says that its header is {} bytes long; at most {} are read", header_bytes, kLargestHeader));
+  if (header_bytes > kLargestHeader)
+    fail(fmt::format("says that its header is {} bytes long; at most {} are read", header_bytes, kLargestHeader));
   if (header_bytes > file.size() - kHeaderLengthBytes)
-    fail(fmt::format("says that its header is {} bytes long, but only {} follow", header_bytes, file.size() - kHeaderLengthBytes));
+    fail(fmt::format("says that its header is {} bytes long, but only {} follow", header_bytes,
+                     file.size() - kHeaderLengthBytes));
   std::string_view const text(reinterpret_cast<char const*>(file.data()) + kHeaderLengthBytes, header_bytes);
   if (!text.starts_with('{')) fail("its header does not start with \"{\"");
   auto const header = parse_json(text, fmt::format("{}: header", where), {.max_depth = 8, .max_bytes = kLargestHeader});
@@ -192,7 +209,9 @@ std::map<std::string, TensorView> const& SafetensorsFile::tensors() const noexce
 SafetensorsFile SafetensorsFile::open(std::filesystem::path const& path) {
   int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)
-    throw Error(errno == ENOENT ? ErrorCode::NotFound : ErrorCode::InvalidInput, fmt::format("{}: cannot be opened ({}); check the path and its permissions", path.string(), std::strerror(errno)));
+    throw Error(errno == ENOENT ? ErrorCode::NotFound : ErrorCode::InvalidInput,
+                fmt::format("{}: cannot be opened ({}); check the path and its permissions", path.string(),
+                            std::strerror(errno)));
   auto mapping = std::make_unique<Mapping>();
   struct stat status {};
   bool const is_file = ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
@@ -203,12 +222,15 @@ SafetensorsFile SafetensorsFile::open(std::filesystem::path const& path) {
   }
   ::close(descriptor);
   if (mapping->address == nullptr)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: is {}; a safetensors file was expected", path.string(), is_file ? "empty or cannot be mapped into memory" : "not a file"));
-  mapping->tensors = parse_safetensors({static_cast<std::byte const*>(mapping->address), mapping->n_bytes}, path.string());
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: is {}; a safetensors file was expected", path.string(),
+                                                     is_file ? "empty or cannot be mapped into memory" : "not a file"));
+  mapping->tensors =
+      parse_safetensors({static_cast<std::byte const*>(mapping->address), mapping->n_bytes}, path.string());
   return SafetensorsFile(std::move(mapping));
 }
 
-void write_safetensors(std::filesystem::path const& path, std::vector<TensorToWrite> tensors, std::map<std::string, std::string> const& metadata) {
+void write_safetensors(std::filesystem::path const& path, std::vector<TensorToWrite> tensors,
+                       std::map<std::string, std::string> const& metadata) {
   std::sort(tensors.begin(), tensors.end(), [](auto const& a, auto const& b) { return a.name < b.name; });
   OrderedJson header = OrderedJson::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
@@ -218,7 +240,8 @@ void write_safetensors(std::filesystem::path const& path, std::vector<TensorToWr
     for (auto const dimension : tensor.shape) n_bytes *= static_cast<std::size_t>(dimension);
     expects(n_bytes == tensor.bytes.size(), "a tensor's bytes fit its shape");
     expects(!header.contains(tensor.name), "every tensor of a file has a name of its own");
-    header[tensor.name] = {{"dtype", to_string(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + n_bytes}}};
+    header[tensor.name] = {
+        {"dtype", to_string(tensor.dtype)}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + n_bytes}}};
     offset += n_bytes;
   }
   std::string text = header.dump();
@@ -227,7 +250,8 @@ void write_safetensors(std::filesystem::path const& path, std::vector<TensorToWr
   AtomicFile file(path);
   file.write({reinterpret_cast<char const*>(&header_bytes), sizeof header_bytes});
   file.write(text);
-  for (auto const& tensor : tensors) file.write({reinterpret_cast<char const*>(tensor.bytes.data()), tensor.bytes.size()});
+  for (auto const& tensor : tensors)
+    file.write({reinterpret_cast<char const*>(tensor.bytes.data()), tensor.bytes.size()});
   file.commit();
 }
 

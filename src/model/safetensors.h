@@ -42,7 +42,8 @@ class SafetensorsFile {
 };
 
 /// The tensors of a whole file in memory, checked as `open` does. `where` starts the messages.
-[[nodiscard]] std::map<std::string, TensorView> parse_safetensors(std::span<std::byte const> file, std::string_view where);
+[[nodiscard]] std::map<std::string, TensorView> parse_safetensors(std::span<std::byte const> file,
+                                                                  std::string_view where);
 
 /// One tensor to be written; the bytes are borrowed for the call.
 struct TensorToWrite {

@@ -81,7 +81,8 @@ LayerImpl::LayerImpl(model::EncoderConfig const& config)
 
 Tensor LayerImpl::forward(Tensor const& hidden, std::vector<std::int32_t> const& sequences, DropoutSites& sites) {
   auto const qkv = linear_side_by_side(hidden, *query_, *key_, *value_);
-  auto const context = packed_attention(qkv, sequences, config_.num_attention_heads, sites.next(config_.attention_probs_dropout_prob));
+  auto const context =
+      packed_attention(qkv, sequences, config_.num_attention_heads, sites.next(config_.attention_probs_dropout_prob));
   auto const attended = linear(context, *attention_output_);
   auto const middle = add_layer_norm(attended, hidden, attention_norm_->weight, attention_norm_->bias,
                                      config_.layer_norm_eps, sites.next(config_.hidden_dropout_prob));
@@ -101,7 +102,8 @@ Tensor EncoderImpl::forward(PackedTexts const& texts, DropoutSites& sites) {
   return forward_layers(embed(texts, sites), texts.attended(), 0, config_.num_hidden_layers, sites);
 }
 
-Tensor EncoderImpl::forward_layers(Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first, std::int64_t last, DropoutSites& sites) {
+Tensor EncoderImpl::forward_layers(Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
+                                   std::int64_t last, DropoutSites& sites) {
   for (auto i = first; i < last; ++i) hidden = layer(i)->forward(hidden, sequences, sites);
   return hidden;
 }
@@ -114,8 +116,10 @@ void EncoderImpl::load(std::map<std::string, model::Tensor> const& weights) {
   torch::NoGradGuard const no_grad;
   for (auto& parameter : named_parameters()) {
     auto const found = weights.find(parameter.key());
-    expects(found != weights.end() && found->second.shape == parameter.value().sizes().vec(), "encoder weights were checked before they are loaded");
-    parameter.value().copy_(torch::from_blob(const_cast<float*>(found->second.values.data()), found->second.shape, torch::kFloat32));
+    expects(found != weights.end() && found->second.shape == parameter.value().sizes().vec(),
+            "encoder weights were checked before they are loaded");
+    parameter.value().copy_(
+        torch::from_blob(const_cast<float*>(found->second.values.data()), found->second.shape, torch::kFloat32));
   }
 }
 
@@ -123,7 +127,8 @@ std::map<std::string, model::Tensor> EncoderImpl::save() const {
   std::map<std::string, model::Tensor> weights;
   for (auto const& parameter : named_parameters()) {
     auto const values = parameter.value().detach().to(torch::kCPU, torch::kFloat32).contiguous();
-    weights[parameter.key()] = {values.sizes().vec(), {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()}};
+    weights[parameter.key()] = {values.sizes().vec(),
+                                {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()}};
   }
   return weights;
 }

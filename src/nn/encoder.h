@@ -53,7 +53,8 @@ class EncoderImpl : public torch::nn::Module {
   torch::Tensor forward(PackedTexts const& texts, DropoutSites& sites);
   /// The same in parts: what the first layer sees, and what layer `last` - 1 makes of what layer `first` sees.
   torch::Tensor embed(PackedTexts const& texts, DropoutSites& sites) { return embeddings_->forward(texts, sites); }
-  torch::Tensor forward_layers(torch::Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first, std::int64_t last, DropoutSites& sites);
+  torch::Tensor forward_layers(torch::Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
+                               std::int64_t last, DropoutSites& sites);
   [[nodiscard]] Layer layer(std::int64_t index) const;
 
   [[nodiscard]] model::EncoderConfig const& config() const noexcept { return config_; }

@@ -49,7 +49,8 @@ class Expected {
     PackedTexts packed;
     packed.ids = torch::tensor(integers(file_.tensors().at("ids")), torch::kInt64);
     packed.type_ids = torch::tensor(integers(file_.tensors().at("type_ids")), torch::kInt64);
-    for (auto const offset : integers(file_.tensors().at("offsets"))) packed.offsets.push_back(static_cast<std::int32_t>(offset));
+    for (auto const offset : integers(file_.tensors().at("offsets")))
+      packed.offsets.push_back(static_cast<std::int32_t>(offset));
     std::vector<std::int64_t> positions;
     for (std::size_t t = 0; t + 1 < packed.offsets.size(); ++t)
       for (std::int32_t i = 0; i < packed.offsets[t + 1] - packed.offsets[t]; ++i) positions.push_back(i);
@@ -102,7 +103,9 @@ TEST_P(EncoderGolden, StatesAndGradientsEqualTheReference) {
   };
   for (auto const& parameter : encoder->named_parameters()) {
     if (!expected.has("gradient." + parameter.key())) continue;
-    auto const difference = (parameter.value().grad() - expected.floats("gradient." + parameter.key())).abs().max().item<double>() / scale_of(parameter.key());
+    auto const difference =
+        (parameter.value().grad() - expected.floats("gradient." + parameter.key())).abs().max().item<double>() /
+        scale_of(parameter.key());
     EXPECT_LT(difference, kGradients) << parameter.key();
     largest = std::max(largest, difference);
     ++n_compared;
@@ -113,12 +116,14 @@ TEST_P(EncoderGolden, StatesAndGradientsEqualTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(SmallRandom, EncoderGolden,
-                         testing::Values("gelu", "gelu_new_in_shards", "relu_in_a_classifier", "float16_with_old_names", "bfloat16_of_one_type"),
+                         testing::Values("gelu", "gelu_new_in_shards", "relu_in_a_classifier", "float16_with_old_names",
+                                         "bfloat16_of_one_type"),
                          [](auto const& of) { return std::string(of.param); });
 
 TEST(EncoderGoldenReal, StatesAndGradientsOfMiniLmEqualTheReference) {
   auto const folder = shared_folder() / "models/all-MiniLM-L6-v2";
-  if (!fs::exists(folder / "model.safetensors")) GTEST_SKIP() << folder.string() << " is not there; POLYTASK_SHARED names the folder of models and corpora";
+  if (!fs::exists(folder / "model.safetensors"))
+    GTEST_SKIP() << folder.string() << " is not there; POLYTASK_SHARED names the folder of models and corpora";
   Expected const expected(kFolder / "all-MiniLM-L6-v2.safetensors");
   auto encoder = encoder_of(folder);
   run_and_compare_states(encoder, expected, "all-MiniLM-L6-v2");
@@ -132,7 +137,8 @@ TEST(EncoderGoldenReal, StatesAndGradientsOfMiniLmEqualTheReference) {
     auto const reference = expected.floats("projection." + name).to(torch::kFloat64);
     double const norm = reference[0].item<double>();
     double const of_norm = std::abs(gradient.norm().item<double>() - norm) / norm;
-    double const of_projection = std::abs((gradient * wave(gradient)).sum().item<double>() - reference[1].item<double>()) / norm;
+    double const of_projection =
+        std::abs((gradient * wave(gradient)).sum().item<double>() - reference[1].item<double>()) / norm;
     EXPECT_LT(of_norm, kGradients) << name;
     EXPECT_LT(of_projection, kGradients) << name;
     largest = std::max({largest, of_norm, of_projection});

@@ -39,11 +39,13 @@ kernels::AttentionShape attention_shape(Tensor const& offsets, std::int64_t hidd
 }
 
 /// Adds the gradients of a layer's weight and bias to `result`; that of its input goes to grad_x.
-void linear_backward(kernels::LinearShape const& shape, Tensor const& x, Tensor const& weight, float const* gradient, kernels::Write write, Tensor& grad_x, tensor_list& result) {
+void linear_backward(kernels::LinearShape const& shape, Tensor const& x, Tensor const& weight, float const* gradient,
+                     kernels::Write write, Tensor& grad_x, tensor_list& result) {
   auto grad_weight = torch::empty_like(weight);
   auto grad_bias = torch::empty({weight.size(0)}, weight.options());
   kernels::linear_backward_input(shape, gradient, weight.data_ptr<float>(), write, grad_x.data_ptr<float>());
-  kernels::linear_backward_weight(shape, x.data_ptr<float>(), gradient, grad_weight.data_ptr<float>(), grad_bias.data_ptr<float>());
+  kernels::linear_backward_weight(shape, x.data_ptr<float>(), gradient, grad_weight.data_ptr<float>(),
+                                  grad_bias.data_ptr<float>());
   result.push_back(grad_weight);
   result.push_back(grad_bias);
 }
@@ -53,8 +55,8 @@ struct Linear : torch::autograd::Function<Linear> {
     auto const x = x_any.contiguous();
     auto const weight = weight_any.contiguous();
     auto y = torch::empty({x.size(0), weight.size(0)}, x.options());
-    kernels::linear_forward({x.size(0), x.size(1), weight.size(0), weight.size(0)}, x.data_ptr<float>(), weight.data_ptr<float>(),
-                            bias.contiguous().data_ptr<float>(), y.data_ptr<float>());
+    kernels::linear_forward({x.size(0), x.size(1), weight.size(0), weight.size(0)}, x.data_ptr<float>(),
+                            weight.data_ptr<float>(), bias.contiguous().data_ptr<float>(), y.data_ptr<float>());
     context->save_for_backward({x, weight});
     return y;
   }
@@ -66,22 +68,24 @@ struct Linear : torch::autograd::Function<Linear> {
     auto const gradient = gradients[0].contiguous();
     auto grad_x = torch::empty_like(x);
     tensor_list result{grad_x};
-    linear_backward({x.size(0), x.size(1), weight.size(0), weight.size(0)}, x, weight, gradient.data_ptr<float>(), kernels::Write::Replace, grad_x, result);
+    linear_backward({x.size(0), x.size(1), weight.size(0), weight.size(0)}, x, weight, gradient.data_ptr<float>(),
+                    kernels::Write::Replace, grad_x, result);
     return result;
   }
 };
 
 /// Three layers of one width that read the same rows; their results lie side by side.
 struct TripleLinear : torch::autograd::Function<TripleLinear> {
-  static Tensor forward(AutogradContext* context, Tensor const& x_any, Tensor const& weight_a, Tensor const& bias_a, Tensor const& weight_b,
-                        Tensor const& bias_b, Tensor const& weight_c, Tensor const& bias_c) {
+  static Tensor forward(AutogradContext* context, Tensor const& x_any, Tensor const& weight_a, Tensor const& bias_a,
+                        Tensor const& weight_b, Tensor const& bias_b, Tensor const& weight_c, Tensor const& bias_c) {
     auto const x = x_any.contiguous();
     std::array const weights{weight_a.contiguous(), weight_b.contiguous(), weight_c.contiguous()};
     std::array const biases{bias_a.contiguous(), bias_b.contiguous(), bias_c.contiguous()};
     auto const width = weight_a.size(0);
     auto y = torch::empty({x.size(0), 3 * width}, x.options());
     for (std::size_t i = 0; i < 3; ++i)
-      kernels::linear_forward({x.size(0), x.size(1), width, 3 * width}, x.data_ptr<float>(), weights[i].data_ptr<float>(), biases[i].data_ptr<float>(),
+      kernels::linear_forward({x.size(0), x.size(1), width, 3 * width}, x.data_ptr<float>(),
+                              weights[i].data_ptr<float>(), biases[i].data_ptr<float>(),
                               y.data_ptr<float>() + static_cast<std::int64_t>(i) * width);
     context->save_for_backward({x, weights[0], weights[1], weights[2]});
     return y;
@@ -96,7 +100,8 @@ struct TripleLinear : torch::autograd::Function<TripleLinear> {
     auto grad_x = torch::empty_like(x);
     tensor_list result{grad_x};
     for (std::size_t i = 0; i < 3; ++i)
-      linear_backward(shape, x, saved[1 + i], gradient.data_ptr<float>() + static_cast<std::int64_t>(i) * width, i == 0 ? kernels::Write::Replace : kernels::Write::Add, grad_x, result);
+      linear_backward(shape, x, saved[1 + i], gradient.data_ptr<float>() + static_cast<std::int64_t>(i) * width,
+                      i == 0 ? kernels::Write::Replace : kernels::Write::Add, grad_x, result);
     return result;
   }
 };
@@ -120,14 +125,18 @@ struct Gelu : torch::autograd::Function<Gelu> {
 };
 
 kernels::PoolingShape pooling_shape(Tensor const& offsets, Tensor const& texts, std::int64_t width) {
-  return {{offsets.data_ptr<std::int32_t>(), static_cast<std::size_t>(offsets.numel())}, {texts.data_ptr<std::int64_t>(), static_cast<std::size_t>(texts.numel())}, width};
+  return {{offsets.data_ptr<std::int32_t>(), static_cast<std::size_t>(offsets.numel())},
+          {texts.data_ptr<std::int64_t>(), static_cast<std::size_t>(texts.numel())},
+          width};
 }
 
 struct MeanPool : torch::autograd::Function<MeanPool> {
-  static Tensor forward(AutogradContext* context, Tensor const& hidden_any, Tensor const& offsets, Tensor const& texts) {
+  static Tensor forward(AutogradContext* context, Tensor const& hidden_any, Tensor const& offsets,
+                        Tensor const& texts) {
     auto const hidden = hidden_any.contiguous();
     auto pooled = torch::empty({texts.numel(), hidden.size(1)}, hidden.options());
-    kernels::mean_pool_forward(pooling_shape(offsets, texts, hidden.size(1)), hidden.data_ptr<float>(), pooled.data_ptr<float>());
+    kernels::mean_pool_forward(pooling_shape(offsets, texts, hidden.size(1)), hidden.data_ptr<float>(),
+                               pooled.data_ptr<float>());
     context->save_for_backward({offsets, texts});
     context->saved_data["n_tokens"] = hidden.size(0);
     return pooled;
@@ -137,7 +146,8 @@ struct MeanPool : torch::autograd::Function<MeanPool> {
     auto const saved = context->get_saved_variables();
     auto const gradient = gradients[0].contiguous();
     auto grad_hidden = torch::zeros({context->saved_data["n_tokens"].toInt(), gradient.size(1)}, gradient.options());
-    kernels::mean_pool_backward(pooling_shape(saved[0], saved[1], gradient.size(1)), gradient.data_ptr<float>(), grad_hidden.data_ptr<float>());
+    kernels::mean_pool_backward(pooling_shape(saved[0], saved[1], gradient.size(1)), gradient.data_ptr<float>(),
+                                grad_hidden.data_ptr<float>());
     return {grad_hidden, Tensor(), Tensor()};
   }
 };
@@ -198,11 +208,10 @@ struct AddLayerNorm : torch::autograd::Function<AddLayerNorm> {
     auto grad_x = dropout.active() ? torch::empty_like(sum) : grad_residual;
     auto grad_gamma = torch::empty_like(saved[3]);
     auto grad_beta = torch::empty_like(saved[3]);
-    kernels::add_layer_norm_backward({sum.size(0), sum.size(1)}, dropout, sum.data_ptr<float>(),
-                                     saved[1].data_ptr<float>(), saved[2].data_ptr<float>(), saved[3].data_ptr<float>(),
-                                     gradient.data_ptr<float>(), grad_x.data_ptr<float>(),
-                                     grad_residual.data_ptr<float>(), grad_gamma.data_ptr<float>(),
-                                     grad_beta.data_ptr<float>());
+    kernels::add_layer_norm_backward(
+        {sum.size(0), sum.size(1)}, dropout, sum.data_ptr<float>(), saved[1].data_ptr<float>(),
+        saved[2].data_ptr<float>(), saved[3].data_ptr<float>(), gradient.data_ptr<float>(), grad_x.data_ptr<float>(),
+        grad_residual.data_ptr<float>(), grad_gamma.data_ptr<float>(), grad_beta.data_ptr<float>());
     bool const has_residual = context->saved_data["has_residual"].toBool();
     return {grad_x, has_residual ? grad_residual : Tensor(), grad_gamma, grad_beta, Tensor(), Tensor(), Tensor()};
   }
@@ -221,7 +230,8 @@ struct CounterDropout : torch::autograd::Function<CounterDropout> {
   static tensor_list backward(AutogradContext* context, tensor_list gradients) {
     auto const gradient = gradients[0].contiguous();
     auto grad_x = torch::empty_like(gradient);
-    kernels::dropout_apply(gradient.numel(), saved_dropout(context), gradient.data_ptr<float>(), grad_x.data_ptr<float>());
+    kernels::dropout_apply(gradient.numel(), saved_dropout(context), gradient.data_ptr<float>(),
+                           grad_x.data_ptr<float>());
     return {grad_x, Tensor(), Tensor()};
   }
 };
@@ -234,9 +244,13 @@ Tensor linear(Tensor const& x, torch::nn::LinearImpl const& layer) {
   return Linear::apply(x, layer.weight, layer.bias);
 }
 
-Tensor linear_side_by_side(Tensor const& x, torch::nn::LinearImpl const& a, torch::nn::LinearImpl const& b, torch::nn::LinearImpl const& c) {
-  expects(x.dim() == 2 && x.size(1) == a.weight.size(1) && a.weight.sizes() == b.weight.sizes() && a.weight.sizes() == c.weight.sizes(), "three layers of one shape read the same rows");
-  if (!x.is_cpu()) return torch::linear(x, torch::cat({a.weight, b.weight, c.weight}), torch::cat({a.bias, b.bias, c.bias}));
+Tensor linear_side_by_side(Tensor const& x, torch::nn::LinearImpl const& a, torch::nn::LinearImpl const& b,
+                           torch::nn::LinearImpl const& c) {
+  expects(x.dim() == 2 && x.size(1) == a.weight.size(1) && a.weight.sizes() == b.weight.sizes() &&
+              a.weight.sizes() == c.weight.sizes(),
+          "three layers of one shape read the same rows");
+  if (!x.is_cpu())
+    return torch::linear(x, torch::cat({a.weight, b.weight, c.weight}), torch::cat({a.bias, b.bias, c.bias}));
   return TripleLinear::apply(x, a.weight, a.bias, b.weight, b.bias, c.weight, c.bias);
 }
 
@@ -244,7 +258,8 @@ Tensor exact_gelu(Tensor const& x) { return x.is_cpu() ? Gelu::apply(x) : torch:
 
 Tensor packed_attention(Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,
                         kernels::Dropout const& dropout) {
-  expects(qkv.dim() == 2 && qkv.size(1) % (3 * heads) == 0 && offsets.back() == qkv.size(0), "query, key and value of every token fit the heads");
+  expects(qkv.dim() == 2 && qkv.size(1) % (3 * heads) == 0 && offsets.back() == qkv.size(0),
+          "query, key and value of every token fit the heads");
   if (!qkv.is_cpu()) return attention_by_torch(qkv, offsets, heads, dropout.rate);
   return PackedAttention::apply(qkv, int_tensor(offsets), heads, static_cast<double>(dropout.rate),
                                 static_cast<std::int64_t>(dropout.seed));
@@ -267,9 +282,11 @@ Tensor dropout(Tensor const& x, kernels::Dropout const& dropout) {
   return CounterDropout::apply(x, static_cast<double>(dropout.rate), static_cast<std::int64_t>(dropout.seed));
 }
 
-Tensor mean_pool(Tensor const& hidden, std::vector<std::int32_t> const& offsets, std::vector<std::int64_t> const& texts) {
+Tensor mean_pool(Tensor const& hidden, std::vector<std::int32_t> const& offsets,
+                 std::vector<std::int64_t> const& texts) {
   if (!hidden.is_cpu()) return mean_pool_by_torch(hidden, offsets, texts);
-  return MeanPool::apply(hidden, int_tensor(offsets), torch::tensor(texts, torch::TensorOptions().dtype(torch::kInt64)));
+  return MeanPool::apply(hidden, int_tensor(offsets),
+                         torch::tensor(texts, torch::TensorOptions().dtype(torch::kInt64)));
 }
 
 }  // namespace polytask::nn

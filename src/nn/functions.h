@@ -16,7 +16,8 @@ namespace polytask::nn {
 torch::Tensor linear(torch::Tensor const& x, torch::nn::LinearImpl const& layer);
 
 /// Three layers of one shape on the same rows: [rows, 3 * out], a before b before c.
-torch::Tensor linear_side_by_side(torch::Tensor const& x, torch::nn::LinearImpl const& a, torch::nn::LinearImpl const& b, torch::nn::LinearImpl const& c);
+torch::Tensor linear_side_by_side(torch::Tensor const& x, torch::nn::LinearImpl const& a,
+                                  torch::nn::LinearImpl const& b, torch::nn::LinearImpl const& c);
 
 /// The exact GELU, element by element.
 torch::Tensor exact_gelu(torch::Tensor const& x);

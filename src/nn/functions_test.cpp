@@ -19,7 +19,8 @@ Tensor attention_by_definition(Tensor const& qkv, std::int64_t heads) {
   for (std::size_t t = 0; t + 1 < kOffsets.size(); ++t) {
     std::int64_t const n = kOffsets[t + 1] - kOffsets[t];
     auto const x = qkv.narrow(0, kOffsets[t], n).view({n, 3, heads, hidden / heads}).permute({1, 2, 0, 3});
-    auto const p = torch::softmax(torch::matmul(x[0], x[1].transpose(-1, -2)) / std::sqrt(static_cast<double>(hidden / heads)), -1);
+    auto const p = torch::softmax(
+        torch::matmul(x[0], x[1].transpose(-1, -2)) / std::sqrt(static_cast<double>(hidden / heads)), -1);
     parts.push_back(torch::matmul(p, x[2]).permute({1, 0, 2}).reshape({n, hidden}));
   }
   return torch::cat(parts);

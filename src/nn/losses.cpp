@@ -13,7 +13,8 @@ namespace {
 using torch::Tensor;
 
 Tensor cross_entropy(Tensor const& logits, std::vector<std::int64_t> const& classes, LossConfig const& config) {
-  auto options = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum).label_smoothing(config.label_smoothing);
+  auto options =
+      torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum).label_smoothing(config.label_smoothing);
   if (!config.class_weights.empty()) options = options.weight(torch::tensor(config.class_weights).to(logits.device()));
   auto const gold = torch::tensor(classes, torch::kInt64).to(logits.device());
   return torch::nn::functional::cross_entropy(logits, gold, options) / static_cast<double>(classes.size());

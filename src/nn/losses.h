@@ -11,7 +11,7 @@
 namespace polytask::nn {
 
 struct LossConfig {
-  double label_smoothing = 0.0;   ///< classification and tagging, 0..1
+  double label_smoothing = 0.0;      ///< classification and tagging, 0..1
   std::vector<float> class_weights;  ///< classification: by label; empty = all 1
 };
 

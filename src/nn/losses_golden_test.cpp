@@ -49,7 +49,8 @@ TEST(TaskLossGolden, ValuesAndGradientsEqualPyTorchs) {
     for (auto const& target : one["targets"]) targets.push_back(target_of(kind, target));
     std::vector<data::Target const*> borrowed;
     for (auto const& target : targets) borrowed.push_back(&target);
-    LossConfig const config{.label_smoothing = one["label_smoothing"], .class_weights = one["class_weights"].get<std::vector<float>>()};
+    LossConfig const config{.label_smoothing = one["label_smoothing"],
+                            .class_weights = one["class_weights"].get<std::vector<float>>()};
 
     auto const loss = task_loss(head_of(kind, logits.size(1)), config, logits, borrowed);
     loss.backward();

@@ -25,12 +25,14 @@ TEST(TaskLoss, OfPredictingTheBaseRatesIsTheChanceLevelOfClassificationAndTaggin
   data::Target const often = std::int32_t{0};
   data::Target const seldom = std::int32_t{1};
   std::vector<double> const rates{0.75, 0.25};
-  EXPECT_NEAR(task_loss(classification, {}, logits_of(rates, 4), {&often, &seldom, &often, &often}).item<double>(), chance_level(classification, rates), 1e-6);
+  EXPECT_NEAR(task_loss(classification, {}, logits_of(rates, 4), {&often, &seldom, &often, &often}).item<double>(),
+              chance_level(classification, rates), 1e-6);
 
   auto const tagging = head_of(task::TaskType::Tagging, {"PER"});
   data::Target const tags = std::vector<std::int32_t>{data::kIgnored, 0, 1, 0, 2, data::kIgnored};
   std::vector<double> const tag_rates{0.5, 0.25, 0.25};
-  EXPECT_NEAR(task_loss(tagging, {}, logits_of(tag_rates, 4), {&tags}).item<double>(), chance_level(tagging, tag_rates), 1e-6);
+  EXPECT_NEAR(task_loss(tagging, {}, logits_of(tag_rates, 4), {&tags}).item<double>(), chance_level(tagging, tag_rates),
+              1e-6);
 }
 
 TEST(ChanceLevel, IsThatOfAUniformGuessWhereClassesAreBalancedAndNeverFarBelowIt) {
@@ -67,7 +69,8 @@ TEST(TaskLoss, WeighsClassesAndSmoothsLabels) {
   double const plain = std::log(1 + std::exp(-2.0));
   double const wrong = plain + 2.0;
   EXPECT_NEAR(task_loss(head, {.class_weights = {3.0F, 1.0F}}, logits, {&target}).item<double>(), 3 * plain, 1e-5);
-  EXPECT_NEAR(task_loss(head, {.label_smoothing = 0.2}, logits, {&target}).item<double>(), 0.9 * plain + 0.1 * wrong, 1e-5);
+  EXPECT_NEAR(task_loss(head, {.label_smoothing = 0.2}, logits, {&target}).item<double>(), 0.9 * plain + 0.1 * wrong,
+              1e-5);
 }
 
 }  // namespace

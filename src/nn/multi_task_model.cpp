@@ -31,10 +31,12 @@ fs::path private_path(fs::path const& model_folder, model::Reading reading) {
 }
 
 std::span<std::byte const> bytes_of(Tensor const& values) {
-  return {reinterpret_cast<std::byte const*>(values.data_ptr<float>()), static_cast<std::size_t>(values.numel()) * sizeof(float)};
+  return {reinterpret_cast<std::byte const*>(values.data_ptr<float>()),
+          static_cast<std::size_t>(values.numel()) * sizeof(float)};
 }
 
-Tensor pooled(Tensor const& hidden, std::vector<std::int32_t> const& offsets, std::vector<std::int64_t> const& texts, model::Pooling pooling) {
+Tensor pooled(Tensor const& hidden, std::vector<std::int32_t> const& offsets, std::vector<std::int64_t> const& texts,
+              model::Pooling pooling) {
   if (pooling == model::Pooling::Mean) return mean_pool(hidden, offsets, texts);
   std::vector<std::int64_t> first;
   for (auto const text : texts) first.push_back(offsets[static_cast<std::size_t>(text)]);
@@ -42,11 +44,13 @@ Tensor pooled(Tensor const& hidden, std::vector<std::int32_t> const& offsets, st
 }
 
 /// Mean states u and v of a pair's two texts, [texts, hidden] each.
-std::pair<Tensor, Tensor> mean_states(Tensor const& hidden, TextSelection const& texts, std::vector<std::int64_t> const& pairs) {
+std::pair<Tensor, Tensor> mean_states(Tensor const& hidden, TextSelection const& texts,
+                                      std::vector<std::int64_t> const& pairs) {
   auto const& second_text = texts.second_text();
   expects(second_text.size() + 1 == texts.offsets().size(), "a batch of pairs says where their second texts begin");
   std::vector<std::int32_t> bounds;  // text t of a batch is parts 2t and 2t + 1
-  for (std::size_t t = 0; t < second_text.size(); ++t) bounds.insert(bounds.end(), {texts.offsets()[t], second_text[t]});
+  for (std::size_t t = 0; t < second_text.size(); ++t)
+    bounds.insert(bounds.end(), {texts.offsets()[t], second_text[t]});
   bounds.push_back(texts.offsets().back());
   std::vector<std::int64_t> first, second;
   for (auto const pair : pairs) {
@@ -62,7 +66,8 @@ Tensor scaled_cosine(Tensor const& u, Tensor const& v) {
 }
 
 /// Which texts of a batch of `n_texts` the heads of one reading look at.
-std::vector<bool> texts_of(std::span<HeadInput const> inputs, std::int64_t n_texts, std::function<bool(HeadInput const&)> const& reads) {
+std::vector<bool> texts_of(std::span<HeadInput const> inputs, std::int64_t n_texts,
+                           std::function<bool(HeadInput const&)> const& reads) {
   std::vector<bool> chosen(static_cast<std::size_t>(n_texts), false);
   for (auto const& input : inputs)
     if (reads(input))
@@ -70,28 +75,38 @@ std::vector<bool> texts_of(std::span<HeadInput const> inputs, std::int64_t n_tex
   return chosen;
 }
 
-void load_parameter(Tensor parameter, model::SafetensorsFile const& file, std::string const& name, fs::path const& path) {
+void load_parameter(Tensor parameter, model::SafetensorsFile const& file, std::string const& name,
+                    fs::path const& path) {
   auto const found = file.tensors().find(name);
   auto const expected = parameter.sizes().vec();
   if (found == file.tensors().end())
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: has no tensor {}; the file is incomplete", path.string(), quote(name)));
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: has no tensor {}; the file is incomplete", path.string(), quote(name)));
   if (found->second.shape != expected)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], expected [{}] by model.json and the encoder's config.json; the files do not belong together",
-                                                     path.string(), quote(name), fmt::join(found->second.shape, ", "), fmt::join(expected, ", ")));
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], expected [{}] by model.json and "
+                                                     "the encoder's config.json; the files do not belong together",
+                                                     path.string(), quote(name), fmt::join(found->second.shape, ", "),
+                                                     fmt::join(expected, ", ")));
   auto const values = found->second.to_floats();
   parameter.copy_(torch::from_blob(const_cast<float*>(values.data()), expected, torch::kFloat32));
   if (!torch::isfinite(parameter).all().item<bool>())
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} holds values that are not finite numbers", path.string(), quote(name)));
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: tensor {} holds values that are not finite numbers", path.string(), quote(name)));
 }
 
 }  // namespace
 
-MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_config, model::ModelSpec spec, double head_dropout)
-    : spec_(std::move(spec)), head_dropout_(head_dropout), n_shared_layers_(encoder_config.num_hidden_layers - spec_.private_layers), encoder_(encoder_config) {
+MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_config, model::ModelSpec spec,
+                                       double head_dropout)
+    : spec_(std::move(spec)),
+      head_dropout_(head_dropout),
+      n_shared_layers_(encoder_config.num_hidden_layers - spec_.private_layers),
+      encoder_(encoder_config) {
   expects(n_shared_layers_ >= 0, "no more layers are private than there are");
   register_module("encoder", encoder_);
   for (auto const& head : spec_.heads)
-    heads_->push_back(torch::nn::Linear(head.n_inputs(encoder_config.hidden_size), static_cast<std::int64_t>(head.n_outputs())));
+    heads_->push_back(
+        torch::nn::Linear(head.n_inputs(encoder_config.hidden_size), static_cast<std::int64_t>(head.n_outputs())));
   register_module("heads", heads_);
   auto const readings = spec_.readings();
   for (std::size_t i = 1; i < readings.size() && spec_.private_layers > 0; ++i) {
@@ -102,16 +117,19 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
   }
 }
 
-Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::vector<std::int32_t> const& sequences, DropoutSites& sites) {
+Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::vector<std::int32_t> const& sequences,
+                                  DropoutSites& sites) {
   auto const own = private_layers_.find(reading);
-  if (own == private_layers_.end()) return encoder_->forward_layers(hidden, sequences, n_shared_layers_, encoder_->config().num_hidden_layers, sites);
+  if (own == private_layers_.end())
+    return encoder_->forward_layers(hidden, sequences, n_shared_layers_, encoder_->config().num_hidden_layers, sites);
   for (auto const& layer : *own->second) hidden = layer->as<LayerImpl>()->forward(hidden, sequences, sites);
   return hidden;
 }
 
 Tensor MultiTaskModelImpl::states_of(HeadInput const& input, TextSelection const& own, Tensor const& hidden) const {
   auto const& spec = spec_.heads[input.head];
-  if (spec.reading() == model::Reading::Words) return hidden.index_select(0, index_tensor(own.tokens(input.tokens), hidden.device()));
+  if (spec.reading() == model::Reading::Words)
+    return hidden.index_select(0, index_tensor(own.tokens(input.tokens), hidden.device()));
   auto const texts = own.texts(input.texts);
   if (!model::compares(spec.reading())) return pooled(hidden, own.offsets(), texts, spec_.pooling);
   auto const [u, v] = mean_states(hidden, own, texts);
@@ -119,18 +137,23 @@ Tensor MultiTaskModelImpl::states_of(HeadInput const& input, TextSelection const
   return torch::cat({pooled(hidden, own.offsets(), texts, spec_.pooling), (u - v).abs(), u * v}, 1);
 }
 
-std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::span<HeadInput const> inputs, DropoutSites sites) {
-  auto const shared = encoder_->forward_layers(encoder_->embed(texts, sites), texts.attended(), 0, n_shared_layers_, sites);
+std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::span<HeadInput const> inputs,
+                                                DropoutSites sites) {
+  auto const shared =
+      encoder_->forward_layers(encoder_->embed(texts, sites), texts.attended(), 0, n_shared_layers_, sites);
   std::vector<Tensor> logits(inputs.size());
   for (auto const reading : spec_.readings()) {
     auto const reads = [&](HeadInput const& input) { return spec_.heads[input.head].reading() == reading; };
     if (std::none_of(inputs.begin(), inputs.end(), reads)) continue;
-    TextSelection const own(texts, spec_.private_layers == 0 ? std::vector<bool>(static_cast<std::size_t>(texts.n_texts()), true) : texts_of(inputs, texts.n_texts(), reads));
+    TextSelection const own(texts, spec_.private_layers == 0
+                                       ? std::vector<bool>(static_cast<std::size_t>(texts.n_texts()), true)
+                                       : texts_of(inputs, texts.n_texts(), reads));
     auto const hidden = top_of(reading, own.of(shared), own.sequences(), sites);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!reads(inputs[i])) continue;
       auto const states = states_of(inputs[i], own, hidden);
-      auto const rate = spec_.heads[inputs[i].head].sees_cosine() ? 0.0 : head_dropout_;  // nothing of one number can be spared
+      auto const rate =
+          spec_.heads[inputs[i].head].sees_cosine() ? 0.0 : head_dropout_;  // nothing of one number can be spared
       auto const* head = heads_->ptr(inputs[i].head)->as<torch::nn::LinearImpl>();
       logits[i] = linear(dropout(states, sites.next(rate)), *head);
     }
@@ -157,7 +180,9 @@ void MultiTaskModelImpl::refuse_unread_layers(fs::path const& model_folder) cons
   for (auto const& entry : fs::directory_iterator(model_folder / "private", absent)) {
     auto const reads = [&](auto const& own) { return entry.path() == private_path(model_folder, own.first); };
     if (std::none_of(private_layers_.begin(), private_layers_.end(), reads))
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: no task of model.json reads these layers; the files do not belong together", entry.path().string()));
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: no task of model.json reads these layers; the files do not belong together",
+                              entry.path().string()));
   }
 }
 
@@ -186,7 +211,8 @@ void MultiTaskModelImpl::save(fs::path const& model_folder) const {
     std::vector<Tensor> kept;  // the bytes must outlive the call
     for (auto const& parameter : layers->named_parameters()) {
       kept.push_back(parameter.value().detach().to(torch::kCPU).contiguous());
-      tensors.push_back({published_name(parameter.key()), model::DType::F32, kept.back().sizes().vec(), bytes_of(kept.back())});
+      tensors.push_back(
+          {published_name(parameter.key()), model::DType::F32, kept.back().sizes().vec(), bytes_of(kept.back())});
     }
     model::write_safetensors(private_path(model_folder, reading), std::move(tensors));
   }
@@ -195,7 +221,8 @@ void MultiTaskModelImpl::save(fs::path const& model_folder) const {
 
 std::string MultiTaskModelImpl::published_name(std::string const& parameter) const {
   auto const dot = parameter.find('.');
-  return fmt::format("encoder.layer.{}{}", n_shared_layers_ + std::stoll(parameter.substr(0, dot)), parameter.substr(dot));
+  return fmt::format("encoder.layer.{}{}", n_shared_layers_ + std::stoll(parameter.substr(0, dot)),
+                     parameter.substr(dot));
 }
 
 void MultiTaskModelImpl::load(fs::path const& model_folder) {
@@ -213,8 +240,11 @@ void MultiTaskModelImpl::load(fs::path const& model_folder) {
     auto const path = private_path(model_folder, reading);
     auto const file = model::SafetensorsFile::open(path);
     if (auto const n = layers->parameters().size(); file.tensors().size() > n)
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: has {} tensors, {} private layers have {}; it does not belong to model.json", path.string(), file.tensors().size(), spec_.private_layers, n));
-    for (auto& parameter : layers->named_parameters()) load_parameter(parameter.value(), file, published_name(parameter.key()), path);
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: has {} tensors, {} private layers have {}; it does not belong to model.json",
+                              path.string(), file.tensors().size(), spec_.private_layers, n));
+    for (auto& parameter : layers->named_parameters())
+      load_parameter(parameter.value(), file, published_name(parameter.key()), path);
   }
 }
 

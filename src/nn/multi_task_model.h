@@ -25,12 +25,12 @@ class MultiTaskModelImpl : public torch::nn::Module {
   /// Weights are unspecified until the encoder's `load` or `initialize` and then `initialize_tasks`.
   MultiTaskModelImpl(model::EncoderConfig const& encoder_config, model::ModelSpec spec, double head_dropout);
 
-  /// One pass through the layers that are shared, one through its top layers for each reading that is asked for, of the texts
-  /// it is asked for, then the heads. A head for pairs sees, beside the pooled state of the whole, how
-  /// the mean states u and v of its two texts differ: [pooled, |u - v|, u * v] (features of Conneau et al. 2017,
-  /// arXiv:1705.02364). A regression over two texts that are encoded apart sees sqrt(hidden) * cos(u, v) alone (the regression
-  /// objective of Reimers and Gurevych 2019, arXiv:1908.10084, with a line behind it). Returns the logits in the order of `inputs`:
-  /// [texts, outputs] or [tokens, outputs].
+  /// One pass through the layers that are shared, one through its top layers for each reading that is asked for, of the
+  /// texts it is asked for, then the heads. A head for pairs sees, beside the pooled state of the whole, how the mean
+  /// states u and v of its two texts differ: [pooled, |u - v|, u * v] (features of Conneau et al. 2017,
+  /// arXiv:1705.02364). A regression over two texts that are encoded apart sees sqrt(hidden) * cos(u, v) alone (the
+  /// regression objective of Reimers and Gurevych 2019, arXiv:1908.10084, with a line behind it). Returns the logits in
+  /// the order of `inputs`: [texts, outputs] or [tokens, outputs].
   std::vector<torch::Tensor> forward(PackedTexts const& texts, std::span<HeadInput const> inputs, DropoutSites sites);
 
   [[nodiscard]] model::ModelSpec const& spec() const noexcept { return spec_; }
@@ -46,9 +46,11 @@ class MultiTaskModelImpl : public torch::nn::Module {
   void load(std::filesystem::path const& model_folder);
 
  private:
-  torch::Tensor top_of(model::Reading reading, torch::Tensor hidden, std::vector<std::int32_t> const& sequences, DropoutSites& sites);
+  torch::Tensor top_of(model::Reading reading, torch::Tensor hidden, std::vector<std::int32_t> const& sequences,
+                       DropoutSites& sites);
   /// What the head's linear layer sees.
-  [[nodiscard]] torch::Tensor states_of(HeadInput const& input, TextSelection const& own, torch::Tensor const& hidden) const;
+  [[nodiscard]] torch::Tensor states_of(HeadInput const& input, TextSelection const& own,
+                                        torch::Tensor const& hidden) const;
   void refuse_unread_layers(std::filesystem::path const& model_folder) const;
   /// Of a parameter of private layers, as the encoder names its own.
   [[nodiscard]] std::string published_name(std::string const& parameter) const;

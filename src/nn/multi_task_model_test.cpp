@@ -39,11 +39,13 @@ model::HeadSpec head_of(std::string const& name, TaskType type, std::vector<std:
 model::ModelSpec four_heads(model::Pooling pooling) {
   return {.pooling = pooling,
           .max_length = 16,
-          .heads = {head_of("intent", TaskType::Classification, {"a", "b", "c"}), head_of("urgency", TaskType::Regression, {}),
-                    head_of("things", TaskType::Tagging, {"THING"}), head_of("Topics & more", TaskType::Multilabel, {"x", "y"})}};
+          .heads = {head_of("intent", TaskType::Classification, {"a", "b", "c"}),
+                    head_of("urgency", TaskType::Regression, {}), head_of("things", TaskType::Tagging, {"THING"}),
+                    head_of("Topics & more", TaskType::Multilabel, {"x", "y"})}};
 }
 
-MultiTaskModel model_of(std::uint64_t seed, model::Pooling pooling = model::Pooling::Mean, std::int64_t private_layers = 0) {
+MultiTaskModel model_of(std::uint64_t seed, model::Pooling pooling = model::Pooling::Mean,
+                        std::int64_t private_layers = 0) {
   auto config = small_config();
   config.num_hidden_layers = 2;
   auto spec = four_heads(pooling);
@@ -57,7 +59,10 @@ MultiTaskModel model_of(std::uint64_t seed, model::Pooling pooling = model::Pool
 
 /// Texts of 3, 1 and 4 tokens.
 PackedTexts three_texts() {
-  return {torch::tensor({1, 5, 2, 1, 1, 7, 8, 2}, torch::kInt64), torch::tensor({0, 1, 2, 0, 0, 1, 2, 3}, torch::kInt64), torch::zeros(8, torch::kInt64), {0, 3, 4, 8}};
+  return {torch::tensor({1, 5, 2, 1, 1, 7, 8, 2}, torch::kInt64),
+          torch::tensor({0, 1, 2, 0, 0, 1, 2, 3}, torch::kInt64),
+          torch::zeros(8, torch::kInt64),
+          {0, 3, 4, 8}};
 }
 
 std::vector<torch::Tensor> logits_of(MultiTaskModel& model, std::vector<HeadInput> const& inputs) {
@@ -69,14 +74,18 @@ double difference(torch::Tensor const& a, torch::Tensor const& b) { return (a - 
 
 TEST(MultiTaskModel, EveryHeadAnswersForItsOwnTextsOrTokensInTheOrderAsked) {
   auto model = model_of(1);
-  std::vector<HeadInput> const mixed{{.head = kThings, .texts = {0, 2}, .tokens = {5, 6, 1}}, {.head = kIntent, .texts = {0, 2}}, {.head = kUrgency, .texts = {1}}, {.head = kTopics, .texts = {2, 1, 0}}};
+  std::vector<HeadInput> const mixed{{.head = kThings, .texts = {0, 2}, .tokens = {5, 6, 1}},
+                                     {.head = kIntent, .texts = {0, 2}},
+                                     {.head = kUrgency, .texts = {1}},
+                                     {.head = kTopics, .texts = {2, 1, 0}}};
   auto const logits = logits_of(model, mixed);
   ASSERT_EQ(logits.size(), 4u);
   EXPECT_EQ(logits[0].sizes(), (std::vector<std::int64_t>{3, 3}));  // O, B-THING, I-THING
   EXPECT_EQ(logits[1].sizes(), (std::vector<std::int64_t>{2, 3}));
   EXPECT_EQ(logits[2].sizes(), (std::vector<std::int64_t>{1, 1}));
   EXPECT_EQ(logits[3].sizes(), (std::vector<std::int64_t>{3, 2}));
-  for (std::size_t i = 0; i < mixed.size(); ++i) EXPECT_LT(difference(logits[i], logits_of(model, {mixed[i]})[0]), 1e-6) << "a head does not see the others";
+  for (std::size_t i = 0; i < mixed.size(); ++i)
+    EXPECT_LT(difference(logits[i], logits_of(model, {mixed[i]})[0]), 1e-6) << "a head does not see the others";
   auto const one = logits_of(model, {{.head = kTopics, .texts = {1}}});
   EXPECT_LT(difference(logits[3][1], one[0][0]), 1e-6);
 }
@@ -108,7 +117,9 @@ TEST(MultiTaskModel, APairsHeadSeesHowItsTwoTextsDiffer) {
     auto const u = hidden.slice(0, from, middle).mean(0);
     auto const v = hidden.slice(0, middle, to).mean(0);
     auto const weights = model->named_parameters();
-    return torch::matmul(weights["heads.0.weight"], torch::cat({hidden.slice(0, from, to).mean(0), (u - v).abs(), u * v})) + weights["heads.0.bias"];
+    return torch::matmul(weights["heads.0.weight"],
+                         torch::cat({hidden.slice(0, from, to).mean(0), (u - v).abs(), u * v})) +
+           weights["heads.0.bias"];
   };
   EXPECT_LT(difference(logits[0], expected(4, 6, 8)), 1e-6);
   EXPECT_LT(difference(logits[1], expected(0, 1, 3)), 1e-6);
@@ -117,7 +128,10 @@ TEST(MultiTaskModel, APairsHeadSeesHowItsTwoTextsDiffer) {
 /// Heads for a pair of 3 + 4 tokens that is encoded apart: their logits, and the states of each text alone.
 struct Apart {
   explicit Apart(TaskType type) {
-    model::ModelSpec spec{.max_length = 16, .heads = {head_of("near", type, type == TaskType::Regression ? std::vector<std::string>{} : std::vector<std::string>{"no", "yes"})}};
+    model::ModelSpec spec{.max_length = 16,
+                          .heads = {head_of("near", type,
+                                            type == TaskType::Regression ? std::vector<std::string>{}
+                                                                         : std::vector<std::string>{"no", "yes"})}};
     spec.heads[0].task.text = {"left", "right"};
     spec.heads[0].task.pair_encoding = task::PairEncoding::Bi;
     MultiTaskModel model(small_config(), spec, 0.1);
@@ -126,12 +140,21 @@ struct Apart {
     model->initialize_tasks(rng);
     if (type == TaskType::Regression) model->set_line(0, 2, 0.5);
     torch::NoGradGuard const no_grad;
-    PackedTexts const pair{torch::tensor({1, 5, 2, 1, 7, 8, 2}, torch::kInt64), torch::tensor({0, 1, 2, 0, 1, 2, 3}, torch::kInt64), torch::zeros(7, torch::kInt64), {0, 7}, {3}, {0, 3, 7}};
+    PackedTexts const pair{torch::tensor({1, 5, 2, 1, 7, 8, 2}, torch::kInt64),
+                           torch::tensor({0, 1, 2, 0, 1, 2, 3}, torch::kInt64),
+                           torch::zeros(7, torch::kInt64),
+                           {0, 7},
+                           {3},
+                           {0, 3, 7}};
     logits = model->forward(pair, std::vector<HeadInput>{{.head = 0, .texts = {0}}}, DropoutSites())[0][0];
     auto const alone = [&](std::vector<std::int64_t> const& ids) {
       DropoutSites none;
       auto const n = std::ssize(ids);
-      return model->encoder()->forward({torch::tensor(ids, torch::kInt64), torch::arange(n), torch::zeros(n, torch::kInt64), {0, static_cast<std::int32_t>(n)}}, none);
+      return model->encoder()->forward({torch::tensor(ids, torch::kInt64),
+                                        torch::arange(n),
+                                        torch::zeros(n, torch::kInt64),
+                                        {0, static_cast<std::int32_t>(n)}},
+                                       none);
     };
     first = alone({1, 5, 2}), second = alone({1, 7, 8, 2});
     weight = model->named_parameters()["heads.0.weight"], bias = model->named_parameters()["heads.0.bias"];
@@ -142,7 +165,9 @@ struct Apart {
 TEST(MultiTaskModel, TwoTextsThatAreEncodedApartAreComparedAsTheyAreAlone) {
   Apart const pair(TaskType::Classification);
   auto const u = pair.first.mean(0), v = pair.second.mean(0);
-  auto const expected = torch::matmul(pair.weight, torch::cat({torch::cat({pair.first, pair.second}).mean(0), (u - v).abs(), u * v})) + pair.bias;
+  auto const expected =
+      torch::matmul(pair.weight, torch::cat({torch::cat({pair.first, pair.second}).mean(0), (u - v).abs(), u * v})) +
+      pair.bias;
   EXPECT_LT(difference(pair.logits, expected), 1e-6);
 }
 
@@ -160,11 +185,13 @@ TEST(MultiTaskModel, ATaggingHeadSeesTheWordsOfAPairAsThoseOfAText) {
   Rng rng(1);
   model->encoder()->initialize(rng);
   model->initialize_tasks(rng);
-  EXPECT_EQ(logits_of(model, {{.head = kThings, .texts = {0, 2}, .tokens = {5, 6, 1}}})[0].sizes(), (std::vector<std::int64_t>{3, 3}));
+  EXPECT_EQ(logits_of(model, {{.head = kThings, .texts = {0, 2}, .tokens = {5, 6, 1}}})[0].sizes(),
+            (std::vector<std::int64_t>{3, 3}));
 }
 
 // Texts 0 and 2 are tagged, 0 and 1 are classified.
-std::vector<HeadInput> const kTwoReadings{{.head = kThings, .texts = {0, 2}, .tokens = {1, 4, 7}}, {.head = kIntent, .texts = {1, 0}}};
+std::vector<HeadInput> const kTwoReadings{{.head = kThings, .texts = {0, 2}, .tokens = {1, 4, 7}},
+                                          {.head = kIntent, .texts = {1, 0}}};
 
 TEST(PrivateLayers, StartAsTheEncodersOwn) {
   auto shared = model_of(1);
@@ -184,7 +211,8 @@ TEST(PrivateLayers, LearnFromTasksOfTheirReadingAlone) {
     std::set<std::string> names;
     for (auto const& parameter : model->named_parameters()) {
       auto const& gradient = parameter.value().grad();
-      if (gradient.defined() && gradient.abs().sum().item<double>() > 0) names.insert(parameter.key().substr(0, parameter.key().find(".attention")));
+      if (gradient.defined() && gradient.abs().sum().item<double>() > 0)
+        names.insert(parameter.key().substr(0, parameter.key().find(".attention")));
     }
     return names;
   };
@@ -203,7 +231,8 @@ TEST(PrivateLayers, AnswerForATextWhateverElseIsAsked) {
       if (parameter.key().starts_with("private_words")) parameter.value().mul_(1.5);
   }
   auto const both = logits_of(model, kTwoReadings);
-  for (std::size_t i = 0; i < both.size(); ++i) EXPECT_LT(difference(both[i], logits_of(model, {kTwoReadings[i]})[0]), 1e-6);
+  for (std::size_t i = 0; i < both.size(); ++i)
+    EXPECT_LT(difference(both[i], logits_of(model, {kTwoReadings[i]})[0]), 1e-6);
   auto const one = logits_of(model, {{.head = kThings, .texts = {2}, .tokens = {7}}});
   EXPECT_LT(difference(both[0][2], one[0][0]), 1e-6);
 }
@@ -225,7 +254,10 @@ class ModelFolder : public testing::Test {
 };
 
 TEST_F(ModelFolder, GivesBackTheModelThatWasSaved) {
-  std::vector<HeadInput> const all{{.head = kIntent, .texts = {0, 1, 2}}, {.head = kUrgency, .texts = {0}}, {.head = kThings, .texts = {0, 2}, .tokens = {0, 7}}, {.head = kTopics, .texts = {1}}};
+  std::vector<HeadInput> const all{{.head = kIntent, .texts = {0, 1, 2}},
+                                   {.head = kUrgency, .texts = {0}},
+                                   {.head = kThings, .texts = {0, 2}, .tokens = {0, 7}},
+                                   {.head = kTopics, .texts = {1}}};
   auto model = model_of(1);
   model->save(folder);
   auto other = model_of(2);
@@ -252,12 +284,14 @@ TEST_F(ModelFolder, HoldsThePrivateLayersUnderTheEncodersNames) {
   auto const file = folder / "private" / "words.safetensors";
   EXPECT_TRUE(model::SafetensorsFile::open(file).tensors().contains("encoder.layer.1.attention.self.query.weight"));
   std::vector<float> const bias(8);
-  model::write_safetensors(file, {{"encoder.layer.1.attention.self.query.bias", model::DType::F32, {8}, std::as_bytes(std::span(bias))}});
+  model::write_safetensors(
+      file, {{"encoder.layer.1.attention.self.query.bias", model::DType::F32, {8}, std::as_bytes(std::span(bias))}});
   try {
     other->load(folder);
     FAIL() << "layers without weights were loaded";
   } catch (Error const& error) {
-    EXPECT_THAT(error.what(), testing::AllOf(HasSubstr("words.safetensors: has no tensor"), HasSubstr("encoder.layer.1.")));
+    EXPECT_THAT(error.what(),
+                testing::AllOf(HasSubstr("words.safetensors: has no tensor"), HasSubstr("encoder.layer.1.")));
   }
 }
 
@@ -267,10 +301,12 @@ TEST_F(ModelFolder, NamesTheHeadFileThatDoesNotFit) {
   auto const whole = read_file(head);
   std::vector<float> const weight(2 * 8), bias(2), broken(3 * 8, std::nanf("")), three(3);
   auto const write = [&](std::vector<float> const& w, std::int64_t n, std::vector<float> const& b) {
-    model::write_safetensors(head, {{"weight", model::DType::F32, {n, 8}, std::as_bytes(std::span(w))}, {"bias", model::DType::F32, {n}, std::as_bytes(std::span(b))}});
+    model::write_safetensors(head, {{"weight", model::DType::F32, {n, 8}, std::as_bytes(std::span(w))},
+                                    {"bias", model::DType::F32, {n}, std::as_bytes(std::span(b))}});
   };
   write(weight, 2, bias);
-  EXPECT_THAT(error_of_load(), testing::AllOf(HasSubstr("intent.safetensors"), HasSubstr("shape [2, 8], expected [3, 8]")));
+  EXPECT_THAT(error_of_load(),
+              testing::AllOf(HasSubstr("intent.safetensors"), HasSubstr("shape [2, 8], expected [3, 8]")));
   write(broken, 3, three);
   EXPECT_THAT(error_of_load(), testing::AllOf(HasSubstr("intent.safetensors"), HasSubstr("not finite")));
   model::write_safetensors(head, {{"bias", model::DType::F32, {3}, std::as_bytes(std::span(three))}});

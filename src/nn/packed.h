@@ -15,7 +15,8 @@ struct PackedTexts {
   torch::Tensor positions;            ///< [tokens] int64, from 0 in each sequence
   torch::Tensor type_ids;             ///< [tokens] int64
   std::vector<std::int32_t> offsets;  ///< texts + 1 entries; text t owns tokens [offsets[t], offsets[t+1])
-  std::vector<std::int32_t> second_text;  ///< by text: the token where a pair's second text begins; unused for single texts
+  std::vector<std::int32_t>
+      second_text;  ///< by text: the token where a pair's second text begins; unused for single texts
   std::vector<std::int32_t> sequences;  ///< bounds that attention stays inside, `offsets` and more; empty = `offsets`
   [[nodiscard]] std::vector<std::int32_t> const& attended() const { return sequences.empty() ? offsets : sequences; }
   [[nodiscard]] std::int64_t n_texts() const { return static_cast<std::int64_t>(offsets.size()) - 1; }

@@ -12,7 +12,8 @@ namespace {
 std::vector<std::int64_t> moved(std::vector<std::int64_t> const& of_batch, std::vector<std::int64_t> const& at) {
   std::vector<std::int64_t> indices;
   for (auto const index : of_batch) {
-    expects(index >= 0 && index < std::ssize(at) && at[static_cast<std::size_t>(index)] >= 0, "only chosen texts are asked for");
+    expects(index >= 0 && index < std::ssize(at) && at[static_cast<std::size_t>(index)] >= 0,
+            "only chosen texts are asked for");
     indices.push_back(at[static_cast<std::size_t>(index)]);
   }
   return indices;
@@ -29,8 +30,10 @@ TextSelection::TextSelection(PackedTexts const& batch, std::vector<bool> const& 
       continue;
     }
     text_at_[text] = std::ssize(offsets_) - 1;
-    if (!batch.second_text.empty()) second_text_.push_back(offsets_.back() + batch.second_text[text] - batch.offsets[text]);
-    for (auto bound = std::upper_bound(batch.attended().begin(), batch.attended().end(), batch.offsets[text]); bound != batch.attended().end() && *bound <= batch.offsets[text + 1]; ++bound)
+    if (!batch.second_text.empty())
+      second_text_.push_back(offsets_.back() + batch.second_text[text] - batch.offsets[text]);
+    for (auto bound = std::upper_bound(batch.attended().begin(), batch.attended().end(), batch.offsets[text]);
+         bound != batch.attended().end() && *bound <= batch.offsets[text + 1]; ++bound)
       sequences_.push_back(offsets_.back() + *bound - batch.offsets[text]);
     for (auto token = batch.offsets[text]; token < batch.offsets[text + 1]; ++token) {
       token_at_[static_cast<std::size_t>(token)] = std::ssize(kept_);
@@ -46,7 +49,11 @@ torch::Tensor TextSelection::of(torch::Tensor const& states) const {
   return states.index_select(0, torch::tensor(kept_, torch::kInt64).to(states.device()));
 }
 
-std::vector<std::int64_t> TextSelection::texts(std::vector<std::int64_t> const& of_batch) const { return moved(of_batch, text_at_); }
-std::vector<std::int64_t> TextSelection::tokens(std::vector<std::int64_t> const& of_batch) const { return moved(of_batch, token_at_); }
+std::vector<std::int64_t> TextSelection::texts(std::vector<std::int64_t> const& of_batch) const {
+  return moved(of_batch, text_at_);
+}
+std::vector<std::int64_t> TextSelection::tokens(std::vector<std::int64_t> const& of_batch) const {
+  return moved(of_batch, token_at_);
+}
 
 }  // namespace polytask::nn

@@ -28,7 +28,7 @@ class TextSelection {
 
  private:
   bool whole_ = true;
-  std::vector<std::int64_t> kept_;                ///< tokens of the batch
+  std::vector<std::int64_t> kept_;  ///< tokens of the batch
   std::vector<std::int32_t> offsets_{0};
   std::vector<std::int32_t> second_text_;
   std::vector<std::int32_t> sequences_{0};

@@ -18,7 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void damaged(std::string const& where, std::string const& what) {
-  throw Error(ErrorCode::Corrupt, fmt::format("{}: {}; the run's files are damaged, train it again under a new name", where, what));
+  throw Error(ErrorCode::Corrupt,
+              fmt::format("{}: {}; the run's files are damaged, train it again under a new name", where, what));
 }
 
 Json parse(std::string_view text, std::string const& where) {
@@ -88,7 +89,8 @@ class Record {
     return texts;
   }
   [[noreturn]] void wrong(std::string_view key, Json const& value, char const* expected) const {
-    damaged(where_, fmt::format("{} is {}, expected {}", quote(key), quote(value.dump(-1, ' ', false, Json::error_handler_t::replace), 40), expected));
+    damaged(where_, fmt::format("{} is {}, expected {}", quote(key),
+                                quote(value.dump(-1, ' ', false, Json::error_handler_t::replace), 40), expected));
   }
 
  private:
@@ -105,7 +107,8 @@ void flatten(OrderedJson const& json, std::string const& path, KeyValues& out) {
   std::string text;
   if (json.is_string()) {
     text = json.get<std::string>();
-  } else if (json.is_array() && !json.empty() && std::all_of(json.begin(), json.end(), [](auto const& one) { return one.is_string(); })) {
+  } else if (json.is_array() && !json.empty() &&
+             std::all_of(json.begin(), json.end(), [](auto const& one) { return one.is_string(); })) {
     for (auto const& one : json) text += (text.empty() ? "" : ", ") + one.get<std::string>();
   } else {
     text = json.dump();
@@ -134,7 +137,8 @@ eval::TaskScores read_scores(Record const& record, std::string const& task) {
   for (auto const& [label, json] : by_label.json().items()) {
     auto const counts = by_label.record(label.c_str());
     auto const count = [&](char const* key) { return static_cast<std::size_t>(counts.count(key).value_or(0)); };
-    scores.confusion_by_label.emplace_back(label, eval::LabelCounts{count("tp"), count("fp"), count("fn"), count("tn")});
+    scores.confusion_by_label.emplace_back(label,
+                                           eval::LabelCounts{count("tp"), count("fp"), count("fn"), count("tn")});
   }
   scores.confusion_labels = record.texts("confusion_labels");
   if (auto const* rows = record.find("confusion")) {
@@ -146,7 +150,8 @@ eval::TaskScores read_scores(Record const& record, std::string const& task) {
     auto const n = scores.confusion_labels.size();
     for (auto const& row : scores.confusion)
       if (row.size() != n || scores.confusion.size() != n)
-        damaged(record.where(), fmt::format("\"confusion\" has {} rows, one of {} columns, for {} labels", scores.confusion.size(), row.size(), n));
+        damaged(record.where(), fmt::format("\"confusion\" has {} rows, one of {} columns, for {} labels",
+                                            scores.confusion.size(), row.size(), n));
   }
   return scores;
 }
@@ -157,7 +162,8 @@ std::vector<task::Span> read_spans(Record const& record, char const* key, Json c
   Utf8Offsets const offsets(text);
   if (!json.is_array()) record.wrong(key, json, "a list of spans");
   for (auto const& one : json) {
-    if (!one.is_array() || one.size() < 3 || !one[0].is_number_unsigned() || !one[1].is_number_unsigned() || !one[2].is_string())
+    if (!one.is_array() || one.size() < 3 || !one[0].is_number_unsigned() || !one[1].is_number_unsigned() ||
+        !one[2].is_string())
       record.wrong(key, one, "[start, end, \"LABEL\"]");
     auto const begin = offsets.to_bytes(one[0].get<std::size_t>());
     auto const end = offsets.to_bytes(one[1].get<std::size_t>());
@@ -189,7 +195,8 @@ Miss read_miss(Record const& record, task::TaskType type) {
       break;
     case task::TaskType::Tagging:
       if (!gold->is_null()) miss.gold.spans = read_spans(record, "gold", *gold, text);
-      if (auto const* spans = predicted.find("spans")) miss.predicted.spans = read_spans(predicted, "spans", *spans, text);
+      if (auto const* spans = predicted.find("spans"))
+        miss.predicted.spans = read_spans(predicted, "spans", *spans, text);
       break;
   }
   return miss;
@@ -221,7 +228,11 @@ class RunReader {
 
   void read_config() {
     auto const text = text_of("config.json");
-    if (!text) throw Error(ErrorCode::NotFound, fmt::format("{}: there is no config.json, so this is not a run folder; `polytask runs` lists the runs", folder_.string()));
+    if (!text)
+      throw Error(
+          ErrorCode::NotFound,
+          fmt::format("{}: there is no config.json, so this is not a run folder; `polytask runs` lists the runs",
+                      folder_.string()));
     auto const json = parse(*text, place("config.json"));
     Record const config(json, place("config.json"));
     data_.project = config.text("project");
@@ -237,10 +248,16 @@ class RunReader {
       auto metric = task.text("metric");
       if (metric.empty()) metric = task::default_metric(*type);
       index_[name] = data_.tasks.size();
-      data_.tasks.push_back({.name = name, .type = *type, .metric = metric, .owner = task.text("owner"), .datasets = task.texts("dataset")});
+      data_.tasks.push_back({.name = name,
+                             .type = *type,
+                             .metric = metric,
+                             .owner = task.text("owner"),
+                             .datasets = task.texts("dataset")});
     }
-    for (auto const& [dataset, hash] : config.record("data_sha256").json().items()) data_.hashes.emplace_back("dataset " + dataset, hash.is_string() ? hash.get<std::string>() : hash.dump());
-    for (auto const& [file, hash] : config.record("encoder_sha256").json().items()) data_.hashes.emplace_back("encoder " + file, hash.is_string() ? hash.get<std::string>() : hash.dump());
+    for (auto const& [dataset, hash] : config.record("data_sha256").json().items())
+      data_.hashes.emplace_back("dataset " + dataset, hash.is_string() ? hash.get<std::string>() : hash.dump());
+    for (auto const& [file, hash] : config.record("encoder_sha256").json().items())
+      data_.hashes.emplace_back("encoder " + file, hash.is_string() ? hash.get<std::string>() : hash.dump());
     shown.erase("data_sha256");
     shown.erase("encoder_sha256");
     flatten(shown, "", data_.configuration);
@@ -272,7 +289,9 @@ class RunReader {
       status = state.text("status");
     }
     // result.json is written just before the state says "complete", and the page may be made in between.
-    data_.state = has_result_ || status == "complete" ? RunState::Complete : status == "interrupted" ? RunState::Interrupted : RunState::Running;
+    data_.state = has_result_ || status == "complete" ? RunState::Complete
+                  : status == "interrupted"           ? RunState::Interrupted
+                                                      : RunState::Running;
   }
 
   void read_environment() {
@@ -311,7 +330,8 @@ class RunReader {
       if (!std::isfinite(step)) damaged(where, "\"step\" is missing");
       if (auto const* dev = record.find("dev")) {
         auto const metrics = record.record("dev");
-        for (auto const& [name, value] : dev->items()) task_of(name, where).dev_metric.push_back({step, metrics.number(name.c_str())});
+        for (auto const& [name, value] : dev->items())
+          task_of(name, where).dev_metric.push_back({step, metrics.number(name.c_str())});
         data_.selection_score.push_back({step, dev->empty() ? std::nan("") : record.number("selection")});
         if (!has_result_ && record.flag("is_best")) data_.best_step = record.count("step");
         continue;
@@ -319,7 +339,8 @@ class RunReader {
       data_.loss.push_back({step, record.number("loss")});
       data_.learning_rate.push_back({step, record.number("learning_rate")});
       auto const losses = record.record("task_loss");
-      for (auto const& [name, value] : losses.json().items()) task_of(name, where).train_loss.push_back({step, losses.number(name.c_str())});
+      for (auto const& [name, value] : losses.json().items())
+        task_of(name, where).train_loss.push_back({step, losses.number(name.c_str())});
       if (!has_result_) {
         data_.seconds = record.number("seconds");
         data_.steps = record.count("step");

@@ -21,7 +21,11 @@ using testing::Pair;
 
 class RunFiles : public testing::Test {
  protected:
-  RunFiles() : folder_(fs::path(testing::TempDir()) / ("polytask-report-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + "-" + name()) / "some-run") {}
+  RunFiles()
+      : folder_(
+            fs::path(testing::TempDir()) /
+            ("polytask-report-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + "-" + name()) /
+            "some-run") {}
   ~RunFiles() override { fs::remove_all(folder_.parent_path()); }
   static std::string name() { return ::testing::UnitTest::GetInstance()->current_test_info()->name(); }
 
@@ -67,7 +71,8 @@ TEST_F(RunFiles, GiveEverythingThatThePageShows) {
   EXPECT_THAT(run.hashes, ElementsAre(Pair("dataset packages", testing::_), Pair("dataset pairs", testing::_)));
   std::vector<std::string> names;
   for (auto const& task : run.tasks) names.push_back(task.name);
-  EXPECT_THAT(names, ElementsAre("section", "role", "language", "purpose", "size", "software", "same_source"));  // as in the project file
+  EXPECT_THAT(names, ElementsAre("section", "role", "language", "purpose", "size", "software",
+                                 "same_source"));  // as in the project file
 
   auto const& section = run.tasks[0];
   EXPECT_EQ(section.owner, "archive");
@@ -90,7 +95,8 @@ TEST_F(RunFiles, TurnCodePointsIntoBytes) {
   auto const run = read_run(folder_);
   auto const& miss = run.tasks[5].misses[0];
   std::vector<std::string> found;
-  for (auto const& span : miss.predicted.spans) found.push_back(miss.texts[0].substr(span.begin, span.end - span.begin));
+  for (auto const& span : miss.predicted.spans)
+    found.push_back(miss.texts[0].substr(span.begin, span.end - span.begin));
   EXPECT_THAT(found, ElementsAre("libpng", "道具", "gcc"));
 }
 
@@ -164,13 +170,17 @@ TEST_F(RunFiles, AreCheckedForAMatrixThatFitsItsLabels) {
 
 TEST_F(RunFiles, AreCheckedForTasksThatTheRunDoesNotHave) {
   write_ordinary_run(folder_);
-  write_file_atomically(folder_ / "misses.jsonl", "{\"task\": \"other\", \"where\": \"x:1\", \"text\": [\"a\"], \"gold\": \"b\", \"predicted\": {}}\n");
+  write_file_atomically(
+      folder_ / "misses.jsonl",
+      "{\"task\": \"other\", \"where\": \"x:1\", \"text\": [\"a\"], \"gold\": \"b\", \"predicted\": {}}\n");
   expect_damaged({"misses.jsonl:1", "\"other\"", "config.json"});
 }
 
 TEST_F(RunFiles, AreCheckedForSpansOutsideTheirText) {
   write_ordinary_run(folder_);
-  write_file_atomically(folder_ / "misses.jsonl", "{\"task\": \"software\", \"where\": \"x:1\", \"text\": [\"日本\"], \"gold\": [[0, 3, \"X\"]], \"predicted\": {\"spans\": []}}\n");
+  write_file_atomically(folder_ / "misses.jsonl",
+                        "{\"task\": \"software\", \"where\": \"x:1\", \"text\": [\"日本\"], \"gold\": [[0, 3, \"X\"]], "
+                        "\"predicted\": {\"spans\": []}}\n");
   expect_damaged({"misses.jsonl:1", "a span inside the text"});
 }
 

@@ -67,7 +67,7 @@ struct RunPageData {
   std::string project;
   std::string encoder;  ///< name of the pretrained encoder; empty = from scratch
   RunState state = RunState::Complete;
-  std::string started;   ///< ISO 8601, UTC
+  std::string started;                                                  ///< ISO 8601, UTC
   double seconds = std::numeric_limits<double>::quiet_NaN();            ///< of the training loop; NaN = unknown
   double tokens_per_second = std::numeric_limits<double>::quiet_NaN();  ///< unpadded; NaN = unknown
   std::optional<std::int64_t> parameters;
@@ -77,7 +77,7 @@ struct RunPageData {
   bool stopped_early = false;
   std::string selection;  ///< the rule: "mean", "weighted"
   std::vector<TaskReport> tasks;
-  Curve loss;             ///< total: normalised and weighted
+  Curve loss;  ///< total: normalised and weighted
   Curve learning_rate;
   Curve selection_score;  ///< what the rule makes of the dev metrics
   KeyValues configuration;

@@ -68,15 +68,28 @@ TaskReport classification(std::string const& name) {
 }
 
 RunPageData small_run() {
-  return {.id = "first", .project = "helpdesk", .started = "2026-01-17T09:30:12Z", .seconds = 75, .tokens_per_second = 3268.4, .parameters = 22'713'216, .steps = 3, .best_step = 3,
-          .selection = "mean", .tasks = {classification("intent")}, .loss = {{1, 1.0}, {2, 0.8}, {3, 0.7}}, .selection_score = {{1, 0.5}, {2, 0.8}, {3, 0.75}},
-          .configuration = {{"train.learning_rate", "0.0002"}}, .environment = {{"libtorch", "2.6.0"}}, .hashes = {{"dataset tickets", "9f86d0"}}};
+  return {.id = "first",
+          .project = "helpdesk",
+          .started = "2026-01-17T09:30:12Z",
+          .seconds = 75,
+          .tokens_per_second = 3268.4,
+          .parameters = 22'713'216,
+          .steps = 3,
+          .best_step = 3,
+          .selection = "mean",
+          .tasks = {classification("intent")},
+          .loss = {{1, 1.0}, {2, 0.8}, {3, 0.7}},
+          .selection_score = {{1, 0.5}, {2, 0.8}, {3, 0.75}},
+          .configuration = {{"train.learning_rate", "0.0002"}},
+          .environment = {{"libtorch", "2.6.0"}},
+          .hashes = {{"dataset tickets", "9f86d0"}}};
 }
 
 TEST(RunPage, SaysWhatWasTrained) {
   auto const page = run_page(small_run());
-  for (char const* part : {"first", "helpdesk", "2026-01-17 09:30 UTC", "1 min 15 s", "1 分 15 秒", "3,268", "22.7 M", "intent", "0.750", "0.700 – 0.800", "1,234", "4,321", "train.learning_rate", "0.0002",
-                           "2.6.0", "9f86d0"})
+  for (char const* part :
+       {"first", "helpdesk", "2026-01-17 09:30 UTC", "1 min 15 s", "1 分 15 秒", "3,268", "22.7 M", "intent", "0.750",
+        "0.700 – 0.800", "1,234", "4,321", "train.learning_rate", "0.0002", "2.6.0", "9f86d0"})
     EXPECT_THAT(page, HasSubstr(part));
   expect_balanced(page);
 }
@@ -106,14 +119,21 @@ TEST(RunPage, AddsNoElementForMarkupInTheData) {
     task.dev->metric = text;
     task.dev->all = {{text, task.dev->primary}};
     task.dev->confusion_labels = {text, "yes"};
-    task.misses = {{.where = text, .texts = {text, text}, .gold = {.labels = {text}}, .predicted = {.labels = {"yes"}, .confidence = 0.9}}};
+    task.misses = {{.where = text,
+                    .texts = {text, text},
+                    .gold = {.labels = {text}},
+                    .predicted = {.labels = {"yes"}, .confidence = 0.9}}};
     auto tagging = classification(text);
     tagging.type = task::TaskType::Tagging;
-    tagging.misses = {{.where = text, .texts = {text + text}, .gold = {.spans = {{0, 8, text}}}, .predicted = {.spans = {{8, 16, text + "2"}}}}};
+    tagging.misses = {{.where = text,
+                       .texts = {text + text},
+                       .gold = {.spans = {{0, 8, text}}},
+                       .predicted = {.spans = {{8, 16, text + "2"}}}}};
     data.tasks.push_back(tagging);
     auto multilabel = tagging;
     multilabel.type = task::TaskType::Multilabel;
-    multilabel.misses = {{.where = text, .texts = {text}, .gold = {.labels = {text, "a"}}, .predicted = {.labels = {text}}}};
+    multilabel.misses = {
+        {.where = text, .texts = {text}, .gold = {.labels = {text, "a"}}, .predicted = {.labels = {text}}}};
     data.tasks.push_back(multilabel);
     data.state = RunState::Interrupted;
     return run_page(data);
@@ -128,13 +148,15 @@ TEST(RunPage, AddsNoElementForMarkupInTheData) {
 
 TEST(RunPage, AllowsNothingButItsOwnStyleAndScript) {
   auto const page = run_page(small_run());
-  EXPECT_THAT(page, HasSubstr("<meta http-equiv=\"Content-Security-Policy\" content=\"" + content_security_policy() + "\">"));
+  EXPECT_THAT(page,
+              HasSubstr("<meta http-equiv=\"Content-Security-Policy\" content=\"" + content_security_policy() + "\">"));
   EXPECT_THAT(content_security_policy(), HasSubstr("default-src 'none'"));
   EXPECT_THAT(content_security_policy(), Not(HasSubstr("unsafe")));
   EXPECT_EQ(count(page, "<script"), 1U);
   EXPECT_EQ(count(page, "<style"), 1U);
   // The policy would block these, and the page must not need them.
-  for (char const* part : {" style=", " onclick=", " src=", "http://", "https://", "@import", "url("}) EXPECT_THAT(page, Not(HasSubstr(part)));
+  for (char const* part : {" style=", " onclick=", " src=", "http://", "https://", "@import", "url("})
+    EXPECT_THAT(page, Not(HasSubstr(part)));
 }
 
 TEST(RunPage, ShowsADashWhereANumberIsMissing) {
@@ -158,15 +180,18 @@ TEST(RunPage, ShowsADashWhereANumberIsMissing) {
 
 TEST(RunPage, SurvivesNumbersOfAnySize) {
   auto data = small_run();
-  double const values[] = {1e308, -1e308, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), 5e-324, 0};
+  double const values[] = {
+      1e308, -1e308, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(), 5e-324, 0};
   data.tokens_per_second = 1e308;
   data.seconds = 1e308;
   for (double const value : values) {
     data.tasks[0].dev->primary = {value, {-value, value}};
     data.tasks[0].dev->all["accuracy"] = data.tasks[0].dev->primary;
-    for (auto* curve : {&data.tasks[0].dev_metric, &data.tasks[0].train_loss, &data.loss}) *curve = {{1, value}, {2, 1}, {1e300, value}};
+    for (auto* curve : {&data.tasks[0].dev_metric, &data.tasks[0].train_loss, &data.loss})
+      *curve = {{1, value}, {2, 1}, {1e300, value}};
     auto const page = run_page(data);
-    for (char const* word : {"nan", "inf"}) EXPECT_FALSE(std::regex_search(page, std::regex(std::string("[\" ,>-]") + word + "[\" ,<]"))) << value;
+    for (char const* word : {"nan", "inf"})
+      EXPECT_FALSE(std::regex_search(page, std::regex(std::string("[\" ,>-]") + word + "[\" ,<]"))) << value;
     expect_balanced(page);
   }
 }
@@ -200,13 +225,18 @@ TEST(RunPage, MarksTheSelectedStepAndATasksOwnBest) {
   auto const page = run_page(small_run());
   EXPECT_THAT(page, HasSubstr("0.800 <small><span class=\"en\" lang=\"en\">at step 2</span>"));
   EXPECT_THAT(page, HasSubstr("selected: 0.750"));
-  EXPECT_EQ(count(page, "class=\"selected\""), 4U);  // selection, total loss, dev metric, loss; the learning rate has no values
+  EXPECT_EQ(count(page, "class=\"selected\""),
+            4U);  // selection, total loss, dev metric, loss; the learning rate has no values
 }
 
 TEST(RunPage, ShowsAtMostFiftyMissesAndSaysHowManyMoreThereAre) {
   auto data = small_run();
   auto& task = data.tasks[0];
-  for (std::size_t i = 0; i < 80; ++i) task.misses.push_back({.where = "dev:" + std::to_string(i), .texts = {"text"}, .gold = {.labels = {"no"}}, .predicted = {.labels = {"yes"}, .confidence = 0.9}});
+  for (std::size_t i = 0; i < 80; ++i)
+    task.misses.push_back({.where = "dev:" + std::to_string(i),
+                           .texts = {"text"},
+                           .gold = {.labels = {"no"}},
+                           .predicted = {.labels = {"yes"}, .confidence = 0.9}});
   task.n_misses = 1312;
   auto const page = run_page(data);
   EXPECT_EQ(count(page, "<p class=\"where\">"), kShownMisses);
@@ -219,17 +249,24 @@ TEST(RunPage, MarksSpansAsFoundMissedInventedOrDifferent) {
   auto& task = data.tasks[0];
   task.type = task::TaskType::Tagging;
   std::string const text = "新しい gcc と old make, grep";  // 新しい = 9 bytes
-  task.misses = {{.where = "dev:1", .texts = {text}, .gold = {.spans = {{10, 13, "TOOL"}, {18, 26, "TOOL"}, {28, 32, "TOOL"}}},
+  task.misses = {{.where = "dev:1",
+                  .texts = {text},
+                  .gold = {.spans = {{10, 13, "TOOL"}, {18, 26, "TOOL"}, {28, 32, "TOOL"}}},
                   .predicted = {.spans = {{0, 9, "OTHER"}, {10, 13, "TOOL"}, {22, 26, "TOOL"}}}}};
   auto const page = run_page(data);
-  EXPECT_THAT(page, HasSubstr("<mark class=\"invented\">新しい</mark><sub class=\"invented\">OTHER</sub> <mark class=\"found\">gcc</mark><sub class=\"found\">TOOL</sub>"));
-  EXPECT_THAT(page, HasSubstr("<mark class=\"missed\">old </mark><mark class=\"differs\">make</mark><sub class=\"differs\">TOOL</sub>, <mark class=\"missed\">grep</mark>"));
+  EXPECT_THAT(page, HasSubstr("<mark class=\"invented\">新しい</mark><sub class=\"invented\">OTHER</sub> <mark "
+                              "class=\"found\">gcc</mark><sub class=\"found\">TOOL</sub>"));
+  EXPECT_THAT(page, HasSubstr("<mark class=\"missed\">old </mark><mark class=\"differs\">make</mark><sub "
+                              "class=\"differs\">TOOL</sub>, <mark class=\"missed\">grep</mark>"));
 }
 
 TEST(RunPage, LeavesOutSpansThatDoNotFitTheirText) {
   auto data = small_run();
   data.tasks[0].type = task::TaskType::Tagging;
-  data.tasks[0].misses = {{.texts = {"日本"}, .gold = {.spans = {{1, 3, "INSIDE A CHARACTER"}, {0, 99, "TOO LONG"}, {5, 2, "TURNED"}}}, .predicted = {}}, {.texts = {}, .gold = {.spans = {{0, 1, "X"}}}, .predicted = {}}};
+  data.tasks[0].misses = {{.texts = {"日本"},
+                           .gold = {.spans = {{1, 3, "INSIDE A CHARACTER"}, {0, 99, "TOO LONG"}, {5, 2, "TURNED"}}},
+                           .predicted = {}},
+                          {.texts = {}, .gold = {.spans = {{0, 1, "X"}}}, .predicted = {}}};
   auto const page = run_page(data);
   EXPECT_THAT(page, HasSubstr("<p dir=\"auto\">日本</p>"));
   expect_balanced(page);
@@ -237,7 +274,10 @@ TEST(RunPage, LeavesOutSpansThatDoNotFitTheirText) {
 
 TEST(RunPage, CutsLongTextsAndSaysHowMuchIsMissing) {
   auto data = small_run();
-  data.tasks[0].misses = {{.where = "dev:1", .texts = {std::string(5000, 'a')}, .gold = {.labels = {"no"}}, .predicted = {.labels = {"yes"}}}};
+  data.tasks[0].misses = {{.where = "dev:1",
+                           .texts = {std::string(5000, 'a')},
+                           .gold = {.labels = {"no"}},
+                           .predicted = {.labels = {"yes"}}}};
   auto const page = run_page(data);
   EXPECT_THAT(page, HasSubstr("aaa… (+4,580)"));
   EXPECT_THAT(page, Not(HasSubstr(std::string(421, 'a'))));
@@ -272,7 +312,9 @@ TEST(RunPage, ShowsEveryLabelOfAMultilabelTaskAgainstTheRest) {
   task.dev->confusion_by_label = {{"lamp", {30, 1, 2, 67}}, {"<chair>", {10, 5, 6, 1'079}}};
   auto const page = run_page(data);
   EXPECT_THAT(page, HasSubstr("Confusion on dev"));
-  auto const chair = page.find("<td><bdi>&lt;chair&gt;</bdi></td><td class=\"number\">10</td><td class=\"number\">6</td><td class=\"number\">5</td><td class=\"number\">1,079</td>");
+  auto const chair = page.find(
+      "<td><bdi>&lt;chair&gt;</bdi></td><td class=\"number\">10</td><td class=\"number\">6</td><td "
+      "class=\"number\">5</td><td class=\"number\">1,079</td>");
   auto const lamp = page.find("<td><bdi>lamp</bdi></td>");
   ASSERT_NE(chair, std::string::npos);
   EXPECT_LT(chair, lamp) << "the most errors first";
@@ -296,7 +338,8 @@ TEST(RunPage, LabelsEveryFigureForScreenReadersByAnElementThatExists) {
   auto const page = run_page(small_run());
   std::regex const labelled("aria-labelledby=\"([^\"]+)\"");
   int n = 0;
-  for (std::sregex_iterator at(page.begin(), page.end(), labelled), end; at != end; ++at, ++n) EXPECT_EQ(count(page, " id=\"" + (*at)[1].str() + "\""), 1U) << (*at)[1];
+  for (std::sregex_iterator at(page.begin(), page.end(), labelled), end; at != end; ++at, ++n)
+    EXPECT_EQ(count(page, " id=\"" + (*at)[1].str() + "\""), 1U) << (*at)[1];
   EXPECT_GE(n, 5);
   EXPECT_EQ(count(page, "<svg"), count(page, "role=\"img\" aria-labelledby") + count(page, "aria-hidden=\"true\""));
   EXPECT_EQ(count(page, "<table"), count(page, "<caption"));
@@ -318,7 +361,9 @@ std::vector<std::size_t> points_a_line(std::string const& svg) {
 }
 
 TEST(LineChart, DrawsOnePointAValueAndAGapWhereOneIsUndefined) {
-  LineChart const chart{.lines = {{{{1, 0.1}, {2, 0.2}, {3, kUndefined}, {4, 0.3}, {5, 0.4}, {6, 0.5}}, LineStyle::Points}}, .last_step = 6};
+  LineChart const chart{
+      .lines = {{{{1, 0.1}, {2, 0.2}, {3, kUndefined}, {4, 0.3}, {5, 0.4}, {6, 0.5}}, LineStyle::Points}},
+      .last_step = 6};
   auto const svg = line_chart(chart, "label");
   EXPECT_THAT(points_a_line(svg), ElementsAre(2, 3));
   EXPECT_EQ(count(svg, "<circle class=\"dot\""), 5U);
@@ -332,7 +377,9 @@ TEST(LineChart, MarksTheSelectedStepWithItsValue) {
 }
 
 TEST(LineChart, KeepsEveryPointInsideTheFigure) {
-  LineChart const chart{.lines = {{{{1, 5}, {2, -3}, {900, 1e9}}, LineStyle::Faint}, {{{1, 1}, {2, 2}}, LineStyle::Line}}, .last_step = 2};
+  LineChart const chart{
+      .lines = {{{{1, 5}, {2, -3}, {900, 1e9}}, LineStyle::Faint}, {{{1, 1}, {2, 2}}, LineStyle::Line}},
+      .last_step = 2};
   auto const svg = line_chart(chart, "label");
   std::regex const point("([-0-9.]+),([-0-9.]+)");
   for (std::sregex_iterator at(svg.begin(), svg.end(), point), end; at != end; ++at) {

@@ -9,8 +9,9 @@
 int main(int argc, char** argv) try {
   namespace report = polytask::report;
   if (argc < 2) {
-    std::cerr << "usage: report_sample_pages FOLDER [RUN-FOLDER...]\n"
-                 "writes FOLDER/{ordinary,hostile,interrupted}.html, and report.html's content for each run folder given\n";
+    std::cerr
+        << "usage: report_sample_pages FOLDER [RUN-FOLDER...]\n"
+           "writes FOLDER/{ordinary,hostile,interrupted}.html, and report.html's content for each run folder given\n";
     return 2;
   }
   std::filesystem::path const out = argv[1];

@@ -22,11 +22,12 @@ TEST(BootstrapInterval, CoversTheTrueMeanAsOftenAsItClaims) {
   for (int repeat = 0; repeat < kRepeats; ++repeat) {
     std::vector<double> values(80);
     for (auto& value : values) value = rng.normal();
-    auto const interval = bootstrap_interval(values.size(), {.n_resamples = 300, .confidence = 0.9}, rng, [&](auto counts) {
-      double sum = 0;
-      for (std::size_t i = 0; i < values.size(); ++i) sum += counts[i] * values[i];
-      return sum / static_cast<double>(values.size());
-    });
+    auto const interval =
+        bootstrap_interval(values.size(), {.n_resamples = 300, .confidence = 0.9}, rng, [&](auto counts) {
+          double sum = 0;
+          for (std::size_t i = 0; i < values.size(); ++i) sum += counts[i] * values[i];
+          return sum / static_cast<double>(values.size());
+        });
     covered += interval.low <= 0 && 0 <= interval.high;
   }
   EXPECT_NEAR(covered / static_cast<double>(kRepeats), 0.9, 0.045);  // 3 standard deviations
@@ -34,7 +35,8 @@ TEST(BootstrapInterval, CoversTheTrueMeanAsOftenAsItClaims) {
 
 TEST(BootstrapInterval, IsTheValueItselfWithoutResamples) {
   Rng rng(1);
-  auto const interval = bootstrap_interval(3, {.n_resamples = 0}, rng, [](auto counts) { return static_cast<double>(counts.size()); });
+  auto const interval =
+      bootstrap_interval(3, {.n_resamples = 0}, rng, [](auto counts) { return static_cast<double>(counts.size()); });
   EXPECT_EQ(interval.low, 3);
   EXPECT_EQ(interval.high, 3);
 }

@@ -39,7 +39,7 @@ std::vector<std::int32_t> tags_of_units(std::span<TaggedUnit const> units, std::
 }
 
 std::vector<Span> spans_of_units(std::span<TaggedUnit const> units, std::span<std::int32_t const> tags,
-                                       LabelSet const& labels) {
+                                 LabelSet const& labels) {
   std::vector<Span> spans;
   std::int32_t previous = 0;
   for (std::size_t i = 0; i < units.size(); ++i) {

@@ -14,8 +14,8 @@ namespace polytask::task {
 
 /// A tagged unit of a text: what one tag speaks about. Its first token carries the tag.
 struct TaggedUnit {
-  std::size_t token = 0;     ///< index into the encoding
-  ByteRange bytes;     ///< of the word, or of the token itself, in texts[0]
+  std::size_t token = 0;  ///< index into the encoding
+  ByteRange bytes;        ///< of the word, or of the token itself, in texts[0]
 };
 
 /// The given words where the text came cut into words (CoNLL), otherwise every token: scripts without spaces and spans
@@ -28,6 +28,6 @@ struct TaggedUnit {
                                                       LabelSet const& labels);
 /// The way back: maximal runs B I I ... (an I without its B opens a span as well), in bytes.
 [[nodiscard]] std::vector<Span> spans_of_units(std::span<TaggedUnit const> units, std::span<std::int32_t const> tags,
-                                                     LabelSet const& labels);
+                                               LabelSet const& labels);
 
 }  // namespace polytask::task

@@ -26,6 +26,14 @@ std::optional<TaskType> parse_task_type(std::string_view word) {
   return std::nullopt;
 }
 
+std::string_view to_string(PairEncoding encoding) { return encoding == PairEncoding::Bi ? "bi" : "cross"; }
+
+std::optional<PairEncoding> parse_pair_encoding(std::string_view word) {
+  for (auto const encoding : {PairEncoding::Cross, PairEncoding::Bi})
+    if (to_string(encoding) == word) return encoding;
+  return std::nullopt;
+}
+
 std::vector<std::string> const& metrics_of(TaskType type) {
   static std::vector<std::string> const classification{"accuracy", "macro_f1", "micro_f1", "mcc", "average_precision"};
   static std::vector<std::string> const multilabel{"micro_f1", "macro_f1", "accuracy", "average_precision"};
@@ -43,7 +51,12 @@ std::vector<std::string> const& metrics_of(TaskType type) {
 
 bool TaskSpec::encodes_apart() const {
   if (text.size() != 2 || type == TaskType::Tagging) return false;
-  return pair_encoding.value_or(type == TaskType::Regression ? PairEncoding::Bi : PairEncoding::Cross) == PairEncoding::Bi;
+  return pair_encoding.value_or(type == TaskType::Regression ? PairEncoding::Bi : PairEncoding::Cross) ==
+         PairEncoding::Bi;
+}
+
+bool read_alike(TaskSpec const& a, TaskSpec const& b) {
+  return a.text == b.text && a.tokens_column == b.tokens_column && a.encodes_apart() == b.encodes_apart();
 }
 
 std::string default_metric(TaskType type) { return metrics_of(type).front(); }

@@ -22,29 +22,39 @@ enum class TaskType {
 
 enum class ClassWeights { None, Balanced };
 
-/// Cross: the two texts of a pair are one sequence and see one another in every layer (Devlin et al. 2019, arXiv:1810.04805).
-/// Bi: each is encoded by itself, as a single text is, and only the head compares them (Reimers and Gurevych 2019,
-/// arXiv:1908.10084).
+/// Cross: the two texts of a pair are one sequence and see one another in every layer (Devlin et al. 2019,
+/// arXiv:1810.04805). Bi: each is encoded by itself, as a single text is, and only the head compares them (Reimers and
+/// Gurevych 2019, arXiv:1908.10084).
 enum class PairEncoding { Cross, Bi };
+
+/// "cross", "bi": the words of files.
+[[nodiscard]] std::string_view to_string(PairEncoding encoding);
+[[nodiscard]] std::optional<PairEncoding> parse_pair_encoding(std::string_view word);
 
 struct TaskSpec {
   std::string name;
   TaskType type = TaskType::Classification;
-  std::vector<std::string> datasets;     ///< names; at least one
-  std::vector<std::string> text;         ///< one column, or two for a pair; empty for CoNLL files
-  std::string label;                     ///< column of the label, the list of labels or the number
-  std::string spans;                     ///< tagging: column of [[start, end, "LABEL"], ...] in code points
-  std::optional<int> tokens_column;      ///< tagging over CoNLL: 1-based; default the first
-  std::optional<int> tags_column;        ///< tagging over CoNLL: 1-based; default the last
-  std::vector<std::string> labels;       ///< declared label set; empty = taken from the training rows, sorted
-  std::string metric;                    ///< primary metric; empty = default_metric(type)
-  std::string owner;                     ///< who is told when something is wrong
-  double loss_weight = 1.0;              ///< > 0; multiplies the normalised loss
-  std::optional<PairEncoding> pair_encoding;  ///< of a pair; unset = bi for regression, which is most often of similarity, cross otherwise
+  std::vector<std::string> datasets;          ///< names; at least one
+  std::vector<std::string> text;              ///< one column, or two for a pair; empty for CoNLL files
+  std::string label;                          ///< column of the label, the list of labels or the number
+  std::string spans;                          ///< tagging: column of [[start, end, "LABEL"], ...] in code points
+  std::optional<int> tokens_column;           ///< tagging over CoNLL: 1-based; default the first
+  std::optional<int> tags_column;             ///< tagging over CoNLL: 1-based; default the last
+  std::vector<std::string> labels;            ///< declared label set; empty = taken from the training rows, sorted
+  std::string metric;                         ///< primary metric; empty = default_metric(type)
+  std::string owner;                          ///< who is told when something is wrong
+  double loss_weight = 1.0;                   ///< > 0; multiplies the normalised loss
+  std::optional<PairEncoding> pair_encoding;  ///< unset = bi for regression, most often a similarity; cross otherwise
   ClassWeights class_weights = ClassWeights::None;  ///< classification: balanced = n / (classes * n_class)
+
   /// Whether its texts are a pair and each is encoded by itself.
   [[nodiscard]] bool encodes_apart() const;
+  /// What encodes_apart says, as a word: Bi or Cross.
+  [[nodiscard]] PairEncoding encoding() const { return encodes_apart() ? PairEncoding::Bi : PairEncoding::Cross; }
 };
+
+/// Whether one pass through an encoder serves both: they read the same columns and encode them in the same way.
+[[nodiscard]] bool read_alike(TaskSpec const& a, TaskSpec const& b);
 
 /// accuracy, micro_f1, pearson, span_f1.
 [[nodiscard]] std::string default_metric(TaskType type);

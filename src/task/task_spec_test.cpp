@@ -27,7 +27,25 @@ TEST(PairEncoding, IsBiForRegressionUnlessSaidOtherwiseAndNeverForWords) {
   EXPECT_TRUE(task.encodes_apart());
   task.text = {"left"};
   EXPECT_FALSE(task.encodes_apart());
-  EXPECT_FALSE((TaskSpec{.type = TaskType::Tagging, .text = {"left", "right"}, .pair_encoding = PairEncoding::Bi}.encodes_apart()));
+  EXPECT_FALSE((TaskSpec{.type = TaskType::Tagging, .text = {"left", "right"}, .pair_encoding = PairEncoding::Bi}
+                    .encodes_apart()));
+}
+
+TEST(PairEncoding, IsReadFromTheWordThatItIsWrittenAs) {
+  for (auto const encoding : {PairEncoding::Cross, PairEncoding::Bi})
+    EXPECT_EQ(parse_pair_encoding(to_string(encoding)), encoding);
+  EXPECT_FALSE(parse_pair_encoding("Bi"));
+}
+
+TEST(Tasks, ReadAlikeWhereOnePassOfAnEncoderServesBoth) {
+  TaskSpec const sentiment{.type = TaskType::Classification, .text = {"text"}};
+  TaskSpec const names{.type = TaskType::Tagging, .text = {"text"}};
+  EXPECT_TRUE(read_alike(sentiment, names));
+  EXPECT_FALSE(read_alike(sentiment, {.type = TaskType::Classification, .text = {"title"}}));
+  EXPECT_FALSE(read_alike(names, {.type = TaskType::Tagging, .text = {"text"}, .tokens_column = 2}));
+  EXPECT_FALSE(read_alike({.type = TaskType::Classification, .text = {"a", "b"}},
+                          {.type = TaskType::Regression, .text = {"a", "b"}}))
+      << "a similarity encodes the texts apart";
 }
 
 TEST(Metrics, OfATypeBeginWithItsDefault) {

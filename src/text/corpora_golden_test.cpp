@@ -1,5 +1,5 @@
-// The reference library's encodings of whole corpora: tests/golden/text/make_corpora.py. The corpora and the tokenizer are
-// not part of the repository; where they are absent the test is skipped.
+// The reference library's encodings of whole corpora: tests/golden/text/make_corpora.py. The corpora and the tokenizer
+// are not part of the repository; where they are absent the test is skipped.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <zlib.h>
@@ -29,7 +29,8 @@ std::string read_gz(fs::path const& path) {
   auto* const file = gzopen(path.c_str(), "rb");
   if (file == nullptr) return text;
   std::string buffer(1 << 20, '\0');
-  for (int n = 0; (n = gzread(file, buffer.data(), static_cast<unsigned>(buffer.size()))) > 0;) text.append(buffer, 0, static_cast<std::size_t>(n));
+  for (int n = 0; (n = gzread(file, buffer.data(), static_cast<unsigned>(buffer.size()))) > 0;)
+    text.append(buffer, 0, static_cast<std::size_t>(n));
   gzclose(file);
   return text;
 }
@@ -59,7 +60,8 @@ TEST_P(CorporaGolden, IdsAndOffsetsOfEveryLineEqualTheReference) {
   auto const model = shared_folder() / golden["model"].get<std::string>();
   auto const corpus = shared_folder() / GetParam();
   for (auto const& needed : {model / "tokenizer.json", corpus})
-    if (!fs::exists(needed)) GTEST_SKIP() << needed.string() << " is not there; POLYTASK_SHARED names the folder of models and corpora";
+    if (!fs::exists(needed))
+      GTEST_SKIP() << needed.string() << " is not there; POLYTASK_SHARED names the folder of models and corpora";
   auto const& expected = golden["corpora"][GetParam()];
   auto const tokenizer = load_tokenizer(model);
 
@@ -87,7 +89,8 @@ TEST_P(CorporaGolden, IdsAndOffsetsOfEveryLineEqualTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(English, CorporaGolden,
-                         testing::Values("corpora/openstax_en/textbooks.txt.gz", "corpora/standard_ebooks_en/books.txt.gz",
+                         testing::Values("corpora/openstax_en/textbooks.txt.gz",
+                                         "corpora/standard_ebooks_en/books.txt.gz",
                                          "corpora/us_presidents_by_year/speeches.jsonl.gz"));
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace polytask::text {
 enum class Truncation { LongestFirst, OnlyFirst, OnlySecond };
 
 struct EncodeOptions {
-  std::size_t max_length = 128;                     ///< tokens, special tokens included; >= 8
+  std::size_t max_length = 128;  ///< tokens, special tokens included; >= 8
   Truncation truncation = Truncation::LongestFirst;
 };
 

@@ -18,7 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kLargestVocabulary = 2'000'000;
 
-/// The first option of an added token that asks for another way of matching than the plain one; null when there is none.
+/// The first option of an added token that asks for another way of matching than the plain one; null when there is
+/// none.
 char const* unsupported_option(Json const& token) {
   for (auto const* option : {"single_word", "lstrip", "rstrip", "normalized"})
     if (token.contains(option) && token[option] != false && !token[option].is_null()) return option;
@@ -30,7 +31,9 @@ class JsonReader {
  public:
   JsonReader(Json const& json, std::string_view where) : json_(json), where_(where) {}
 
-  [[noreturn]] void fail(std::string const& reason) const { throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}", where_, reason)); }
+  [[noreturn]] void fail(std::string const& reason) const {
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}", where_, reason));
+  }
 
   WordPieceConfig config;
   std::vector<std::string> tokens;
@@ -47,9 +50,11 @@ class JsonReader {
 
  private:
   Json const& component(char const* key, std::string_view supported) const {
-    if (!json_.contains(key) || !json_[key].is_object()) fail(fmt::format("has no \"{}\"; only {} is supported", key, supported));
+    if (!json_.contains(key) || !json_[key].is_object())
+      fail(fmt::format("has no \"{}\"; only {} is supported", key, supported));
     auto const type = text_of(json_[key], "type", key == std::string_view("model") ? std::string(supported) : "");
-    if (type != supported) fail(fmt::format("\"{}\" is of type {}; only {} is supported so far", key, quote(type), supported));
+    if (type != supported)
+      fail(fmt::format("\"{}\" is of type {}; only {} is supported so far", key, quote(type), supported));
     return json_[key];
   }
 
@@ -61,7 +66,8 @@ class JsonReader {
 
   bool flag_of(Json const& object, char const* key, bool missing) const {
     if (!object.contains(key) || object[key].is_null()) return missing;
-    if (!object[key].is_boolean()) fail(fmt::format("\"{}\" is {}; expected true or false", key, quote(object[key].dump())));
+    if (!object[key].is_boolean())
+      fail(fmt::format("\"{}\" is {}; expected true or false", key, quote(object[key].dump())));
     return object[key].get<bool>();
   }
 
@@ -69,25 +75,31 @@ class JsonReader {
     if (model.contains("merges")) fail("\"model\" has \"merges\", so it is a BPE; only WordPiece is supported so far");
     config.unknown = text_of(model, "unk_token", "[UNK]");
     config.prefix = text_of(model, "continuing_subword_prefix", "##");
-    if (config.prefix.empty()) fail("\"continuing_subword_prefix\" is empty; words and their pieces could not be told apart");
+    if (config.prefix.empty())
+      fail("\"continuing_subword_prefix\" is empty; words and their pieces could not be told apart");
     if (model.contains("max_input_chars_per_word")) {
       auto const& value = model["max_input_chars_per_word"];
-      if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 100'000) fail(fmt::format("\"max_input_chars_per_word\" is {}; expected a whole number up to 100000", quote(value.dump())));
+      if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 100'000)
+        fail(fmt::format("\"max_input_chars_per_word\" is {}; expected a whole number up to 100000",
+                         quote(value.dump())));
       config.max_code_points = value.get<std::uint32_t>();
     }
-    if (!model.contains("vocab") || !model["vocab"].is_object() || model["vocab"].empty()) fail("\"model\" has no \"vocab\" of tokens and their ids");
+    if (!model.contains("vocab") || !model["vocab"].is_object() || model["vocab"].empty())
+      fail("\"model\" has no \"vocab\" of tokens and their ids");
     for (auto const& [token, id] : model["vocab"].items()) place(token, id);
   }
 
   void place(std::string const& token, Json const& id) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kLargestVocabulary)
-      fail(fmt::format("token {} has the id {}; expected a whole number below {}", quote(token), quote(id.dump()), kLargestVocabulary));
+      fail(fmt::format("token {} has the id {}; expected a whole number below {}", quote(token), quote(id.dump()),
+                       kLargestVocabulary));
     auto const at = id.get<std::size_t>();
     if (at >= tokens.size()) {
       tokens.resize(at + 1);
       present_.resize(at + 1, false);
     }
-    if (present_[at] && tokens[at] != token) fail(fmt::format("the id {} belongs to two tokens, {} and {}", at, quote(tokens[at]), quote(token)));
+    if (present_[at] && tokens[at] != token)
+      fail(fmt::format("the id {} belongs to two tokens, {} and {}", at, quote(tokens[at]), quote(token)));
     tokens[at] = token;
     present_[at] = true;
   }
@@ -100,12 +112,14 @@ class JsonReader {
   }
 
   void read_post_processor() {
-    if (!json_.contains("post_processor") || !json_["post_processor"].is_object()) fail("has no \"post_processor\"; TemplateProcessing or BertProcessing is expected");
+    if (!json_.contains("post_processor") || !json_["post_processor"].is_object())
+      fail("has no \"post_processor\"; TemplateProcessing or BertProcessing is expected");
     auto const& post = json_["post_processor"];
     auto const type = text_of(post, "type", "");
     if (type == "BertProcessing") {
       auto const pair_of = [&](char const* key) {
-        if (!post.contains(key) || !post[key].is_array() || post[key].size() != 2 || !post[key][0].is_string()) fail(fmt::format("\"post_processor\" has no \"{}\"", key));
+        if (!post.contains(key) || !post[key].is_array() || post[key].size() != 2 || !post[key][0].is_string())
+          fail(fmt::format("\"post_processor\" has no \"{}\"", key));
         auto const name = post[key][0].get<std::string>();
         special_ids_.emplace_back(name, post[key][1]);
         return name;
@@ -115,21 +129,27 @@ class JsonReader {
     } else if (type == "TemplateProcessing") {
       read_template(post);
     } else {
-      fail(fmt::format("\"post_processor\" is of type {}; only TemplateProcessing and BertProcessing are supported so far", quote(type)));
+      fail(fmt::format(
+          "\"post_processor\" is of type {}; only TemplateProcessing and BertProcessing are supported so far",
+          quote(type)));
     }
   }
 
   /// A template in short: "[CLS]:0 $A:0 [SEP]:0".
   std::string template_of(Json const& post, char const* key) const {
-    if (!post.contains(key) || !post[key].is_array()) fail(fmt::format("\"post_processor\" has no \"{}\" template", key));
+    if (!post.contains(key) || !post[key].is_array())
+      fail(fmt::format("\"post_processor\" has no \"{}\" template", key));
     std::string shape;
     for (auto const& item : post[key]) {
       bool const is_special = item.is_object() && item.contains("SpecialToken");
       char const* const kind = is_special ? "SpecialToken" : "Sequence";
-      if (!item.is_object() || !item.contains(kind) || !item[kind].is_object() || !item[kind].contains("id") || !item[kind]["id"].is_string() ||
-          !item[kind].contains("type_id") || !item[kind]["type_id"].is_number_unsigned())
-        fail(fmt::format("the \"{}\" template holds {}, which is neither a special token nor a text", key, quote(item.dump())));
-      shape += fmt::format("{}{}{}:{}", shape.empty() ? "" : " ", is_special ? "" : "$", item[kind]["id"].get<std::string>(), item[kind]["type_id"].get<std::uint64_t>());
+      if (!item.is_object() || !item.contains(kind) || !item[kind].is_object() || !item[kind].contains("id") ||
+          !item[kind]["id"].is_string() || !item[kind].contains("type_id") ||
+          !item[kind]["type_id"].is_number_unsigned())
+        fail(fmt::format("the \"{}\" template holds {}, which is neither a special token nor a text", key,
+                         quote(item.dump())));
+      shape += fmt::format("{}{}{}:{}", shape.empty() ? "" : " ", is_special ? "" : "$",
+                           item[kind]["id"].get<std::string>(), item[kind]["type_id"].get<std::uint64_t>());
     }
     return shape;
   }
@@ -141,13 +161,20 @@ class JsonReader {
     auto const last = single.rfind(' ');
     config.sep = last == std::string::npos ? "" : single.substr(last + 1, single.rfind(':') - last - 1);
     auto const pair = template_of(post, "pair");
-    if (single != fmt::format("{}:0 $A:0 {}:0", config.cls, config.sep) || pair != fmt::format("{}:0 $A:0 {}:0 $B:1 {}:1", config.cls, config.sep, config.sep))
-      fail(fmt::format("the templates {} and {} are not BERT's \"[CLS] $A [SEP]\" and \"[CLS] $A [SEP] $B [SEP]\"; no others are supported so far", quote(single, 200), quote(pair, 200)));
+    if (single != fmt::format("{}:0 $A:0 {}:0", config.cls, config.sep) ||
+        pair != fmt::format("{}:0 $A:0 {}:0 $B:1 {}:1", config.cls, config.sep, config.sep))
+      fail(
+          fmt::format("the templates {} and {} are not BERT's \"[CLS] $A [SEP]\" and \"[CLS] $A [SEP] $B [SEP]\"; no "
+                      "others are supported so far",
+                      quote(single, 200), quote(pair, 200)));
     for (auto const& name : {config.cls, config.sep}) {
-      if (!post.contains("special_tokens") || !post["special_tokens"].is_object() || !post["special_tokens"].contains(name)) continue;
+      if (!post.contains("special_tokens") || !post["special_tokens"].is_object() ||
+          !post["special_tokens"].contains(name))
+        continue;
       auto const& entry = post["special_tokens"][name];
       if (!entry.is_object() || !entry.contains("ids") || !entry["ids"].is_array() || entry["ids"].size() != 1)
-        fail(fmt::format("the \"post_processor\" makes {} of the special token {}; expected one id", quote(entry.dump()), quote(name)));
+        fail(fmt::format("the \"post_processor\" makes {} of the special token {}; expected one id",
+                         quote(entry.dump()), quote(name)));
       special_ids_.emplace_back(name, entry["ids"][0]);
     }
   }
@@ -156,7 +183,8 @@ class JsonReader {
   void check_special_ids() const {
     for (auto const& [name, id] : special_ids_)
       if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= tokens.size() || tokens[id.get<std::size_t>()] != name)
-        fail(fmt::format("the \"post_processor\" gives {} the id {}, which the vocabulary does not", quote(name), quote(id.dump())));
+        fail(fmt::format("the \"post_processor\" gives {} the id {}, which the vocabulary does not", quote(name),
+                         quote(id.dump())));
   }
 
   void read_added_tokens() {
@@ -167,7 +195,8 @@ class JsonReader {
       if (!token.is_object() || !token.contains("id")) fail("\"added_tokens\" holds something that is not a token");
       auto const text = text_of(token, "content", "");
       if (text.empty()) fail("an added token is empty");
-      if (auto const* const option = unsupported_option(token)) fail(fmt::format("the added token {} is \"{}\"; that is not supported so far", quote(text), option));
+      if (auto const* const option = unsupported_option(token))
+        fail(fmt::format("the added token {} is \"{}\"; that is not supported so far", quote(text), option));
       place(text, token["id"]);
       config.special.push_back(text);
     }
@@ -208,19 +237,23 @@ class ConfigReader {
     config.unknown = token("unk_token", config.unknown);
     config.cls = token("cls_token", config.cls);
     config.sep = token("sep_token", config.sep);
-    config.special = {token("pad_token", "[PAD]"), config.unknown, config.cls, config.sep, token("mask_token", "[MASK]")};
+    config.special = {token("pad_token", "[PAD]"), config.unknown, config.cls, config.sep,
+                      token("mask_token", "[MASK]")};
     add_tokens(tokens, config.special);
     return config;
   }
 
  private:
-  [[noreturn]] void fail(std::string const& reason) const { throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}", where_, reason)); }
+  [[noreturn]] void fail(std::string const& reason) const {
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}", where_, reason));
+  }
 
   bool has(char const* key) const { return json_.contains(key) && !json_[key].is_null(); }
 
   bool flag(char const* key, bool missing) const {
     if (!has(key)) return missing;
-    if (!json_[key].is_boolean()) fail(fmt::format("\"{}\" is {}; expected true or false", key, quote(json_[key].dump())));
+    if (!json_[key].is_boolean())
+      fail(fmt::format("\"{}\" is {}; expected true or false", key, quote(json_[key].dump())));
     return json_[key].get<bool>();
   }
 
@@ -233,20 +266,28 @@ class ConfigReader {
   }
 
   std::string content_of(Json const& value, std::string_view key) const {
-    if (!value.is_object() || !value.contains("content") || !value["content"].is_string()) fail(fmt::format("\"{}\" is {}; expected a token", key, quote(value.dump())));
+    if (!value.is_object() || !value.contains("content") || !value["content"].is_string())
+      fail(fmt::format("\"{}\" is {}; expected a token", key, quote(value.dump())));
     auto content = value["content"].get<std::string>();
-    if (auto const* const option = unsupported_option(value)) fail(fmt::format("the added token {} is \"{}\"; that is not supported so far", quote(content), option));
+    if (auto const* const option = unsupported_option(value))
+      fail(fmt::format("the added token {} is \"{}\"; that is not supported so far", quote(content), option));
     return content;
   }
 
   /// Other classes read a vocab.txt too, but cut the text into words in their own way (Japanese with MeCab, say).
   void check_class() const {
-    auto name = has("tokenizer_class") && json_["tokenizer_class"].is_string() ? json_["tokenizer_class"].get<std::string>() : "BertTokenizer";
+    auto name = has("tokenizer_class") && json_["tokenizer_class"].is_string()
+                    ? json_["tokenizer_class"].get<std::string>()
+                    : "BertTokenizer";
     if (name.ends_with("Fast")) name.resize(name.size() - 4);
-    constexpr std::array<std::string_view, 4> kSame{"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MobileBertTokenizer"};
-    if (std::find(kSame.begin(), kSame.end(), name) == kSame.end()) fail(fmt::format("\"tokenizer_class\" is {}; with a vocab.txt only BertTokenizer is supported so far", quote(name)));
+    constexpr std::array<std::string_view, 4> kSame{"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
+                                                    "MobileBertTokenizer"};
+    if (std::find(kSame.begin(), kSame.end(), name) == kSame.end())
+      fail(fmt::format("\"tokenizer_class\" is {}; with a vocab.txt only BertTokenizer is supported so far",
+                       quote(name)));
     if (!flag("do_basic_tokenize", true)) fail("\"do_basic_tokenize\" is false; that is not supported so far");
-    if (has("never_split") && !json_["never_split"].empty()) fail(fmt::format("\"never_split\" is {}; that is not supported so far", quote(json_["never_split"].dump())));
+    if (has("never_split") && !json_["never_split"].empty())
+      fail(fmt::format("\"never_split\" is {}; that is not supported so far", quote(json_["never_split"].dump())));
   }
 
   void add_tokens(std::span<std::string const> tokens, std::vector<std::string>& special) const {
@@ -256,7 +297,10 @@ class ConfigReader {
       auto const content = content_of(value, id);
       auto const found = std::find(tokens.begin(), tokens.end(), content);
       if (content.empty() || found == tokens.end() || std::to_string(found - tokens.begin()) != id)
-        fail(fmt::format("the added token {} has the id {}, but does not stand at that line of vocab.txt; that is supported only in a tokenizer.json so far", quote(content), quote(id)));
+        fail(
+            fmt::format("the added token {} has the id {}, but does not stand at that line of vocab.txt; that is "
+                        "supported only in a tokenizer.json so far",
+                        quote(content), quote(id)));
       if (std::find(special.begin(), special.end(), content) == special.end()) special.push_back(content);
     }
   }
@@ -267,8 +311,12 @@ class ConfigReader {
 
 std::unique_ptr<Tokenizer const> load_vocabulary(fs::path const& folder) {
   auto tokens = read_vocabulary(folder / "vocab.txt");
-  if (auto const path = folder / "added_tokens.json"; fs::exists(path) && !parse_json(read_file(path, 1 << 24), path.string()).value().empty())
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tokens beside a vocab.txt are not supported so far; save the tokenizer as tokenizer.json", path.string()));
+  if (auto const path = folder / "added_tokens.json";
+      fs::exists(path) && !parse_json(read_file(path, 1 << 24), path.string()).value().empty())
+    throw Error(
+        ErrorCode::InvalidInput,
+        fmt::format("{}: tokens beside a vocab.txt are not supported so far; save the tokenizer as tokenizer.json",
+                    path.string()));
   WordPieceConfig config;
   if (auto const path = folder / "tokenizer_config.json"; fs::exists(path)) {
     auto const json = parse_json(read_file(path, 1 << 24), path.string()).value();
@@ -298,7 +346,9 @@ std::unique_ptr<Tokenizer const> load_tokenizer(fs::path const& folder) {
   auto const path = folder / "tokenizer.json";
   if (fs::exists(path)) return parse_tokenizer_json(read_file(path, std::uintmax_t{1} << 28), path.string()).value();
   if (fs::exists(folder / "vocab.txt")) return load_vocabulary(folder);
-  throw Error(ErrorCode::NotFound, fmt::format("{}: has neither tokenizer.json nor vocab.txt; give a Hugging Face model folder", folder.string()));
+  throw Error(
+      ErrorCode::NotFound,
+      fmt::format("{}: has neither tokenizer.json nor vocab.txt; give a Hugging Face model folder", folder.string()));
 }
 
 }  // namespace polytask::text

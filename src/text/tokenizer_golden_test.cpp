@@ -29,7 +29,9 @@ Json tokenizer_json() {
   return Json::parse(file);
 }
 
-std::unique_ptr<Tokenizer const> parsed(Json const& json) { return parse_tokenizer_json(json.dump(), "tokenizer.json").value(); }
+std::unique_ptr<Tokenizer const> parsed(Json const& json) {
+  return parse_tokenizer_json(json.dump(), "tokenizer.json").value();
+}
 
 /// A folder with the vocabulary and a tokenizer_config.json, gone at the end.
 class VocabularyFolder {
@@ -55,7 +57,8 @@ std::unique_ptr<Tokenizer const> tokenizer_of(Json const& setting) {
 }
 
 /// Offsets in code points, one after another, as the reference gives them.
-std::vector<std::size_t> code_points_of(task::Encoding const& encoding, std::string_view first, std::string_view second = {}) {
+std::vector<std::size_t> code_points_of(task::Encoding const& encoding, std::string_view first,
+                                        std::string_view second = {}) {
   Utf8Offsets const of_first(first);
   Utf8Offsets const of_second(second);
   std::vector<std::size_t> flat;
@@ -77,8 +80,10 @@ TEST(TokenizerGolden, IdsAndOffsetsOfNastyTextsEqualTheReferenceInEverySetting) 
       auto const text = one["text"].get<std::string>();
       auto const& expected = one["encodings"][one["of_setting"][s].get<std::size_t>()];
       auto const found = tokenizer->encode(text, {.max_length = 10'000});
-      EXPECT_EQ(found.ids, expected["ids"].get<std::vector<std::int32_t>>()) << shown(text) << " with " << reference["settings"][s];
-      EXPECT_EQ(code_points_of(found, text), expected["offsets"].get<std::vector<std::size_t>>()) << shown(text) << " with " << reference["settings"][s];
+      EXPECT_EQ(found.ids, expected["ids"].get<std::vector<std::int32_t>>())
+          << shown(text) << " with " << reference["settings"][s];
+      EXPECT_EQ(code_points_of(found, text), expected["offsets"].get<std::vector<std::size_t>>())
+          << shown(text) << " with " << reference["settings"][s];
     }
   }
 }
@@ -97,10 +102,13 @@ TEST(TokenizerGolden, PairsAreCutAsTheReferenceCutsThem) {
     auto const second = is_pair ? one["second"].get<std::string>() : "";
     EncodeOptions const options{.max_length = one["max_length"], .truncation = truncation_of(one["truncation"])};
     auto const found = is_pair ? tokenizer->encode_pair(first, second, options) : tokenizer->encode(first, options);
-    auto const whole = is_pair ? tokenizer->encode_pair(first, second, {.max_length = 1'000}) : tokenizer->encode(first, {.max_length = 1'000});
-    SCOPED_TRACE(fmt::format("{} + {}, {} tokens, {}", shown(first), shown(second), options.max_length, one["truncation"].get<std::string>()));
+    auto const whole = is_pair ? tokenizer->encode_pair(first, second, {.max_length = 1'000})
+                               : tokenizer->encode(first, {.max_length = 1'000});
+    SCOPED_TRACE(fmt::format("{} + {}, {} tokens, {}", shown(first), shown(second), options.max_length,
+                             one["truncation"].get<std::string>()));
     EXPECT_EQ(found.n_dropped, whole.size() - found.size());
-    if (one["ids"].is_null()) {  // where the reference fails, because one text alone is too short to be cut, we cut both
+    if (one["ids"]
+            .is_null()) {  // where the reference fails, because one text alone is too short to be cut, we cut both
       EXPECT_EQ(found.size(), options.max_length);
       continue;
     }

@@ -15,7 +15,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::vector<std::string> const kTokens{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##aff", "##able", "a", "cafe", "!", "##n", "日", "本"};
+std::vector<std::string> const kTokens{"[PAD]",  "[UNK]", "[CLS]", "[SEP]", "[MASK]", "un", "##aff",
+                                       "##able", "a",     "cafe",  "!",     "##n",    "日", "本"};
 
 std::unique_ptr<Tokenizer const> tokenizer() { return make_wordpiece(kTokens, {}, "test").value(); }
 
@@ -59,7 +60,8 @@ TEST(WordPiece, MatchesSpecialTokensInTheRawText) {
 TEST(WordPiece, NeverFailsOnBrokenBytes) {
   auto const encoding = tokenizer()->encode("a \xff\xc0 a", {});
   EXPECT_THAT(encoding.ids, ElementsAre(2, 8, 8, 3));
-  auto const raw = make_wordpiece(kTokens, {.clean_text = false}, "test").value();  // where nothing is cleaned they are U+FFFD
+  auto const raw =
+      make_wordpiece(kTokens, {.clean_text = false}, "test").value();  // where nothing is cleaned they are U+FFFD
   EXPECT_EQ(raw->encode("a \xff a \xc0", {}).ids, raw->encode("a \uFFFD a \uFFFD", {}).ids);
 }
 
@@ -69,7 +71,8 @@ TEST(TokenizerFiles, ReadWhatTheyWrite) {
   auto const read = load_tokenizer(folder);
   EXPECT_EQ(read->encode("Unaffable caf\u00e9!", {}).ids, tokenizer()->encode("Unaffable caf\u00e9!", {}).ids);
   std::filesystem::remove(folder / "tokenizer.json");
-  EXPECT_EQ(load_tokenizer(folder)->encode("Unaffable caf\u00e9!", {}).ids, tokenizer()->encode("Unaffable caf\u00e9!", {}).ids);
+  EXPECT_EQ(load_tokenizer(folder)->encode("Unaffable caf\u00e9!", {}).ids,
+            tokenizer()->encode("Unaffable caf\u00e9!", {}).ids);
   std::filesystem::remove_all(folder);
 }
 
@@ -79,18 +82,22 @@ std::string error_of(std::string const& json) {
 }
 
 TEST(TokenizerFiles, NameTheComponentThatIsNotSupported) {
-  EXPECT_THAT(error_of(R"({"model": {"type": "BPE", "vocab": {}}})"), HasSubstr("\"model\" is of type \"BPE\"; only WordPiece"));
-  EXPECT_THAT(error_of(R"({"model": {"type": "WordPiece", "vocab": {"a": 0}}, "normalizer": {"type": "NFKC"}})"), HasSubstr("\"normalizer\" is of type \"NFKC\""));
+  EXPECT_THAT(error_of(R"({"model": {"type": "BPE", "vocab": {}}})"),
+              HasSubstr("\"model\" is of type \"BPE\"; only WordPiece"));
+  EXPECT_THAT(error_of(R"({"model": {"type": "WordPiece", "vocab": {"a": 0}}, "normalizer": {"type": "NFKC"}})"),
+              HasSubstr("\"normalizer\" is of type \"NFKC\""));
   EXPECT_THAT(error_of(R"([1])"), HasSubstr("not a JSON object"));
   EXPECT_THAT(error_of(R"({"model": {"type": "WordPiece", "vocab": {"a": -1}}})"), HasSubstr("has the id"));
   EXPECT_THAT(error_of(R"({"model": {"type": "WordPiece", "vocab": {"a": 9999999999}}})"), HasSubstr("has the id"));
-  EXPECT_THAT(error_of(R"({"model": {"type": "WordPiece", "vocab": {"a": 0, "b": 0}}})"), HasSubstr("belongs to two tokens"));
+  EXPECT_THAT(error_of(R"({"model": {"type": "WordPiece", "vocab": {"a": 0, "b": 0}}})"),
+              HasSubstr("belongs to two tokens"));
   EXPECT_THAT(error_of(std::string(2000, '[')), HasSubstr("levels deep"));
 }
 
 /// A whole tokenizer with one part replaced.
 std::string error_with(std::string const& key, std::string const& part) {
-  auto json = Json::parse(R"({"added_tokens": [], "normalizer": {"type": "BertNormalizer"}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+  auto json = Json::parse(
+      R"({"added_tokens": [], "normalizer": {"type": "BertNormalizer"}, "pre_tokenizer": {"type": "BertPreTokenizer"},
     "post_processor": {"type": "BertProcessing", "cls": ["[CLS]", 1], "sep": ["[SEP]", 2]},
     "model": {"type": "WordPiece", "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3}}})");
   json[key] = Json::parse(part);
@@ -101,35 +108,46 @@ TEST(TokenizerFiles, NameThePartThatWouldChangeTheTokens) {
   EXPECT_EQ(error_with("decoder", R"({"type": "ByteLevel"})"), "no error");  // ids do not depend on it
   EXPECT_EQ(error_with("padding", R"({"strategy": "BatchLongest"})"), "no error");
   EXPECT_THAT(error_with("normalizer", "null"), HasSubstr("no \"normalizer\""));
-  EXPECT_THAT(error_with("normalizer", R"({"type": "Sequence", "normalizers": [{"type": "BertNormalizer"}]})"), HasSubstr("of type \"Sequence\""));
-  EXPECT_THAT(error_with("normalizer", R"({"type": "BertNormalizer", "lowercase": "yes"})"), HasSubstr("\"lowercase\" is"));
-  EXPECT_THAT(error_with("pre_tokenizer", R"({"type": "Whitespace"})"), HasSubstr("\"pre_tokenizer\" is of type \"Whitespace\""));
+  EXPECT_THAT(error_with("normalizer", R"({"type": "Sequence", "normalizers": [{"type": "BertNormalizer"}]})"),
+              HasSubstr("of type \"Sequence\""));
+  EXPECT_THAT(error_with("normalizer", R"({"type": "BertNormalizer", "lowercase": "yes"})"),
+              HasSubstr("\"lowercase\" is"));
+  EXPECT_THAT(error_with("pre_tokenizer", R"({"type": "Whitespace"})"),
+              HasSubstr("\"pre_tokenizer\" is of type \"Whitespace\""));
   EXPECT_THAT(error_with("post_processor", "null"), HasSubstr("no \"post_processor\""));
   EXPECT_THAT(error_with("post_processor", R"({"type": "RobertaProcessing"})"), HasSubstr("\"RobertaProcessing\""));
-  EXPECT_THAT(error_with("post_processor", R"({"type": "BertProcessing", "cls": ["[CLS]", 3], "sep": ["[SEP]", 2]})"), HasSubstr("gives \"[CLS]\" the id"));
+  EXPECT_THAT(error_with("post_processor", R"({"type": "BertProcessing", "cls": ["[CLS]", 3], "sep": ["[SEP]", 2]})"),
+              HasSubstr("gives \"[CLS]\" the id"));
   EXPECT_THAT(error_with("model", R"({"type": "Unigram", "vocab": [["a", 0.0]]})"), HasSubstr("\"Unigram\""));
   EXPECT_THAT(error_with("model", R"({"vocab": {"a": 0}, "merges": []})"), HasSubstr("it is a BPE"));
 }
 
 TEST(TokenizerFiles, RefuseTemplatesThatAreNotBerts) {
   auto const with = [](std::string const& single, std::string const& tokens) {
-    auto const special = [](char const* id, int type) { return Json{{"SpecialToken", {{"id", id}, {"type_id", type}}}}; };
+    auto const special = [](char const* id, int type) {
+      return Json{{"SpecialToken", {{"id", id}, {"type_id", type}}}};
+    };
     auto const text = [](char const* id, int type) { return Json{{"Sequence", {{"id", id}, {"type_id", type}}}}; };
     Json json{{"type", "TemplateProcessing"}, {"special_tokens", Json::parse(tokens)}};
-    json["single"] = single == "bert" ? Json::array({special("[CLS]", 0), text("A", 0), special("[SEP]", 0)}) : Json::array({text("A", 0), special("[SEP]", 0)});
-    json["pair"] = Json::array({special("[CLS]", 0), text("A", 0), special("[SEP]", 0), text("B", 1), special("[SEP]", 1)});
+    json["single"] = single == "bert" ? Json::array({special("[CLS]", 0), text("A", 0), special("[SEP]", 0)})
+                                      : Json::array({text("A", 0), special("[SEP]", 0)});
+    json["pair"] =
+        Json::array({special("[CLS]", 0), text("A", 0), special("[SEP]", 0), text("B", 1), special("[SEP]", 1)});
     return error_with("post_processor", json.dump());
   };
   EXPECT_EQ(with("bert", R"({"[CLS]": {"id": "[CLS]", "ids": [1], "tokens": ["[CLS]"]}})"), "no error");
   EXPECT_THAT(with("no cls", "{}"), HasSubstr("are not BERT's"));
-  EXPECT_THAT(with("bert", R"({"[SEP]": {"id": "[SEP]", "ids": [1], "tokens": ["[CLS]"]}})"), HasSubstr("gives \"[SEP]\" the id"));
-  EXPECT_THAT(with("bert", R"({"[SEP]": {"id": "[SEP]", "ids": [2, 2], "tokens": ["[SEP]", "[SEP]"]}})"), HasSubstr("expected one id"));
+  EXPECT_THAT(with("bert", R"({"[SEP]": {"id": "[SEP]", "ids": [1], "tokens": ["[CLS]"]}})"),
+              HasSubstr("gives \"[SEP]\" the id"));
+  EXPECT_THAT(with("bert", R"({"[SEP]": {"id": "[SEP]", "ids": [2, 2], "tokens": ["[SEP]", "[SEP]"]}})"),
+              HasSubstr("expected one id"));
 }
 
 TEST(TokenizerFiles, RefuseAddedTokensThatMatchInAnotherWay) {
   for (std::string const option : {"single_word", "lstrip", "rstrip", "normalized"}) {
     EXPECT_EQ(error_with("added_tokens", R"([{"id": 4, "content": "<e>", ")" + option + R"(": false}])"), "no error");
-    EXPECT_THAT(error_with("added_tokens", R"([{"id": 4, "content": "<e>", ")" + option + R"(": true}])"), HasSubstr("the added token \"<e>\" is \"" + option + "\""));
+    EXPECT_THAT(error_with("added_tokens", R"([{"id": 4, "content": "<e>", ")" + option + R"(": true}])"),
+                HasSubstr("the added token \"<e>\" is \"" + option + "\""));
   }
 }
 
@@ -151,18 +169,25 @@ std::string error_beside_vocabulary(std::string const& name, std::string const& 
 
 TEST(TokenizerFiles, NameTheConfigurationBesideAVocabularyThatIsNotSupported) {
   auto const with = [](std::string const& json) { return error_beside_vocabulary("tokenizer_config.json", json); };
-  EXPECT_EQ(with(R"({"tokenizer_class": "BertTokenizerFast", "never_split": [], "added_tokens_decoder": {"5": {"content": "a"}}})"), "no error");
+  EXPECT_EQ(
+      with(
+          R"({"tokenizer_class": "BertTokenizerFast", "never_split": [], "added_tokens_decoder": {"5": {"content": "a"}}})"),
+      "no error");
   EXPECT_THAT(with(R"([])"), HasSubstr("not a JSON object"));
-  EXPECT_THAT(with(R"({"tokenizer_class": "BertJapaneseTokenizer"})"), HasSubstr("\"tokenizer_class\" is \"BertJapaneseTokenizer\""));
+  EXPECT_THAT(with(R"({"tokenizer_class": "BertJapaneseTokenizer"})"),
+              HasSubstr("\"tokenizer_class\" is \"BertJapaneseTokenizer\""));
   EXPECT_THAT(with(R"({"do_basic_tokenize": false})"), HasSubstr("\"do_basic_tokenize\" is false"));
   EXPECT_THAT(with(R"({"never_split": ["a"]})"), HasSubstr("\"never_split\""));
   EXPECT_THAT(with(R"({"do_lower_case": "no"})"), HasSubstr("\"do_lower_case\" is"));
   EXPECT_THAT(with(R"({"cls_token": "<s>"})"), HasSubstr("the special token \"<s>\" is not in the vocabulary"));
   EXPECT_THAT(with(R"({"cls_token": 7})"), HasSubstr("expected a token"));
-  EXPECT_THAT(with(R"({"mask_token": {"content": "[MASK]", "lstrip": true}})"), HasSubstr("the added token \"[MASK]\" is \"lstrip\""));
-  EXPECT_THAT(with(R"({"added_tokens_decoder": {"6": {"content": "<e>"}}})"), HasSubstr("the added token \"<e>\" has the id"));
+  EXPECT_THAT(with(R"({"mask_token": {"content": "[MASK]", "lstrip": true}})"),
+              HasSubstr("the added token \"[MASK]\" is \"lstrip\""));
+  EXPECT_THAT(with(R"({"added_tokens_decoder": {"6": {"content": "<e>"}}})"),
+              HasSubstr("the added token \"<e>\" has the id"));
   EXPECT_EQ(error_beside_vocabulary("added_tokens.json", "{}"), "no error");
-  EXPECT_THAT(error_beside_vocabulary("added_tokens.json", R"({"<e>": 6})"), HasSubstr("save the tokenizer as tokenizer.json"));
+  EXPECT_THAT(error_beside_vocabulary("added_tokens.json", R"({"<e>": 6})"),
+              HasSubstr("save the tokenizer as tokenizer.json"));
 }
 
 TEST(TrainWordPiece, LearnsTheFrequentWordsAndIsDeterministic) {
@@ -170,7 +195,8 @@ TEST(TrainWordPiece, LearnsTheFrequentWordsAndIsDeterministic) {
   auto const one = train_wordpiece(texts, {.vocab_size = 60});
   auto const encoding = one->encode("the cat sat", {});
   EXPECT_EQ(encoding.size(), 5u);  // each word became one token
-  EXPECT_EQ(train_wordpiece(texts, {.vocab_size = 60})->encode("the doggy ran", {}).ids, one->encode("the doggy ran", {}).ids);
+  EXPECT_EQ(train_wordpiece(texts, {.vocab_size = 60})->encode("the doggy ran", {}).ids,
+            one->encode("the doggy ran", {}).ids);
 }
 
 }  // namespace

@@ -62,10 +62,14 @@ Kept keep(std::size_t n_first, std::size_t n_second, std::size_t room, Truncatio
 
 class WordPieceTokenizer final : public Tokenizer {
  public:
-  WordPieceTokenizer(WordPieces pieces, WordPieceConfig config, std::vector<Special> special, std::int32_t cls_id, std::int32_t sep_id)
-      : pieces_(std::move(pieces)), config_(std::move(config)), special_(std::move(special)), cls_id_(cls_id), sep_id_(sep_id) {
-    for (auto const& token : special_)
-      special_starts_[static_cast<unsigned char>(token.text[0])] = true;
+  WordPieceTokenizer(WordPieces pieces, WordPieceConfig config, std::vector<Special> special, std::int32_t cls_id,
+                     std::int32_t sep_id)
+      : pieces_(std::move(pieces)),
+        config_(std::move(config)),
+        special_(std::move(special)),
+        cls_id_(cls_id),
+        sep_id_(sep_id) {
+    for (auto const& token : special_) special_starts_[static_cast<unsigned char>(token.text[0])] = true;
   }
 
   Encoding encode(std::string_view utf8, EncodeOptions const& options) const override {
@@ -142,11 +146,14 @@ class WordPieceTokenizer final : public Tokenizer {
     if (!special_starts_[static_cast<unsigned char>(utf8[at])]) return nullptr;
     Special const* best = nullptr;
     for (auto const& token : special_)
-      if (utf8.substr(at, token.text.size()) == token.text && (best == nullptr || token.text.size() > best->text.size())) best = &token;
+      if (utf8.substr(at, token.text.size()) == token.text &&
+          (best == nullptr || token.text.size() > best->text.size()))
+        best = &token;
     return best;
   }
 
-  void cut_words(WordCutter& cutter, std::string_view utf8, std::size_t begin, std::size_t end, std::vector<Piece>& pieces, Tokens& tokens) const {
+  void cut_words(WordCutter& cutter, std::string_view utf8, std::size_t begin, std::size_t end,
+                 std::vector<Piece>& pieces, Tokens& tokens) const {
     if (begin == end) return;
     cutter.start(utf8, begin, end);
     while (auto const* word = cutter.next()) {
@@ -183,27 +190,43 @@ class WordPieceTokenizer final : public Tokenizer {
     auto by_id = special_;
     std::sort(by_id.begin(), by_id.end(), [](auto const& a, auto const& b) { return a.id < b.id; });
     for (auto const& token : by_id)
-      json["added_tokens"].push_back({{"id", token.id}, {"content", token.text}, {"single_word", false}, {"lstrip", false},
-                                      {"rstrip", false}, {"normalized", false}, {"special", true}});
-    json["normalizer"] = {{"type", "BertNormalizer"}, {"clean_text", config_.clean_text}, {"handle_chinese_chars", config_.handle_chinese_chars},
-                          {"strip_accents", config_.strip_accents}, {"lowercase", config_.lowercase}};
+      json["added_tokens"].push_back({{"id", token.id},
+                                      {"content", token.text},
+                                      {"single_word", false},
+                                      {"lstrip", false},
+                                      {"rstrip", false},
+                                      {"normalized", false},
+                                      {"special", true}});
+    json["normalizer"] = {{"type", "BertNormalizer"},
+                          {"clean_text", config_.clean_text},
+                          {"handle_chinese_chars", config_.handle_chinese_chars},
+                          {"strip_accents", config_.strip_accents},
+                          {"lowercase", config_.lowercase}};
     json["pre_tokenizer"] = {{"type", "BertPreTokenizer"}};
-    auto const special = [](std::string const& id, int type) { return OrderedJson{{"SpecialToken", {{"id", id}, {"type_id", type}}}}; };
-    auto const sequence = [](char const* id, int type) { return OrderedJson{{"Sequence", {{"id", id}, {"type_id", type}}}}; };
+    auto const special = [](std::string const& id, int type) {
+      return OrderedJson{{"SpecialToken", {{"id", id}, {"type_id", type}}}};
+    };
+    auto const sequence = [](char const* id, int type) {
+      return OrderedJson{{"Sequence", {{"id", id}, {"type_id", type}}}};
+    };
     auto const entry = [](std::string const& token, std::int32_t id) {
       return OrderedJson{{"id", token}, {"ids", OrderedJson::array({id})}, {"tokens", OrderedJson::array({token})}};
     };
     auto const& [cls, sep] = std::tie(config_.cls, config_.sep);
-    json["post_processor"] = {
-        {"type", "TemplateProcessing"},
-        {"single", OrderedJson::array({special(cls, 0), sequence("A", 0), special(sep, 0)})},
-        {"pair", OrderedJson::array({special(cls, 0), sequence("A", 0), special(sep, 0), sequence("B", 1), special(sep, 1)})},
-        {"special_tokens", {{cls, entry(cls, cls_id_)}, {sep, entry(sep, sep_id_)}}}};
+    json["post_processor"] = {{"type", "TemplateProcessing"},
+                              {"single", OrderedJson::array({special(cls, 0), sequence("A", 0), special(sep, 0)})},
+                              {"pair", OrderedJson::array({special(cls, 0), sequence("A", 0), special(sep, 0),
+                                                           sequence("B", 1), special(sep, 1)})},
+                              {"special_tokens", {{cls, entry(cls, cls_id_)}, {sep, entry(sep, sep_id_)}}}};
     json["decoder"] = {{"type", "WordPiece"}, {"prefix", config_.prefix}, {"cleanup", true}};
     OrderedJson vocabulary = OrderedJson::object();
-    for (std::size_t i = 0; i < pieces_.tokens().size(); ++i) vocabulary.get_ref<OrderedJson::object_t&>().emplace_back(pieces_.tokens()[i], i);
-    json["model"] = {{"type", "WordPiece"}, {"unk_token", config_.unknown}, {"continuing_subword_prefix", config_.prefix},
-                     {"max_input_chars_per_word", config_.max_code_points}, {"vocab", std::move(vocabulary)}};
+    for (std::size_t i = 0; i < pieces_.tokens().size(); ++i)
+      vocabulary.get_ref<OrderedJson::object_t&>().emplace_back(pieces_.tokens()[i], i);
+    json["model"] = {{"type", "WordPiece"},
+                     {"unk_token", config_.unknown},
+                     {"continuing_subword_prefix", config_.prefix},
+                     {"max_input_chars_per_word", config_.max_code_points},
+                     {"vocab", std::move(vocabulary)}};
     return json;
   }
 
@@ -219,23 +242,30 @@ class WordPieceTokenizer final : public Tokenizer {
 
 Tokenizer::~Tokenizer() = default;
 
-Result<std::unique_ptr<Tokenizer const>> make_wordpiece(std::vector<std::string> tokens, WordPieceConfig const& config, std::string_view where) {
+Result<std::unique_ptr<Tokenizer const>> make_wordpiece(std::vector<std::string> tokens, WordPieceConfig const& config,
+                                                        std::string_view where) {
   std::unordered_map<std::string_view, std::int32_t> ids;
   for (std::size_t i = 0; i < tokens.size(); ++i)
     if (!ids.emplace(tokens[i], static_cast<std::int32_t>(i)).second)
-      return Error(ErrorCode::InvalidInput, fmt::format("{}: the token {} stands twice in the vocabulary (second at {})", where, quote(tokens[i]), i));
+      return Error(
+          ErrorCode::InvalidInput,
+          fmt::format("{}: the token {} stands twice in the vocabulary (second at {})", where, quote(tokens[i]), i));
   std::vector<Special> special;
   for (auto const& name : config.special)
-    if (auto const found = ids.find(name); found != ids.end() && !name.empty()) special.push_back({name, found->second});
+    if (auto const found = ids.find(name); found != ids.end() && !name.empty())
+      special.push_back({name, found->second});
   for (auto const* needed : {&config.unknown, &config.cls, &config.sep})
     if (!ids.contains(*needed))
-      return Error(ErrorCode::InvalidInput, fmt::format("{}: the special token {} is not in the vocabulary of {} tokens; expected the vocabulary of a BERT encoder", where, quote(*needed), tokens.size()));
+      return Error(ErrorCode::InvalidInput, fmt::format("{}: the special token {} is not in the vocabulary of {} "
+                                                        "tokens; expected the vocabulary of a BERT encoder",
+                                                        where, quote(*needed), tokens.size()));
   auto const unknown = ids.at(config.unknown);
   auto const cls = ids.at(config.cls);
   auto const sep = ids.at(config.sep);
   ids.clear();  // its keys look into `tokens`
   return std::unique_ptr<Tokenizer const>(std::make_unique<WordPieceTokenizer>(
-      WordPieces(std::move(tokens), config.prefix, unknown, config.max_code_points), config, std::move(special), cls, sep));
+      WordPieces(std::move(tokens), config.prefix, unknown, config.max_code_points), config, std::move(special), cls,
+      sep));
 }
 
 }  // namespace polytask::text

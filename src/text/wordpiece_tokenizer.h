@@ -16,7 +16,7 @@ struct WordPieceConfig {
   bool strip_accents = true;
   bool lowercase = true;
   std::string prefix = "##";
-  std::uint32_t max_code_points = 100;   ///< longer words become the unknown token
+  std::uint32_t max_code_points = 100;  ///< longer words become the unknown token
   std::string unknown = "[UNK]";
   std::string cls = "[CLS]";
   std::string sep = "[SEP]";
@@ -25,11 +25,13 @@ struct WordPieceConfig {
 };
 
 /// `tokens[i]` has id i. Fails with InvalidInput when a special token is not in the vocabulary or a token stands twice.
-[[nodiscard]] Result<std::unique_ptr<Tokenizer const>> make_wordpiece(std::vector<std::string> tokens, WordPieceConfig const& config,
+[[nodiscard]] Result<std::unique_ptr<Tokenizer const>> make_wordpiece(std::vector<std::string> tokens,
+                                                                      WordPieceConfig const& config,
                                                                       std::string_view where);
 
 /// Interprets a `tokenizer.json`. `where` starts every message. The file's own truncation and padding are not used:
 /// both are decided by the caller of `encode`.
-[[nodiscard]] Result<std::unique_ptr<Tokenizer const>> parse_tokenizer_json(std::string_view json, std::string_view where);
+[[nodiscard]] Result<std::unique_ptr<Tokenizer const>> parse_tokenizer_json(std::string_view json,
+                                                                            std::string_view where);
 
 }  // namespace polytask::text

@@ -20,7 +20,9 @@ using Pair = std::pair<Symbol, Symbol>;
 
 struct PairHash {
   std::size_t operator()(Pair const& pair) const noexcept {
-    return static_cast<std::size_t>(static_cast<std::uint64_t>(static_cast<std::uint32_t>(pair.first)) << 32 | static_cast<std::uint32_t>(pair.second)) * 0x9E3779B97F4A7C15ULL;
+    return static_cast<std::size_t>(static_cast<std::uint64_t>(static_cast<std::uint32_t>(pair.first)) << 32 |
+                                    static_cast<std::uint32_t>(pair.second)) *
+           0x9E3779B97F4A7C15ULL;
   }
 };
 
@@ -30,7 +32,8 @@ struct CountedWord {
   std::int64_t count = 0;
 };
 
-std::map<std::string, std::int64_t> count_words(std::span<std::string_view const> texts, WordPieceConfig const& config) {
+std::map<std::string, std::int64_t> count_words(std::span<std::string_view const> texts,
+                                                WordPieceConfig const& config) {
   std::unordered_map<std::string, std::int64_t> counts;
   WordCutter cutter({config.clean_text, config.handle_chinese_chars, config.strip_accents, config.lowercase});
   for (auto const text : texts) {
@@ -53,12 +56,14 @@ std::vector<std::string> characters_of(std::string_view word) {
 
 class Merger {
  public:
-  Merger(std::map<std::string, std::int64_t> const& words, WordPieceTrainerOptions const& options, std::vector<std::string>& tokens)
+  Merger(std::map<std::string, std::int64_t> const& words, WordPieceTrainerOptions const& options,
+         std::vector<std::string>& tokens)
       : options_(options), tokens_(tokens) {
     add_alphabet(words);
     for (auto const& [word, count] : words) add_word(word, count);
     for (std::size_t w = 0; w < words_.size(); ++w)
-      for (std::size_t i = 0; i + 1 < words_[w].symbols.size(); ++i) change({words_[w].symbols[i], words_[w].symbols[i + 1]}, words_[w].count, w);
+      for (std::size_t i = 0; i + 1 < words_[w].symbols.size(); ++i)
+        change({words_[w].symbols[i], words_[w].symbols[i + 1]}, words_[w].count, w);
     for (auto const& [pair, count] : counts_) push(pair, count);
   }
 
@@ -126,7 +131,8 @@ class Merger {
   }
 
   void push(Pair const& pair, std::int64_t count) {
-    heap_.push({count, pair, &tokens_[static_cast<std::size_t>(pair.first)], &tokens_[static_cast<std::size_t>(pair.second)]});
+    heap_.push(
+        {count, pair, &tokens_[static_cast<std::size_t>(pair.first)], &tokens_[static_cast<std::size_t>(pair.second)]});
   }
 
   void change(Pair const& pair, std::int64_t by, std::size_t word) {
@@ -136,7 +142,8 @@ class Merger {
 
   void merge(Pair const& pair) {
     auto const& second = tokens_[static_cast<std::size_t>(pair.second)];
-    Symbol const merged = symbol_of(tokens_[static_cast<std::size_t>(pair.first)] + (second.starts_with("##") ? second.substr(2) : second));
+    Symbol const merged = symbol_of(tokens_[static_cast<std::size_t>(pair.first)] +
+                                    (second.starts_with("##") ? second.substr(2) : second));
     auto places = std::move(where_[pair]);
     where_.erase(pair);
     std::sort(places.begin(), places.end());
@@ -177,7 +184,8 @@ class Merger {
 
 }  // namespace
 
-std::unique_ptr<Tokenizer const> train_wordpiece(std::span<std::string_view const> texts, WordPieceTrainerOptions const& options) {
+std::unique_ptr<Tokenizer const> train_wordpiece(std::span<std::string_view const> texts,
+                                                 WordPieceTrainerOptions const& options) {
   WordPieceConfig config;
   config.lowercase = options.lowercase;
   config.strip_accents = options.lowercase;

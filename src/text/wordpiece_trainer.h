@@ -12,13 +12,14 @@
 namespace polytask::text {
 
 struct WordPieceTrainerOptions {
-  std::size_t vocab_size = 8'000;      ///< tokens, special ones included; fewer when the texts do not give as many
-  std::int64_t min_frequency = 2;      ///< a pair that occurs more rarely is not merged
-  std::size_t max_alphabet = 3'000;    ///< characters, the most frequent first
+  std::size_t vocab_size = 8'000;    ///< tokens, special ones included; fewer when the texts do not give as many
+  std::int64_t min_frequency = 2;    ///< a pair that occurs more rarely is not merged
+  std::size_t max_alphabet = 3'000;  ///< characters, the most frequent first
   bool lowercase = true;
 };
 
 /// Deterministic: the same texts give the same vocabulary; ties are broken by content.
-[[nodiscard]] std::unique_ptr<Tokenizer const> train_wordpiece(std::span<std::string_view const> texts, WordPieceTrainerOptions const& options);
+[[nodiscard]] std::unique_ptr<Tokenizer const> train_wordpiece(std::span<std::string_view const> texts,
+                                                               WordPieceTrainerOptions const& options);
 
 }  // namespace polytask::text

@@ -36,7 +36,8 @@ struct ModuleImpl : torch::nn::Module {
 double largest_difference(torch::nn::Module const& module, Json const& expected) {
   double largest = 0;
   for (auto const& parameter : module.named_parameters())
-    largest = std::max(largest, (parameter.value() - tensor_of(expected.at(parameter.key()))).abs().max().item<double>());
+    largest =
+        std::max(largest, (parameter.value() - tensor_of(expected.at(parameter.key()))).abs().max().item<double>());
   return largest;
 }
 
@@ -53,12 +54,14 @@ TEST(AdamWGolden, StepsEqualPyTorchsWithDecayGroupsClippingAndMissingGradients) 
     AdamW optimizer(module, config);
     for (auto const& step : run["steps"]) {
       for (auto& parameter : module.named_parameters())
-        if (auto const& gradient = step["gradients"].at(parameter.key()); !gradient.is_null()) parameter.value().mutable_grad() = tensor_of(gradient);
+        if (auto const& gradient = step["gradients"].at(parameter.key()); !gradient.is_null())
+          parameter.value().mutable_grad() = tensor_of(gradient);
       double const norm = optimizer.gradient_norm();
       EXPECT_NEAR(norm, step["norm"].get<double>(), 1e-6 * norm);
       optimizer.step(step["learning_rate"], norm);
       double const difference = largest_difference(module, step["weights"]);
-      EXPECT_LT(difference, kTolerance) << "weight_decay " << config.weight_decay << ", max_grad_norm " << config.max_grad_norm;
+      EXPECT_LT(difference, kTolerance) << "weight_decay " << config.weight_decay << ", max_grad_norm "
+                                        << config.max_grad_norm;
       largest = std::max(largest, difference);
       ++n_steps;
     }

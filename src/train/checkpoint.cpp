@@ -89,7 +89,9 @@ void save_checkpoint(fs::path const& folder, Checkpoint const& checkpoint) {
     fs::remove_all(folder / name, ignored);
     std::error_code failed;
     fs::rename(unfinished, folder / name, failed);
-    if (failed) throw Error(ErrorCode::Unavailable, fmt::format("{}: the checkpoint cannot be put in place ({})", (folder / name).string(), failed.message()));
+    if (failed)
+      throw Error(ErrorCode::Unavailable, fmt::format("{}: the checkpoint cannot be put in place ({})",
+                                                      (folder / name).string(), failed.message()));
   } catch (...) {
     fs::remove_all(unfinished, ignored);
     throw;
@@ -108,19 +110,26 @@ void check_state(TrainState const& state, RunShape const& shape) {
   auto const& [mixture, waiting, n_left] = state.plan;
   auto const& rows = shape.rows_by_stream;
   require(state.step >= 0 && state.step <= shape.n_steps, "\"step\" is that");
-  require(mixture.credit.size() == rows.size() && std::all_of(mixture.credit.begin(), mixture.credit.end(), [](double c) { return std::isfinite(c); }), "\"credit\" is that");
+  require(mixture.credit.size() == rows.size() &&
+              std::all_of(mixture.credit.begin(), mixture.credit.end(), [](double c) { return std::isfinite(c); }),
+          "\"credit\" is that");
   require(mixture.n_drawn.size() == rows.size(), "\"n_drawn\" is that");
   require(n_left >= 0 && n_left <= shape.n_rows, "\"n_left\" is that");
   require(!waiting || (waiting->stream < rows.size() && waiting->row < rows[waiting->stream]), "\"waiting\" is a row");
   auto const n_drawn = std::accumulate(mixture.n_drawn.begin(), mixture.n_drawn.end(), std::uint64_t{0});
-  require(n_drawn == static_cast<std::uint64_t>(shape.n_rows - n_left) + (waiting ? 1 : 0), "\"n_drawn\" and \"n_left\" are those");
+  require(n_drawn == static_cast<std::uint64_t>(shape.n_rows - n_left) + (waiting ? 1 : 0),
+          "\"n_drawn\" and \"n_left\" are those");
   require(state.last_evaluated_step >= 0 && state.last_evaluated_step <= state.step, "\"last_evaluated_step\" is that");
-  require(state.examples_drawn.size() == shape.tasks.size() && std::all_of(shape.tasks.begin(), shape.tasks.end(), [&](auto const& task) { return state.examples_drawn.contains(task); }),
+  require(state.examples_drawn.size() == shape.tasks.size() &&
+              std::all_of(shape.tasks.begin(), shape.tasks.end(),
+                          [&](auto const& task) { return state.examples_drawn.contains(task); }),
           "\"examples_drawn\" is that");
 }
 
 Error damaged_checkpoint(fs::path const& folder, std::string const& reason) {
-  return {ErrorCode::Corrupt, fmt::format("{}: the checkpoint is damaged ({}); remove this folder to continue from the one before it", folder.string(), reason)};
+  return {ErrorCode::Corrupt,
+          fmt::format("{}: the checkpoint is damaged ({}); remove this folder to continue from the one before it",
+                      folder.string(), reason)};
 }
 
 std::optional<Checkpoint> load_latest_checkpoint(fs::path const& folder) {

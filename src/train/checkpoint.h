@@ -23,8 +23,8 @@ struct TrainState {
   std::int64_t best_step = 0;
   std::int64_t n_evaluations_without_better = 0;
   std::int64_t n_tokens = 0;
-  double seconds = 0;           ///< of training, dev evaluations and checkpoints included
-  double evaluation_seconds = 0;  ///< of the dev evaluations in them
+  double seconds = 0;                                  ///< of training, dev evaluations and checkpoints included
+  double evaluation_seconds = 0;                       ///< of the dev evaluations in them
   std::map<std::string, std::int64_t> examples_drawn;  ///< by task
   std::map<std::string, std::int64_t> n_updates;       ///< by parameter
 };

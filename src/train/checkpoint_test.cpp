@@ -84,7 +84,8 @@ TEST_F(Checkpoints, ATornFileIsNamedWithItsFolderAndWhatToDo) {
     for (std::uintmax_t const size : {0, 20}) {
       save_checkpoint(folder, checkpoint_after(3));
       fs::resize_file(folder / "step-0000000003" / name, size);
-      EXPECT_THAT(error(), testing::AllOf(HasSubstr("step-0000000003: the checkpoint is damaged"), HasSubstr("remove this folder")));
+      EXPECT_THAT(error(), testing::AllOf(HasSubstr("step-0000000003: the checkpoint is damaged"),
+                                          HasSubstr("remove this folder")));
     }
 }
 
@@ -102,7 +103,10 @@ TEST_F(Checkpoints, AStateThatNoRunCanBeInIsRefused) {
   EXPECT_THAT(error_after([](Json& state) { state["waiting"] = {1, 3}; }), HasSubstr("\"waiting\""));
   EXPECT_THAT(error_after([](Json& state) { state["waiting"] = {-1, 0}; }), HasSubstr("\"waiting\""));
   EXPECT_THAT(error_after([](Json& state) { state["last_evaluated_step"] = 4; }), HasSubstr("\"last_evaluated_step\""));
-  EXPECT_THAT(error_after([](Json& state) { state["examples_drawn"] = {{"topics", 1}}; }), HasSubstr("\"examples_drawn\""));
+  EXPECT_THAT(error_after([](Json& state) {
+                state["examples_drawn"] = {{"topics", 1}};
+              }),
+              HasSubstr("\"examples_drawn\""));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace polytask::train {
@@ -10,20 +11,28 @@ namespace {
 class Rules {
  public:
   bool require(bool holds, std::string_view key, std::string const& found, std::string_view expected) {
-    if (!holds) problems_.push_back({Severity::Error, "invalid-setting", fmt::format("train.{}", key), fmt::format("is {}; expected {}", found, expected)});
+    if (!holds)
+      problems_.push_back({Severity::Error, "invalid-setting", fmt::format("train.{}", key),
+                           fmt::format("is {}; expected {}", found, expected)});
     return holds;
   }
-  void share(double value, std::string_view key) { require(value >= 0 && value < 1, key, fmt::format("{}", value), "a number from 0 up to, not including, 1"); }
-  void positive(double value, std::string_view key) { require(std::isfinite(value) && value > 0, key, fmt::format("{}", value), "a number above 0"); }
+  void share(double value, std::string_view key) {
+    require(value >= 0 && value < 1, key, fmt::format("{}", value), "a number from 0 up to, not including, 1");
+  }
+  void positive(double value, std::string_view key) {
+    require(std::isfinite(value) && value > 0, key, fmt::format("{}", value), "a number above 0");
+  }
   void positive(double value, double most, std::string_view key) {
-    require(value > 0 && value <= most, key, fmt::format("{}", value), fmt::format("a number above 0, at most {}", most));
+    require(value > 0 && value <= most, key, fmt::format("{}", value),
+            fmt::format("a number above 0, at most {}", most));
   }
   void at_least(std::int64_t value, std::int64_t least, std::string_view key) {
     require(value >= least, key, fmt::format("{}", value), fmt::format("a whole number of at least {}", least));
   }
   /// Beyond `most` a slip would only show as a machine that is busy or full.
   bool between(std::int64_t value, std::int64_t least, std::int64_t most, std::string_view key) {
-    return require(value >= least && value <= most, key, fmt::format("{}", value), fmt::format("a whole number of at least {} and at most {}", least, most));
+    return require(value >= least && value <= most, key, fmt::format("{}", value),
+                   fmt::format("a whole number of at least {} and at most {}", least, most));
   }
   std::vector<Problem> take() { return std::move(problems_); }
 
@@ -37,7 +46,9 @@ std::vector<Problem> problems(TrainConfig const& config) {
   Rules rules;
   if (config.private_layers) {
     rules.at_least(*config.private_layers, 0, "private_layers");
-    rules.require(config.architecture == Architecture::Split, "private_layers", fmt::format("{}", *config.private_layers), "nothing, as train.architecture is \"shared\"; take one of the two out");
+    rules.require(config.architecture == Architecture::Split || *config.private_layers == 0, "private_layers",
+                  fmt::format("{}", *config.private_layers),
+                  "nothing or 0, as train.architecture is \"shared\"; take one of the two out");
   }
   rules.require(config.precision == "f32", "precision", quote(config.precision), "\"f32\"; \"bf16\" is not built yet");
   rules.positive(config.epochs, 10'000, "epochs");
@@ -46,9 +57,12 @@ std::vector<Problem> problems(TrainConfig const& config) {
   if (config.batch_tokens) rules.between(*config.batch_tokens, 8, 1 << 22, "batch_tokens");
   if (config.batch_size) rules.between(*config.batch_size, 1, 1 << 16, "batch_size");
   rules.between(config.max_length, 8, 1 << 16, "max_length");
-  rules.require(std::isfinite(config.weight_decay) && config.weight_decay >= 0, "weight_decay", fmt::format("{}", config.weight_decay), "a number of at least 0");
-  rules.require(config.warmup_ratio >= 0 && config.warmup_ratio <= 1, "warmup_ratio", fmt::format("{}", config.warmup_ratio), "a number from 0 to 1");
-  rules.require(std::isfinite(config.max_grad_norm) && config.max_grad_norm >= 0, "max_grad_norm", fmt::format("{}", config.max_grad_norm), "a number of at least 0; 0 = no clipping");
+  rules.require(std::isfinite(config.weight_decay) && config.weight_decay >= 0, "weight_decay",
+                fmt::format("{}", config.weight_decay), "a number of at least 0");
+  rules.require(config.warmup_ratio >= 0 && config.warmup_ratio <= 1, "warmup_ratio",
+                fmt::format("{}", config.warmup_ratio), "a number from 0 to 1");
+  rules.require(std::isfinite(config.max_grad_norm) && config.max_grad_norm >= 0, "max_grad_norm",
+                fmt::format("{}", config.max_grad_norm), "a number of at least 0; 0 = no clipping");
   rules.share(config.label_smoothing, "label_smoothing");
   rules.share(config.head_dropout, "head_dropout");
   if (config.dropout) rules.share(*config.dropout, "dropout");
@@ -57,12 +71,15 @@ std::vector<Problem> problems(TrainConfig const& config) {
   rules.at_least(config.checkpoint_steps, 0, "checkpoint_steps");
 
   auto const& sampling = config.sampling;
-  rules.require(sampling.temperature >= 1 && std::isfinite(sampling.temperature), "sampling.temperature", fmt::format("{}", sampling.temperature), "a number of at least 1");
+  rules.require(sampling.temperature >= 1 && std::isfinite(sampling.temperature), "sampling.temperature",
+                fmt::format("{}", sampling.temperature), "a number of at least 1");
   rules.at_least(sampling.examples_cap, 1, "sampling.examples_cap");
-  rules.require(sampling.type != SamplingType::Specified || !sampling.weights.empty(), "sampling.weights", "missing", "a weight per dataset or task, as sampling.type is \"specified\"");
+  rules.require(sampling.type != SamplingType::Specified || !sampling.weights.empty(), "sampling.weights", "missing",
+                "a weight per dataset or task, as sampling.type is \"specified\"");
   for (auto const& [name, weight] : sampling.weights) rules.positive(weight, "sampling.weights." + name);
   for (auto const& [name, weight] : config.selection.weights)
-    rules.require(std::isfinite(weight) && weight >= 0, "selection.weights." + name, fmt::format("{}", weight), "a number of at least 0");
+    rules.require(std::isfinite(weight) && weight >= 0, "selection.weights." + name, fmt::format("{}", weight),
+                  "a number of at least 0");
 
   auto const& scratch = config.scratch;
   constexpr std::int64_t kMostMillions = 1'000;  // of parameters
@@ -71,12 +88,37 @@ std::vector<Problem> problems(TrainConfig const& config) {
   bool const has_hidden = rules.between(scratch.hidden_size, 1, 1 << 14, "scratch.hidden_size");
   bool const has_tokens = rules.between(scratch.vocab_size, 100, 1 << 20, "scratch.vocab_size");
   if (has_heads && has_hidden)
-    rules.require(scratch.hidden_size % scratch.heads == 0, "scratch.hidden_size", fmt::format("{}", scratch.hidden_size), fmt::format("a multiple of scratch.heads ({})", scratch.heads));
+    rules.require(scratch.hidden_size % scratch.heads == 0, "scratch.hidden_size",
+                  fmt::format("{}", scratch.hidden_size),
+                  fmt::format("a multiple of scratch.heads ({})", scratch.heads));
   if (has_layers && has_hidden && has_tokens) {
-    auto const n_millions = (12 * scratch.layers * scratch.hidden_size + scratch.vocab_size) * scratch.hidden_size / 1'000'000;
-    rules.require(n_millions <= kMostMillions, "scratch", fmt::format("an encoder of {} million parameters", n_millions), fmt::format("at most {} million", kMostMillions));
+    auto const n_millions =
+        (12 * scratch.layers * scratch.hidden_size + scratch.vocab_size) * scratch.hidden_size / 1'000'000;
+    rules.require(n_millions <= kMostMillions, "scratch",
+                  fmt::format("an encoder of {} million parameters", n_millions),
+                  fmt::format("at most {} million", kMostMillions));
   }
   return rules.take();
+}
+
+std::vector<Problem> problems(TrainConfig const& config, model::EncoderConfig const& encoder) {
+  Rules rules;
+  rules.require(config.max_length <= encoder.max_position_embeddings, "max_length",
+                fmt::format("{}", config.max_length),
+                fmt::format("at most {}, the positions of the encoder", encoder.max_position_embeddings));
+  if (config.private_layers)
+    rules.require(*config.private_layers <= encoder.num_hidden_layers, "private_layers",
+                  fmt::format("{}", *config.private_layers),
+                  fmt::format("at most {}, the layers of the encoder", encoder.num_hidden_layers));
+  return rules.take();
+}
+
+model::EncoderConfig scratch_encoder(TrainConfig const& config) {
+  return {.hidden_size = config.scratch.hidden_size,
+          .num_hidden_layers = config.scratch.layers,
+          .num_attention_heads = config.scratch.heads,
+          .intermediate_size = 4 * config.scratch.hidden_size,
+          .max_position_embeddings = std::max<std::int64_t>(config.max_length, 128)};
 }
 
 }  // namespace polytask::train

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/problem.h"
+#include "model/encoder_files.h"
 #include "model/model_folder.h"
 
 namespace polytask::train {
@@ -24,9 +25,10 @@ enum class SelectionRule { Mean, Weighted };
 /// of five tasks is drawn, and encoded, once.
 struct SamplingConfig {
   SamplingType type = SamplingType::Temperature;
-  double temperature = 2.0;              ///< T >= 1; 1 = proportional, large = uniform
-  std::int64_t examples_cap = 65'536;    ///< rows; larger datasets count as this many
-  std::map<std::string, double> weights; ///< specified: by dataset, or by task (a dataset's weight is the sum of its tasks')
+  double temperature = 2.0;            ///< T >= 1; 1 = proportional, large = uniform
+  std::int64_t examples_cap = 65'536;  ///< rows; larger datasets count as this many
+  std::map<std::string, double>
+      weights;  ///< specified: by dataset, or by task (a dataset's weight is the sum of its tasks')
 };
 
 struct SelectionConfig {
@@ -44,31 +46,38 @@ struct ScratchEncoderConfig {
 
 struct TrainConfig {
   Architecture architecture = Architecture::Split;
-  std::optional<std::int64_t> private_layers;  ///< split: top layers that each reading has for itself; unset = a third of the encoder's, rounded
+  std::optional<std::int64_t> private_layers;  ///< split: top layers that each reading has for itself; unset = a third
+                                               ///< of the encoder's, rounded
   SamplingConfig sampling;
   SelectionConfig selection;
   ScratchEncoderConfig scratch;
   double epochs = 6.0;                    ///< rows drawn, as a multiple of all training rows; > 0, <= 10,000
   double learning_rate = 2e-4;            ///< of the encoder; > 0
   double head_learning_rate_factor = 20;  ///< heads start from nothing and learn at this times learning_rate; > 0
-  std::optional<std::int64_t> batch_tokens;  ///< unpadded tokens a step; unset = 640 * sqrt(datasets); unused when batch_size is set
-  std::optional<std::int64_t> batch_size; ///< texts a step, instead of tokens
-  std::int64_t max_length = 128;          ///< tokens of a text, special tokens included; 8..65,536
+  std::optional<std::int64_t>
+      batch_tokens;  ///< unpadded tokens a step; unset = 640 * sqrt(datasets); unused when batch_size is set
+  std::optional<std::int64_t> batch_size;  ///< texts a step, instead of tokens
+  std::int64_t max_length = 128;           ///< tokens of a text, special tokens included; 8..65,536
   model::Pooling pooling = model::Pooling::Mean;
   std::string precision = "f32";
-  double weight_decay = 0.01;             ///< of weights; not of biases and LayerNorm
-  double warmup_ratio = 0.1;              ///< share of the steps, 0..1
+  double weight_decay = 0.01;  ///< of weights; not of biases and LayerNorm
+  double warmup_ratio = 0.1;   ///< share of the steps, 0..1
   Schedule schedule = Schedule::Linear;
-  double max_grad_norm = 1.0;             ///< 0 = no clipping
-  double label_smoothing = 0.0;           ///< 0..1
-  double head_dropout = 0.1;              ///< 0..1
-  std::optional<double> dropout;          ///< of the encoder; unset = what its config.json says
-  double evaluations_per_epoch = 1.0;     ///< dev evaluations; > 0, <= 1,000
+  double max_grad_norm = 1.0;                ///< 0 = no clipping
+  double label_smoothing = 0.0;              ///< 0..1
+  double head_dropout = 0.1;                 ///< 0..1
+  std::optional<double> dropout;             ///< of the encoder; unset = what its config.json says
+  double evaluations_per_epoch = 1.0;        ///< dev evaluations; > 0, <= 1,000
   std::int64_t early_stopping_patience = 0;  ///< evaluations without a better selection score; 0 = never stop early
-  std::int64_t checkpoint_steps = 0;      ///< steps between resumable checkpoints; 0 = about every two minutes of work
+  std::int64_t checkpoint_steps = 0;  ///< steps between resumable checkpoints; 0 = about every two minutes of work
 };
 
 /// Every rule that the values break; `where` is "train".
 [[nodiscard]] std::vector<Problem> problems(TrainConfig const& config);
+/// What the settings ask for that this encoder does not have: longer texts, more private layers.
+[[nodiscard]] std::vector<Problem> problems(TrainConfig const& config, model::EncoderConfig const& encoder);
+
+/// The small encoder of projects without a pretrained one; its vocabulary comes from the training texts.
+[[nodiscard]] model::EncoderConfig scratch_encoder(TrainConfig const& config);
 
 }  // namespace polytask::train

@@ -15,7 +15,8 @@ namespace polytask::train {
 
 class Predictor {
  public:
-  /// Throws Error{NotFound, InvalidInput} for a folder that is not a model, Error{Unavailable} when memory is not enough.
+  /// Throws Error{NotFound, InvalidInput} for a folder that is not a model, Error{Unavailable} when memory is not
+  /// enough.
   static Predictor load(std::filesystem::path const& model_folder, int n_threads, std::string const& device = "cpu");
   Predictor(Predictor&&) noexcept;
   Predictor& operator=(Predictor&&) noexcept;

@@ -12,7 +12,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "model/encoder_files.h"
 #include "train/internal/device.h"
+#include "train/internal/prepared.h"
 #include "train/internal/session.h"
 #include "train/internal/torch_errors.h"
 
@@ -75,7 +77,9 @@ class MetricsFile {
  private:
   void write(OrderedJson const& json) {
     out_ << json.dump() << '\n' << std::flush;
-    if (!out_) throw Error(ErrorCode::Unavailable, path_.string() + ": cannot be written; free some space, then continue with --resume");
+    if (!out_)
+      throw Error(ErrorCode::Unavailable,
+                  path_.string() + ": cannot be written; free some space, then continue with --resume");
   }
   fs::path path_;
   std::ofstream out_;
@@ -86,7 +90,8 @@ std::set<std::int64_t> evaluation_steps(TrainConfig const& config, std::int64_t 
   std::set<std::int64_t> steps;
   auto const n = std::clamp<std::int64_t>(std::llround(config.epochs * config.evaluations_per_epoch), 1, n_steps);
   for (std::int64_t i = 1; i <= n; ++i)
-    steps.insert(std::max<std::int64_t>(1, std::llround(static_cast<double>(n_steps) * static_cast<double>(i) / static_cast<double>(n))));
+    steps.insert(std::max<std::int64_t>(
+        1, std::llround(static_cast<double>(n_steps) * static_cast<double>(i) / static_cast<double>(n))));
   steps.insert(n_steps);
   return steps;
 }
@@ -97,12 +102,15 @@ double selection_weight(SelectionConfig const& config, std::string const& task) 
 }
 
 void check_selection(SelectionConfig const& config, std::vector<task::TaskSpec> const& tasks) {
-  if (std::none_of(tasks.begin(), tasks.end(), [&](auto const& task) { return selection_weight(config, task.name) > 0; }))
-    throw Error(ErrorCode::InvalidUsage, "train.selection.weights: every task has the weight 0, so no checkpoint can be chosen; give one of them more");
+  if (std::none_of(tasks.begin(), tasks.end(),
+                   [&](auto const& task) { return selection_weight(config, task.name) > 0; }))
+    throw Error(
+        ErrorCode::InvalidUsage,
+        "train.selection.weights: every task has the weight 0, so no checkpoint can be chosen; give one of them more");
 }
 
-/// What the selection rule makes of the tasks' dev scores; nothing when no task with a weight has one. An undefined score
-/// (NaN) counts as 0.
+/// What the selection rule makes of the tasks' dev scores; nothing when no task with a weight has one. An undefined
+/// score (NaN) counts as 0.
 std::optional<double> selection_score(SelectionConfig const& config, std::map<std::string, double> const& dev) {
   double sum = 0;
   double weights = 0;
@@ -120,7 +128,8 @@ double training_seconds(TrainState const& state) { return state.seconds - state.
 /// The loop's own state that a checkpoint need not hold.
 class Run {
  public:
-  Run(Session& session, TrainConfig const& config, TrainOptions const& options, TrainEvents const& events, std::stop_token stop)
+  Run(Session& session, TrainConfig const& config, TrainOptions const& options, TrainEvents const& events,
+      std::stop_token stop)
       : session_(session),
         config_(config),
         events_(events),
@@ -139,10 +148,12 @@ class Run {
       if (evaluation_steps_.contains(state.step) && state.last_evaluated_step < state.step) evaluate();
       if (stop_.stop_requested()) {
         save();
-        throw Error(ErrorCode::Interrupted, fmt::format("stopped after step {} of {}; everything is saved", state.step, session_.n_steps()));
+        throw Error(ErrorCode::Interrupted,
+                    fmt::format("stopped after step {} of {}; everything is saved", state.step, session_.n_steps()));
       }
       if (state.step >= session_.n_steps()) return false;
-      if (config_.early_stopping_patience > 0 && state.n_evaluations_without_better >= config_.early_stopping_patience) return true;
+      if (config_.early_stopping_patience > 0 && state.n_evaluations_without_better >= config_.early_stopping_patience)
+        return true;
       step();
     }
   }
@@ -201,10 +212,15 @@ class Run {
   double seconds_left() {
     auto const& state = session_.state();
     // The measured speed of this run, once there are enough steps to trust it.
-    if (state.n_tokens > 0 && state.step > 5) seconds_per_token_ = training_seconds(state) / static_cast<double>(state.n_tokens);
-    auto const evaluations_left = std::count_if(evaluation_steps_.begin(), evaluation_steps_.end(), [&](auto s) { return s > state.last_evaluated_step; });
-    double const evaluation = evaluation_seconds_ > 0 ? evaluation_seconds_ : seconds_per_token_ * static_cast<double>(session_.n_dev_tokens()) / 3;
-    return seconds_per_token_ * static_cast<double>(session_.n_train_tokens() - state.n_tokens) + evaluation * static_cast<double>(evaluations_left);
+    if (state.n_tokens > 0 && state.step > 5)
+      seconds_per_token_ = training_seconds(state) / static_cast<double>(state.n_tokens);
+    auto const evaluations_left = std::count_if(evaluation_steps_.begin(), evaluation_steps_.end(),
+                                                [&](auto s) { return s > state.last_evaluated_step; });
+    double const evaluation = evaluation_seconds_ > 0
+                                  ? evaluation_seconds_
+                                  : seconds_per_token_ * static_cast<double>(session_.n_dev_tokens()) / 3;
+    return seconds_per_token_ * static_cast<double>(session_.n_train_tokens() - state.n_tokens) +
+           evaluation * static_cast<double>(evaluations_left);
   }
 
   Session& session_;
@@ -224,19 +240,30 @@ class Run {
 
 Plan plan_of(Session& session, data::Corpus const& corpus, TrainConfig const& config, double seconds_per_token) {
   auto const totals = session.rest_of_run();
-  Plan plan{.n_steps = session.n_steps(), .first_step = session.state().step, .n_parameters = session.n_parameters(), .truncated_texts = session.prepared().truncated_texts, .unlabelled_rows = session.prepared().unlabelled_rows};
+  Plan plan{.n_steps = session.n_steps(),
+            .first_step = session.state().step,
+            .n_parameters = session.n_parameters(),
+            .truncated_texts = session.prepared().truncated_texts,
+            .unlabelled_rows = session.prepared().unlabelled_rows};
   for (std::size_t i = 0; i < session.prepared().streams.size(); ++i) {
     plan.n_rows += totals.rows_by_stream[i];
-    plan.rows_per_dataset[corpus.streams[session.prepared().streams[i].corpus_index].dataset] += totals.rows_by_stream[i];
+    plan.rows_per_dataset[corpus.streams[session.prepared().streams[i].corpus_index].dataset] +=
+        totals.rows_by_stream[i];
   }
-  plan.tokens_per_step = static_cast<double>(totals.n_tokens) / static_cast<double>(std::max<std::int64_t>(1, totals.n_batches));
+  plan.tokens_per_step =
+      static_cast<double>(totals.n_tokens) / static_cast<double>(std::max<std::int64_t>(1, totals.n_batches));
   auto const n_evaluations = static_cast<double>(evaluation_steps(config, session.n_steps()).size());
   // A forward pass costs a third of a step with its backward.
-  plan.estimated_seconds = seconds_per_token * (static_cast<double>(totals.n_tokens) + n_evaluations * static_cast<double>(session.n_dev_tokens()) / 3);
+  plan.estimated_seconds = seconds_per_token * (static_cast<double>(totals.n_tokens) +
+                                                n_evaluations * static_cast<double>(session.n_dev_tokens()) / 3);
   return plan;
 }
 
 }  // namespace
+
+TrainConfig effective(TrainConfig const& config, data::Corpus const& corpus, std::optional<fs::path> const& encoder) {
+  return effective(config, corpus, encoder ? model::read_encoder_config(*encoder) : scratch_encoder(config));
+}
 
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop) {
@@ -261,7 +288,8 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
             .best_step = state.best_step,
             .resumed_from_step = resumed_from,
             .seconds = state.seconds,
-            .tokens_per_second = training_seconds(state) > 0 ? static_cast<double>(state.n_tokens) / training_seconds(state) : 0.0,
+            .tokens_per_second =
+                training_seconds(state) > 0 ? static_cast<double>(state.n_tokens) / training_seconds(state) : 0.0,
             .examples_drawn = state.examples_drawn,
             .n_parameters = session.n_parameters(),
             .stopped_early = stopped_early};

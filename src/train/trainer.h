@@ -19,11 +19,11 @@ namespace polytask::train {
 /// Said before the first step.
 struct Plan {
   std::int64_t n_steps = 0;
-  std::int64_t first_step = 0;              ///< > 0 when resumed
-  std::int64_t n_rows = 0;                  ///< rows that will be drawn
-  double tokens_per_step = 0;               ///< mean
+  std::int64_t first_step = 0;  ///< > 0 when resumed
+  std::int64_t n_rows = 0;      ///< rows that will be drawn
+  double tokens_per_step = 0;   ///< mean
   std::int64_t n_parameters = 0;
-  double estimated_seconds = 0;             ///< from a few timed steps of this very run; thrown away afterwards
+  double estimated_seconds = 0;  ///< from a few timed steps of this very run; thrown away afterwards
   std::map<std::string, std::int64_t> rows_per_dataset;
   std::map<std::string, std::int64_t> truncated_texts;  ///< by dataset
   std::map<std::string, std::int64_t> unlabelled_rows;  ///< by dataset: rows that are never drawn
@@ -35,15 +35,15 @@ struct StepRecord {
   std::map<std::string, double> task_loss;  ///< plain mean loss of the tasks that the batch carried
   double learning_rate = 0;
   double grad_norm = 0;
-  std::int64_t n_tokens = 0;                ///< through the encoder so far, unpadded
-  double seconds = 0;                       ///< of training so far, earlier parts of a resumed run included
+  std::int64_t n_tokens = 0;  ///< through the encoder so far, unpadded
+  double seconds = 0;         ///< of training so far, earlier parts of a resumed run included
   double seconds_left = 0;
 };
 
 struct EvaluationRecord {
   std::int64_t step = 0;
-  std::map<std::string, double> dev;        ///< primary metric of each task
-  double selection = 0;                     ///< what the selection rule makes of it
+  std::map<std::string, double> dev;  ///< primary metric of each task
+  double selection = 0;               ///< what the selection rule makes of it
   bool is_best = false;
 };
 
@@ -55,11 +55,11 @@ struct TrainEvents {
 };
 
 struct TrainOptions {
-  std::filesystem::path run_folder;             ///< exists; gets checkpoints/, metrics.jsonl and model/
-  std::optional<std::filesystem::path> encoder; ///< Hugging Face folder; none = from scratch
+  std::filesystem::path run_folder;              ///< exists; gets checkpoints/, metrics.jsonl and model/
+  std::optional<std::filesystem::path> encoder;  ///< Hugging Face folder; none = from scratch
   std::uint64_t seed = 1;
   int n_threads = 2;
-  std::string device = "cpu";                   ///< "cpu" or "cuda"
+  std::string device = "cpu";  ///< "cpu" or "cuda"
   bool resume = false;
 };
 
@@ -67,17 +67,25 @@ struct TrainResult {
   std::int64_t n_steps = 0;
   std::int64_t best_step = 0;
   std::int64_t resumed_from_step = 0;
-  double seconds = 0;                           ///< of the training loop, earlier parts included; data and optimizer in it
-  double tokens_per_second = 0;                 ///< unpadded tokens trained on, each text once per pass, over `seconds` without the dev evaluations
+  double seconds = 0;  ///< of the training loop, earlier parts included; data and optimizer in it
+  double tokens_per_second =
+      0;  ///< unpadded tokens trained on, each text once per pass, over `seconds` without the dev evaluations
   std::map<std::string, std::int64_t> examples_drawn;  ///< by task: labelled rows that were trained on
   std::int64_t n_parameters = 0;
   bool stopped_early = false;
 };
 
+/// The configuration with what it leaves open filled in, as train() does: `batch_tokens`, `private_layers`, `dropout`.
+/// Reads the configuration of the encoder; without one it is the small one from scratch. Throws Error{InvalidUsage} for
+/// settings that the encoder does not allow, and what read_encoder_config throws.
+[[nodiscard]] TrainConfig effective(TrainConfig const& config, data::Corpus const& corpus,
+                                    std::optional<std::filesystem::path> const& encoder);
+
 /// Writes the selected checkpoint to `run_folder/model`. Deterministic: the same corpus, configuration, seed and
 /// thread count give the same bytes, interrupted and resumed or not.
-/// Throws Error{Interrupted} after `stop` is requested, with a checkpoint on disk if a step was done; Error{InvalidInput}
-/// for data or an encoder that cannot be trained; Error{Unavailable} when memory or disk is not enough.
+/// Throws Error{Interrupted} after `stop` is requested, with a checkpoint on disk if a step was done;
+/// Error{InvalidInput} for data or an encoder that cannot be trained; Error{Unavailable} when memory or disk is not
+/// enough.
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop);
 

@@ -29,10 +29,10 @@ task::Example example_of(Rng& rng, std::size_t line) {
   std::string const text = tones[tone] + " my " + subjects[subject] + (rng.below(2) == 0 ? " today" : " again");
   std::size_t const at = text.find(subjects[subject]);
   task::Example example{.id = std::to_string(line), .texts = {text}, .line = line};
-  example.labels = {task::Label(subjects[subject]),
-                    task::Label(tone == 1 ? 2.0 + static_cast<double>(subject) : 0.0),
+  example.labels = {task::Label(subjects[subject]), task::Label(tone == 1 ? 2.0 + static_cast<double>(subject) : 0.0),
                     task::Label(std::vector<task::Span>{{at, at + subjects[subject].size(), "THING"}}),
-                    tone == 1 ? task::Label(std::vector<std::string>{"complaint", "urgent"}) : task::Label(std::vector<std::string>{})};
+                    tone == 1 ? task::Label(std::vector<std::string>{"complaint", "urgent"})
+                              : task::Label(std::vector<std::string>{})};
   if (line % 3 == 0) example.labels[1] = std::monostate{};  // partial labels
   return example;
 }
@@ -44,7 +44,9 @@ data::Corpus corpus_of(std::size_t n_train) {
                   {.name = "things", .type = task::TaskType::Tagging},
                   {.name = "topics", .type = task::TaskType::Multilabel}};
   for (auto& task : corpus.tasks) task.datasets = {"tickets"};
-  corpus.label_sets = {task::LabelSet({"invoice", "parcel", "password"}), {}, task::LabelSet(std::vector<std::string>{"THING"}),
+  corpus.label_sets = {task::LabelSet({"invoice", "parcel", "password"}),
+                       {},
+                       task::LabelSet(std::vector<std::string>{"THING"}),
                        task::LabelSet(std::vector<std::string>{"complaint", "urgent"})};
   data::Stream stream{.dataset = "tickets", .text = {"body"}, .tasks = {0, 1, 2, 3}};
   Rng rng(3);
@@ -117,7 +119,11 @@ TEST_F(Training, ContinuesBitIdenticallyAfterAStopAtAnyStep) {
     auto const name = "stopped-" + std::to_string(stop_at);
     std::stop_source stop;
     EXPECT_THROW((void)train(corpus, small_config(), options(name),
-                             {.on_step = [&](StepRecord const& record) { if (record.step == stop_at) stop.request_stop(); }}, stop.get_token()),
+                             {.on_step =
+                                  [&](StepRecord const& record) {
+                                    if (record.step == stop_at) stop.request_stop();
+                                  }},
+                             stop.get_token()),
                  Error);
     auto resumed = options(name);
     resumed.resume = true;
@@ -154,7 +160,8 @@ TEST_F(Training, AnAnswerDoesNotDependOnItsNeighbours) {
     auto const& a = std::get<task::ClassPrediction>(together[i][0]).scores;
     auto const& b = std::get<task::ClassPrediction>(alone[0][0]).scores;
     for (std::size_t k = 0; k < a.size(); ++k) EXPECT_NEAR(a[k], b[k], 1e-5);
-    EXPECT_NEAR(std::get<task::ValuePrediction>(together[i][1]).value, std::get<task::ValuePrediction>(alone[0][1]).value, 1e-4);
+    EXPECT_NEAR(std::get<task::ValuePrediction>(together[i][1]).value,
+                std::get<task::ValuePrediction>(alone[0][1]).value, 1e-4);
   }
 }
 
@@ -162,7 +169,8 @@ TEST_F(Training, ADamagedCheckpointIsNamedAndNotUsed) {
   auto const corpus = corpus_of(60);
   (void)train(corpus, small_config(), options("a"), {}, {});
   for (auto const& entry : fs::directory_iterator(folder / "a" / "checkpoints"))
-    if (entry.path().filename().string().starts_with("step-")) fs::resize_file(entry.path() / "tensors.safetensors", 1000);
+    if (entry.path().filename().string().starts_with("step-"))
+      fs::resize_file(entry.path() / "tensors.safetensors", 1000);
   auto resumed = options("a");
   resumed.resume = true;
   try {
@@ -196,7 +204,9 @@ TEST_F(Training, ACheckpointOfAnotherRunIsNamedAndNotUsed) {
     FAIL() << "a changed checkpoint was used";
   } catch (Error const& error) {
     EXPECT_EQ(error.code(), ErrorCode::Corrupt);
-    EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr(newest.filename().string()), testing::HasSubstr("\"waiting\""), testing::HasSubstr("remove this folder")));
+    EXPECT_THAT(error.what(),
+                testing::AllOf(testing::HasSubstr(newest.filename().string()), testing::HasSubstr("\"waiting\""),
+                               testing::HasSubstr("remove this folder")));
   }
 }
 
@@ -207,7 +217,14 @@ TEST_F(Training, EveryEvaluationStandsOnceInTheMetricsOfAResumedRun) {
   std::int64_t first = 0;
   // As after a kill between an evaluation and the next checkpoint.
   struct Killed {};
-  EXPECT_THROW((void)train(corpus, config, options("a"), {.on_evaluation = [&](EvaluationRecord const& record) { first = record.step; throw Killed(); }}, {}), Killed);
+  EXPECT_THROW((void)train(corpus, config, options("a"),
+                           {.on_evaluation =
+                                [&](EvaluationRecord const& record) {
+                                  first = record.step;
+                                  throw Killed();
+                                }},
+                           {}),
+               Killed);
   auto resumed = options("a");
   resumed.resume = true;
   EXPECT_EQ(train(corpus, config, resumed, {}, {}).resumed_from_step, first);
@@ -233,7 +250,8 @@ TEST_F(Training, AStopBeforeTheFirstStepIsAnInterruption) {
 TEST_F(Training, ASelectionThatNoTaskCountsInIsRefusedAndOneWithoutSuchDevRowsKeepsTheLast) {
   auto corpus = corpus_of(60);
   auto config = small_config();
-  config.selection = {.rule = SelectionRule::Weighted, .weights = {{"subject", 0}, {"urgency", 0}, {"things", 0}, {"topics", 0}}};
+  config.selection = {.rule = SelectionRule::Weighted,
+                      .weights = {{"subject", 0}, {"urgency", 0}, {"things", 0}, {"topics", 0}}};
   try {
     (void)train(corpus, config, options("a"), {}, {});
     FAIL() << "it trained";

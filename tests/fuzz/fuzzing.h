@@ -31,14 +31,17 @@ void expect_value_or_error(std::uint8_t const* data, std::size_t size, Parse con
     std::string_view const message = error.what();
     require(!message.empty() && message.size() < 10'000, "a message has a length that can be read");
     require(!find_invalid_utf8(message), "a message is valid UTF-8");
-    require(message.find_first_of(std::string_view("\n\r\0\x1b", std::size_t{4})) == std::string_view::npos, "a message is one line");
+    require(message.find_first_of(std::string_view("\n\r\0\x1b", std::size_t{4})) == std::string_view::npos,
+            "a message is one line");
   }
 }
 
 /// A folder of this process, for parsers that open files themselves.
 class Folder {
  public:
-  Folder() : path_(std::filesystem::temp_directory_path() / ("polytask_fuzz_" + std::to_string(::getpid()))) { std::filesystem::create_directories(path_); }
+  Folder() : path_(std::filesystem::temp_directory_path() / ("polytask_fuzz_" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(path_);
+  }
   Folder(Folder const&) = delete;
   Folder& operator=(Folder const&) = delete;
   ~Folder() {

@@ -9,7 +9,10 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
       (void)cli::effective_configuration(project, {}).dump();
     } catch (cli::ProjectProblems const& found) {
       fuzzing::require(!found.problems.empty(), "a refused file has a reason");
-      for (auto const& problem : found.problems) fuzzing::expect_value_or_error(nullptr, 0, [&](std::string_view) { throw Error(ErrorCode::InvalidUsage, problem.where + problem.message); });
+      for (auto const& problem : found.problems)
+        fuzzing::expect_value_or_error(nullptr, 0, [&](std::string_view) {
+          throw Error(ErrorCode::InvalidUsage, problem.where + problem.message);
+        });
     }
   });
   return 0;

@@ -9,17 +9,22 @@
 namespace polytask::fuzzing {
 
 inline void check_label(task::Label const& label, task::Example const& example) {
-  if (auto const* name = std::get_if<std::string>(&label)) require(!name->empty() && !find_invalid_utf8(*name), "a label is a name");
+  if (auto const* name = std::get_if<std::string>(&label))
+    require(!name->empty() && !find_invalid_utf8(*name), "a label is a name");
   if (auto const* names = std::get_if<std::vector<std::string>>(&label))
-    for (std::size_t i = 0; i < names->size(); ++i) require(!(*names)[i].empty() && (i == 0 || (*names)[i - 1] < (*names)[i]), "labels are sorted, each once");
+    for (std::size_t i = 0; i < names->size(); ++i)
+      require(!(*names)[i].empty() && (i == 0 || (*names)[i - 1] < (*names)[i]), "labels are sorted, each once");
   if (auto const* value = std::get_if<double>(&label)) require(*value - *value == 0.0, "a number is finite");
   auto const* spans = std::get_if<std::vector<task::Span>>(&label);
   if (spans == nullptr) return;
   Utf8Offsets const offsets(example.texts[0]);
   std::size_t free_from = 0;
   for (auto const& span : *spans) {
-    require(free_from <= span.begin && span.begin < span.end && span.end <= example.texts[0].size(), "spans are sorted, apart and inside the text");
-    require(offsets.to_bytes(offsets.to_code_points(span.begin)) == span.begin && offsets.to_bytes(offsets.to_code_points(span.end)) == span.end, "spans begin and end between characters");
+    require(free_from <= span.begin && span.begin < span.end && span.end <= example.texts[0].size(),
+            "spans are sorted, apart and inside the text");
+    require(offsets.to_bytes(offsets.to_code_points(span.begin)) == span.begin &&
+                offsets.to_bytes(offsets.to_code_points(span.end)) == span.end,
+            "spans begin and end between characters");
     free_from = span.end;
   }
 }
@@ -50,7 +55,8 @@ inline void read_all(data::RowReader& reader) {
         continue;
       }
       for (auto const& text : example->texts) require(!find_invalid_utf8(text), "texts are valid UTF-8");
-      for (auto const& word : example->words) require(word.begin < word.end && word.end <= example->texts[0].size(), "words lie inside the text");
+      for (auto const& word : example->words)
+        require(word.begin < word.end && word.end <= example->texts[0].size(), "words lie inside the text");
       auto const label = data::label_of(**row, *example, task, "f:1");
       if (label)
         check_label(*label, *example);

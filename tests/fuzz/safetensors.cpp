@@ -9,11 +9,14 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     for (auto const& entry : polytask::model::parse_safetensors({begin, size}, "f")) {
       auto const& tensor = entry.second;
       require(!polytask::find_invalid_utf8(entry.first), "names are valid UTF-8");
-      require(tensor.bytes.empty() || (tensor.bytes.data() >= begin && tensor.bytes.data() + tensor.bytes.size() <= begin + size), "tensors lie inside the file");
+      require(tensor.bytes.empty() ||
+                  (tensor.bytes.data() >= begin && tensor.bytes.data() + tensor.bytes.size() <= begin + size),
+              "tensors lie inside the file");
       std::size_t n = 1;
       for (auto const dimension : tensor.shape) n *= static_cast<std::size_t>(dimension);
       require(n * polytask::model::size_bytes(tensor.dtype) == tensor.bytes.size(), "bytes fit the shape");
-      polytask::fuzzing::expect_value_or_error(nullptr, 0, [&](std::string_view) { require(tensor.to_floats().size() == n, "every element is a number"); });
+      polytask::fuzzing::expect_value_or_error(
+          nullptr, 0, [&](std::string_view) { require(tensor.to_floats().size() == n, "every element is a number"); });
     }
   });
   return 0;

@@ -163,7 +163,7 @@ class Unreadable(Scenario):
         for file in 'closed/dev.jsonl', 'test.jsonl':
             self.assertIn(f'{file}: cannot be opened (Permission denied)', answer.out)
         plain = ('--set', 'datasets={tickets: {train: train.jsonl}}')
-        self.assertIn('closed/encoder: cannot be read (Permission denied)', self.expect(self.as_anyone(project, 'validate', *plain), 3).out)
+        self.assertIn('closed/encoder/config.json: cannot be opened (Permission denied)', self.expect(self.as_anyone(project, 'validate', *plain), 3).out)
         self.expect_one_sentence(self.as_anyone(project, 'train', *plain), 3, 'closed/encoder', 'Permission denied')
         os.chmod(project.path('polytask.yaml'), 0)
         self.expect_one_sentence(self.as_anyone(project, 'validate'), 2, 'polytask.yaml: cannot be opened (Permission denied)')
@@ -176,7 +176,7 @@ class Unreadable(Scenario):
 
 
 class EncoderFolder(Trained):
-    """Every damage to an encoder's folder is refused by `train` before anything is written."""
+    """Every damage to an encoder's folder is found by `validate`, and refused by `train` before anything is written."""
 
     def setUp(self):
         self.damaged = self.project().fill(30, 6, 6).describe(tasks={'intent': INTENT}, encoder='encoder')
@@ -186,11 +186,15 @@ class EncoderFolder(Trained):
     def expect_refused(self, *phrases):
         self.expect_one_sentence(self.damaged.run('train', '--run', 'a'), 3, *phrases)
         self.assertFalse(os.path.exists(self.damaged.run_folder('a')))
+        self.assertIn(list(phrases), [[phrase for phrase in phrases if phrase in sentence] for sentence in self.findings()])
+
+    def findings(self):
+        problems = self.expect(self.damaged.run('validate', '--output', 'json'), 3).json['problems']
+        self.assertEqual({problem['kind'] for problem in problems}, {'unreadable-encoder'})
+        return [f'{problem["where"]}: {problem["message"]}' for problem in problems]
 
     def expect_finding(self, where, phrase):
-        problem, = self.expect(self.damaged.run('validate', '--output', 'json'), 3).json['problems']
-        self.assertEqual((problem['kind'], problem['where']), ('unreadable-encoder', where))
-        self.assertIn(phrase, problem['message'])
+        self.assertTrue(any(sentence.startswith(f'{where}: ') and phrase in sentence for sentence in self.findings()))
 
     def change_json(self, name, change):
         with open(self.damaged.path('encoder', name), encoding='utf-8') as file:

@@ -99,6 +99,12 @@ class Contract(Trained):
         self.assertIn('is complete and unchanged', self.expect(self.trained.run('train', '--run', 'shared'), 0).out)
         self.assertEqual({name: os.stat(os.path.join(folder, name)).st_mtime_ns for folder, _, names in os.walk(self.trained.run_folder('shared')) for name in names}, before)
 
+    def test_a_default_that_is_written_out_changes_nothing(self):
+        defaults = {'train.private_layers': 1, 'train.dropout': 0.1, 'train.pooling': 'mean', 'train.warmup_ratio': 0.1}
+        self.assertIn('is complete and unchanged', self.expect(self.trained.run(
+            'train', '--run', 'shared', *(part for key, value in defaults.items() for part in ('--set', f'{key}={value}'))), 0).out)
+        self.expect_one_sentence(self.trained.run('train', '--run', 'shared', '--set', 'train.private_layers=0'), 5, ' train.private_layers;')
+
     def test_a_changed_configuration_is_refused_naming_the_keys(self):
         answer = self.expect_one_sentence(self.trained.run('train', '--run', 'shared', '--set', 'train.epochs=3', '--set', 'seed=7', '--resume'), 5, ' train.epochs', ' seed')
         self.assertNotIn('learning_rate', answer.err)

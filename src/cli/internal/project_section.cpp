@@ -14,7 +14,8 @@ void Findings::add(YAML::Node const& node, std::string const& message) {
   add_at(mark.is_null() ? file_ : fmt::format("{}:{}", file_, mark.line + 1), message);
 }
 
-Section::Section(YAML::Node node, std::string path, Findings& findings) : node_(std::move(node)), path_(std::move(path)), findings_(findings) {
+Section::Section(YAML::Node node, std::string path, Findings& findings)
+    : node_(std::move(node)), path_(std::move(path)), findings_(findings) {
   if (!node_.IsDefined() || node_.IsNull()) return;
   if (!node_.IsMap()) {
     findings_.add(node_, fmt::format("{} is not a map; expected \"key: value\" lines", name()));
@@ -27,7 +28,9 @@ Section::Section(YAML::Node node, std::string path, Findings& findings) : node_(
       findings_.add(entry.first, fmt::format("a key of {} is not a word", name()));
       continue;
     }
-    if (!seen.insert(entry.first.Scalar()).second) findings_.add(entry.first, fmt::format("the key {} stands twice in {}; keep one", quote(entry.first.Scalar()), name()));
+    if (!seen.insert(entry.first.Scalar()).second)
+      findings_.add(entry.first,
+                    fmt::format("the key {} stands twice in {}; keep one", quote(entry.first.Scalar()), name()));
   }
 }
 
@@ -87,7 +90,11 @@ bool Section::number(std::string const& key, double& value) {
 }
 
 void Section::wrong(YAML::Node const& node, std::string const& key, std::string const& expected) {
-  findings_.add(node, fmt::format("{} is {}; expected {}", quote(path_of(key)), node.IsScalar() ? quote(node.Scalar()) : node.IsMap() ? "a map" : "a list", expected));
+  findings_.add(node, fmt::format("{} is {}; expected {}", quote(path_of(key)),
+                                  node.IsScalar() ? quote(node.Scalar())
+                                  : node.IsMap()  ? "a map"
+                                                  : "a list",
+                                  expected));
 }
 
 void Section::missing(std::string const& key, std::string const& what) {
@@ -100,7 +107,8 @@ void Section::finish() {
   for (auto const& entry : node_) {
     if (!entry.first.IsScalar()) continue;
     auto const& key = entry.first.Scalar();
-    if (std::find(known_.begin(), known_.end(), key) == known_.end()) findings_.add(entry.first, fmt::format("{} is not a key of {}{}", quote(key), name(), did_you_mean(key, known_)));
+    if (std::find(known_.begin(), known_.end(), key) == known_.end())
+      findings_.add(entry.first, fmt::format("{} is not a key of {}{}", quote(key), name(), did_you_mean(key, known_)));
   }
 }
 

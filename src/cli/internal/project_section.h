@@ -20,7 +20,9 @@ class Findings {
  public:
   explicit Findings(std::filesystem::path const& file) : file_(file.string()) {}
   void add(YAML::Node const& node, std::string const& message);
-  void add_at(std::string where, std::string const& message) { problems_.push_back({Severity::Error, "project-file", std::move(where), message}); }
+  void add_at(std::string where, std::string const& message) {
+    problems_.push_back({Severity::Error, "project-file", std::move(where), message});
+  }
   [[nodiscard]] std::vector<Problem> const& problems() const { return problems_; }
   [[nodiscard]] std::string const& file() const { return file_; }
 
@@ -29,8 +31,8 @@ class Findings {
   std::vector<Problem> problems_;
 };
 
-/// A map of the file: hands out its values by key and, at its end, names the keys that nobody asked for. A value that is
-/// absent or null leaves the variable as it is; so does one of the wrong kind, which is a finding.
+/// A map of the file: hands out its values by key and, at its end, names the keys that nobody asked for. A value that
+/// is absent or null leaves the variable as it is; so does one of the wrong kind, which is a finding.
 class Section {
  public:
   Section(YAML::Node node, std::string path, Findings& findings);

@@ -20,11 +20,16 @@ namespace {
 void check_same_task(task::TaskSpec const& task, model::HeadSpec const& head, std::string const& run) {
   auto const differs = [&](std::string_view what, std::string const& trained, std::string const& now) {
     if (trained != now)
-      throw Error(ErrorCode::Conflict, fmt::format("task {} of run {} was trained with {} {}, the project says {}; train a new run, or put the project back", quote(task.name), quote(run), what, quote(trained), quote(now)));
+      throw Error(
+          ErrorCode::Conflict,
+          fmt::format(
+              "task {} of run {} was trained with {} {}, the project says {}; train a new run, or put the project back",
+              quote(task.name), quote(run), what, quote(trained), quote(now)));
   };
   differs("type", std::string(task::to_string(head.task.type)), std::string(task::to_string(task.type)));
   differs("text", fmt::format("{}", fmt::join(head.task.text, ", ")), fmt::format("{}", fmt::join(task.text, ", ")));
-  differs("pair encoding", head.task.encodes_apart() ? "bi" : "cross", task.encodes_apart() ? "bi" : "cross");
+  differs("pair encoding", std::string(task::to_string(head.task.encoding())),
+          std::string(task::to_string(task.encoding())));
 }
 
 /// The labels of `a` that `b` lacks, in words; "none" without quotes when there is none.
@@ -36,10 +41,14 @@ std::string labels_only_in(task::LabelSet const& a, task::LabelSet const& b) {
 }
 
 /// The same for the labels that the project lists, or that its training rows have now.
-void check_same_labels(std::string const& task, task::LabelSet const& trained, task::LabelSet const& now, std::string const& run) {
-  if (std::is_permutation(trained.names().begin(), trained.names().end(), now.names().begin(), now.names().end())) return;
-  throw Error(ErrorCode::Conflict, fmt::format("task {} of run {} was trained with other labels than the project has (only in the run: {}, only in the project: {}); train a new run, or put the labels back",
-                                               quote(task), quote(run), labels_only_in(trained, now), labels_only_in(now, trained)));
+void check_same_labels(std::string const& task, task::LabelSet const& trained, task::LabelSet const& now,
+                       std::string const& run) {
+  if (std::is_permutation(trained.names().begin(), trained.names().end(), now.names().begin(), now.names().end()))
+    return;
+  throw Error(ErrorCode::Conflict,
+              fmt::format("task {} of run {} was trained with other labels than the project has (only in the run: {}, "
+                          "only in the project: {}); train a new run, or put the labels back",
+                          quote(task), quote(run), labels_only_in(trained, now), labels_only_in(now, trained)));
 }
 
 }  // namespace
@@ -51,14 +60,17 @@ int evaluate(CommandLine const& line) {
   std::vector<std::string> names;
   for (auto const& head : predictor.spec().heads) names.push_back(head.task.name);
   project = only_tasks(std::move(project), names);
-  auto const head_of = [&](std::string const& task) -> model::HeadSpec const& { return predictor.spec().heads[predictor.spec().find(task).value()]; };
+  auto const head_of = [&](std::string const& task) -> model::HeadSpec const& {
+    return predictor.spec().heads[predictor.spec().find(task).value()];
+  };
   for (auto const& task : project.tasks) check_same_task(task, head_of(task.name), run.id);
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
   if (has_errors(corpus.problems)) {
     print_problems(std::cerr, corpus.problems);
     throw Error(ErrorCode::InvalidInput, "the data has errors; nothing was evaluated");
   }
-  for (std::size_t t = 0; t < corpus.tasks.size(); ++t) check_same_labels(corpus.tasks[t].name, head_of(corpus.tasks[t].name).labels, corpus.label_sets[t], run.id);
+  for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
+    check_same_labels(corpus.tasks[t].name, head_of(corpus.tasks[t].name).labels, corpus.label_sets[t], run.id);
   auto const split = *data::parse_split(line.split);
   OrderedJson json;
   json["run"] = run.id;
@@ -70,11 +82,16 @@ int evaluate(CommandLine const& line) {
     if (line.output == Output::Json) continue;
     std::cout << fmt::format("{} ({}, {} rows of {})\n", scores.task, scores.metric, scores.n, line.split);
     for (auto const& [name, score] : scores.all) {
-      auto const value = std::isnan(score.value) ? std::string("undefined on these rows") : fmt::format("{:.4f}   {:.4f} to {:.4f}", score.value, score.interval.low, score.interval.high);
+      auto const value = std::isnan(score.value) ? std::string("undefined on these rows")
+                                                 : fmt::format("{:.4f}   {:.4f} to {:.4f}", score.value,
+                                                               score.interval.low, score.interval.high);
       std::cout << fmt::format("  {:<18} {}\n", name, value);
     }
   }
-  if (json["tasks"].empty()) throw Error(ErrorCode::InvalidInput, fmt::format("the split {} has no labelled row of the run's tasks; choose another --split", quote(line.split)));
+  if (json["tasks"].empty())
+    throw Error(
+        ErrorCode::InvalidInput,
+        fmt::format("the split {} has no labelled row of the run's tasks; choose another --split", quote(line.split)));
   if (line.output == Output::Json) std::cout << json.dump(1) << '\n';
   return 0;
 }

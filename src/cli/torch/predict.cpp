@@ -33,12 +33,15 @@ std::vector<Group> groups_of(model::ModelSpec const& spec, std::vector<std::stri
   std::vector<std::string> names;
   for (auto const& head : spec.heads) names.push_back(head.task.name);
   for (auto const& name : asked)
-    if (std::find(names.begin(), names.end(), name) == names.end()) throw Error(ErrorCode::InvalidUsage, fmt::format("the run has no task {}{}", quote(name), did_you_mean(name, names)));
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw Error(ErrorCode::InvalidUsage,
+                  fmt::format("the run has no task {}{}", quote(name), did_you_mean(name, names)));
   std::vector<Group> groups;
   for (std::size_t i = 0; i < spec.heads.size(); ++i) {
     auto const& task = spec.heads[i].task;
     if (!asked.empty() && std::find(asked.begin(), asked.end(), task.name) == asked.end()) continue;
-    auto const same = std::find_if(groups.begin(), groups.end(), [&](Group const& group) { return group.text_of.text == task.text && group.text_of.tokens_column == task.tokens_column && group.text_of.encodes_apart() == task.encodes_apart(); });
+    auto const same = std::find_if(groups.begin(), groups.end(),
+                                   [&](Group const& group) { return task::read_alike(group.text_of, task); });
     if (same != groups.end())
       same->heads.push_back(i);
     else
@@ -79,7 +82,8 @@ std::optional<Result<task::Example>> example_for(Group const& group, data::Row c
 
 class Answerer {
  public:
-  Answerer(train::Predictor const& predictor, std::vector<Group> groups) : predictor_(predictor), groups_(std::move(groups)) {}
+  Answerer(train::Predictor const& predictor, std::vector<Group> groups)
+      : predictor_(predictor), groups_(std::move(groups)) {}
 
   /// One JSON line for each row, in order.
   std::vector<std::string> answer(std::vector<NumberedRow> const& rows) {
@@ -111,12 +115,17 @@ class Answerer {
     }
     std::vector<std::string> lines;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (!rows[i].row) errors[i] = rows[i].row.error().what();
-      else if (!answered[i] && errors[i].empty()) errors[i] = fmt::format("row {}: carries the columns of no task; expected {}", rows[i].number, expected_columns());
+      if (!rows[i].row)
+        errors[i] = rows[i].row.error().what();
+      else if (!answered[i] && errors[i].empty())
+        errors[i] =
+            fmt::format("row {}: carries the columns of no task; expected {}", rows[i].number, expected_columns());
       std::string const id = rows[i].row && !rows[i].row->id.empty() ? rows[i].row->id : std::to_string(rows[i].number);
       n_errors += !errors[i].empty();
       // The id is JSON already; everything else is made here.
-      lines.push_back(fmt::format("{{\"id\":{},{}}}", id, errors[i].empty() ? "\"tasks\":" + answers[i].dump() : "\"error\":" + OrderedJson(errors[i]).dump()));
+      lines.push_back(fmt::format(
+          "{{\"id\":{},{}}}", id,
+          errors[i].empty() ? "\"tasks\":" + answers[i].dump() : "\"error\":" + OrderedJson(errors[i]).dump()));
     }
     return lines;
   }
@@ -143,14 +152,17 @@ class Answerer {
 data::Row row_of_texts(std::vector<std::string> const& texts, std::vector<Group> const& groups) {
   data::Row row{.line = 1};
   for (auto const& group : groups) {
-    std::vector<std::string> const columns = group.text_of.text.empty() ? std::vector<std::string>{"text"} : group.text_of.text;
+    std::vector<std::string> const columns =
+        group.text_of.text.empty() ? std::vector<std::string>{"text"} : group.text_of.text;
     if (columns.size() != texts.size()) continue;
     for (std::size_t i = 0; i < columns.size(); ++i) {
       auto const* given = row.find(columns[i]);
       if (given == nullptr)
         row.fields.emplace_back(columns[i], texts[i]);
       else if (!(*given == data::Value(texts[i])))
-        throw Error(ErrorCode::InvalidUsage, fmt::format("--text: the tasks do not agree which text is {}; name the tasks that you want with --task, or give rows with --input", quote(columns[i])));
+        throw Error(ErrorCode::InvalidUsage, fmt::format("--text: the tasks do not agree which text is {}; name the "
+                                                         "tasks that you want with --task, or give rows with --input",
+                                                         quote(columns[i])));
     }
   }
   return row;
@@ -168,7 +180,9 @@ class AnswerSink {
  public:
   explicit AnswerSink(std::string const& name) {
     if (name == "-" || name == "/dev/stdout") return;
-    if (std::error_code ignored; fs::is_directory(name, ignored)) throw Error(ErrorCode::InvalidUsage, fmt::format("--output-file {}: is a folder; name a file in it", quote(name)));
+    if (std::error_code ignored; fs::is_directory(name, ignored))
+      throw Error(ErrorCode::InvalidUsage,
+                  fmt::format("--output-file {}: is a folder; name a file in it", quote(name)));
     file_.emplace(name);
   }
 
@@ -176,7 +190,8 @@ class AnswerSink {
     std::string text;
     for (auto const& line : lines) text += line + '\n';
     if (file_) return file_->write(text);
-    if (!(std::cout << text << std::flush)) throw Error(ErrorCode::Unavailable, "standard output cannot be written; the answers were cut");
+    if (!(std::cout << text << std::flush))
+      throw Error(ErrorCode::Unavailable, "standard output cannot be written; the answers were cut");
   }
 
   void commit() {
@@ -188,22 +203,27 @@ class AnswerSink {
 };
 
 /// Opens the rows and answers them as they come.
-void answer_input(CommandLine const& line, std::vector<std::string> const& columns, Answerer& answerer, AnswerSink& sink) {
+void answer_input(CommandLine const& line, std::vector<std::string> const& columns, Answerer& answerer,
+                  AnswerSink& sink) {
   constexpr std::size_t kRowsPerBatch = 64;
   StoppableInput input(STDIN_FILENO);
   std::istream stream(&input);
   data::RowReaderOptions const options{.columns = columns};
-  auto reader = line.input == "-" ? data::read_rows(stream, format_named(line.format), "standard input", options) : data::open_rows(line.input, options);
+  auto reader = line.input == "-" ? data::read_rows(stream, format_named(line.format), "standard input", options)
+                                  : data::open_rows(line.input, options);
   RowQueue queue(std::move(reader), [&] { input.stop(); });
-  for (auto rows = queue.take(kRowsPerBatch); !rows.empty(); rows = queue.take(kRowsPerBatch)) sink.print(answerer.answer(rows));
+  for (auto rows = queue.take(kRowsPerBatch); !rows.empty(); rows = queue.take(kRowsPerBatch))
+    sink.print(answerer.answer(rows));
 }
 
 /// The columns of a table without a header, for the tasks that are answered.
-std::vector<std::string> columns_of(RunInfo const& run, model::ModelSpec const& spec, std::vector<Group> const& groups) {
+std::vector<std::string> columns_of(RunInfo const& run, model::ModelSpec const& spec,
+                                    std::vector<Group> const& groups) {
   auto const path = run.folder / "config.json";
   std::vector<std::string> datasets;
   for (auto const& group : groups)
-    for (auto const head : group.heads) datasets.insert(datasets.end(), spec.heads[head].task.datasets.begin(), spec.heads[head].task.datasets.end());
+    for (auto const head : group.heads)
+      datasets.insert(datasets.end(), spec.heads[head].task.datasets.begin(), spec.heads[head].task.datasets.end());
   return input_columns(parse_json(read_file(path), path.string()).value(), datasets);
 }
 
@@ -211,7 +231,8 @@ std::vector<std::string> columns_of(RunInfo const& run, model::ModelSpec const& 
 
 int predict(CommandLine const& line) {
   if (line.texts.size() > 2) throw Error(ErrorCode::InvalidUsage, "--text can be given once, or twice for a pair");
-  if (line.texts.empty() == line.input.empty()) throw Error(ErrorCode::InvalidUsage, "predict needs either --text or --input FILE (- for standard input)");
+  if (line.texts.empty() == line.input.empty())
+    throw Error(ErrorCode::InvalidUsage, "predict needs either --text or --input FILE (- for standard input)");
   auto const project = read_project(line.project, line.overrides);
   auto const run = complete_run(project.folder, line.run);
   auto const predictor = train::Predictor::load(run.folder / "model", n_threads_of(line));

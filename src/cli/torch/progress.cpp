@@ -29,7 +29,8 @@ std::string duration_text(double seconds) {
   return fmt::format("{} s", whole);
 }
 
-Progress::Progress() : is_terminal_(::isatty(STDERR_FILENO) == 1), last_(std::chrono::steady_clock::now() - kBetweenLines) {}
+Progress::Progress()
+    : is_terminal_(::isatty(STDERR_FILENO) == 1), last_(std::chrono::steady_clock::now() - kBetweenLines) {}
 
 void Progress::print_line(std::string const& text) {
   finish();
@@ -45,10 +46,15 @@ void Progress::note(std::string const& sentence) { print_line("note: " + sentenc
 
 void Progress::show(train::Plan const& plan) {
   n_steps_ = plan.n_steps;
-  print_line(fmt::format("{} steps of about {:.0f} tokens over {} rows, {:.1f} million parameters; about {}", plan.n_steps - plan.first_step, plan.tokens_per_step, plan.n_rows, static_cast<double>(plan.n_parameters) / 1e6, duration_text(plan.estimated_seconds)));
-  for (auto const& [dataset, n_rows] : plan.rows_per_dataset) print_line(fmt::format("  {}: {} rows will be drawn", dataset, n_rows));
-  for (auto const& [dataset, n] : plan.truncated_texts) print_line(fmt::format("  {}: {} training texts are cut at train.max_length", dataset, n));
-  for (auto const& [dataset, n] : plan.unlabelled_rows) print_line(fmt::format("  {}: {} training rows without a label of any task are never drawn", dataset, n));
+  print_line(fmt::format("{} steps of about {:.0f} tokens over {} rows, {:.1f} million parameters; about {}",
+                         plan.n_steps - plan.first_step, plan.tokens_per_step, plan.n_rows,
+                         static_cast<double>(plan.n_parameters) / 1e6, duration_text(plan.estimated_seconds)));
+  for (auto const& [dataset, n_rows] : plan.rows_per_dataset)
+    print_line(fmt::format("  {}: {} rows will be drawn", dataset, n_rows));
+  for (auto const& [dataset, n] : plan.truncated_texts)
+    print_line(fmt::format("  {}: {} training texts are cut at train.max_length", dataset, n));
+  for (auto const& [dataset, n] : plan.unlabelled_rows)
+    print_line(fmt::format("  {}: {} training rows without a label of any task are never drawn", dataset, n));
 }
 
 void Progress::show(train::StepRecord const& record) {
@@ -58,10 +64,13 @@ void Progress::show(train::StepRecord const& record) {
   }
   auto const now = std::chrono::steady_clock::now();
   bool const is_last = record.step == n_steps_;
-  auto const pause = is_terminal_ ? std::chrono::milliseconds(kBetweenUpdates) : std::chrono::milliseconds(kBetweenLines);
+  auto const pause =
+      is_terminal_ ? std::chrono::milliseconds(kBetweenUpdates) : std::chrono::milliseconds(kBetweenLines);
   if (!is_last && now - last_ < pause) return;
   last_ = now;
-  auto text = fmt::format("step {}/{}  {:.0f} tokens/s  {} left ", record.step, n_steps_, record.seconds > 0 ? static_cast<double>(record.n_tokens) / record.seconds : 0.0, duration_text(record.seconds_left));
+  auto text = fmt::format("step {}/{}  {:.0f} tokens/s  {} left ", record.step, n_steps_,
+                          record.seconds > 0 ? static_cast<double>(record.n_tokens) / record.seconds : 0.0,
+                          duration_text(record.seconds_left));
   for (auto const& [task, loss] : losses_) text += fmt::format(" {} {:.3f}", task, loss);
   if (!is_terminal_) return print_line(text);
   std::cerr << "\r\x1b[K" << fitting(text, terminal_width() - 1) << std::flush;

@@ -14,7 +14,8 @@ namespace {
 constexpr std::size_t kRowsPerCall = 1'024;
 
 /// How sure a wrong answer was; nothing for a right one.
-std::optional<double> wrongness(task::LabelSet const& labels, task::Label const& gold, task::Prediction const& predicted) {
+std::optional<double> wrongness(task::LabelSet const& labels, task::Label const& gold,
+                                task::Prediction const& predicted) {
   if (auto const* one = std::get_if<task::ClassPrediction>(&predicted)) {
     if (labels[one->label] == std::get<std::string>(gold)) return std::nullopt;
     return static_cast<double>(one->scores[one->label]);
@@ -26,10 +27,12 @@ std::optional<double> wrongness(task::LabelSet const& labels, task::Label const&
     auto const& wanted = std::get<std::vector<std::string>>(gold);
     if (names == wanted) return std::nullopt;
     std::vector<std::string> differing;
-    std::set_symmetric_difference(names.begin(), names.end(), wanted.begin(), wanted.end(), std::back_inserter(differing));
+    std::set_symmetric_difference(names.begin(), names.end(), wanted.begin(), wanted.end(),
+                                  std::back_inserter(differing));
     return static_cast<double>(differing.size());
   }
-  if (auto const* value = std::get_if<task::ValuePrediction>(&predicted)) return std::abs(value->value - std::get<double>(gold));
+  if (auto const* value = std::get_if<task::ValuePrediction>(&predicted))
+    return std::abs(value->value - std::get<double>(gold));
   auto const& wanted = std::get<std::vector<task::Span>>(gold);
   auto const& spans = std::get<task::SpanPrediction>(predicted).spans;
   std::size_t hits = 0;
@@ -44,7 +47,8 @@ void leave_if_stopped(std::stop_token const& stop) {
   if (stop.stop_requested()) throw Error(ErrorCode::Interrupted, "stopped while the trained model was scored");
 }
 
-std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::Corpus const& corpus, data::Split split, std::stop_token const& stop) {
+std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::Corpus const& corpus, data::Split split,
+                                      std::stop_token const& stop) {
   std::vector<TaskAnswers> answers(corpus.tasks.size());
   for (std::size_t t = 0; t < answers.size(); ++t) answers[t].task = t;
   for (auto const& stream : corpus.streams) {
@@ -56,7 +60,8 @@ std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::C
         positions.push_back(position);
       }
     auto const is_asked = [&](task::Example const& example) {
-      return std::any_of(positions.begin(), positions.end(), [&](std::size_t position) { return task::is_labelled(example.labels[position]); });
+      return std::any_of(positions.begin(), positions.end(),
+                         [&](std::size_t position) { return task::is_labelled(example.labels[position]); });
     };
     auto const& examples = stream.of(split);
     for (auto next = examples.begin(); next != examples.end();) {
@@ -81,13 +86,15 @@ std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::C
   return answers;
 }
 
-eval::TaskScores score_answers(train::Predictor const& predictor, data::Corpus const& corpus, TaskAnswers const& answers) {
+eval::TaskScores score_answers(train::Predictor const& predictor, data::Corpus const& corpus,
+                               TaskAnswers const& answers) {
   auto const& task = corpus.tasks[answers.task];
   auto const head = predictor.spec().find(task.name);
   return eval::score_task(task, predictor.spec().heads[*head].labels, answers.gold, answers.predicted, {});
 }
 
-void write_answers(std::filesystem::path const& folder, data::Split split, data::Corpus const& corpus, TaskAnswers const& answers) {
+void write_answers(std::filesystem::path const& folder, data::Split split, data::Corpus const& corpus,
+                   TaskAnswers const& answers) {
   auto const& task = corpus.tasks[answers.task];
   auto const& labels = corpus.label_sets[answers.task];
   AtomicFile file(folder / (std::string(data::to_string(split)) + "." + model::head_file_name(task.name) + ".jsonl"));
@@ -97,13 +104,16 @@ void write_answers(std::filesystem::path const& folder, data::Split split, data:
     json["row"] = corpus.where(*answers.examples[i]);
     json["gold"] = gold_json(answers.gold[i], text);
     json["predicted"] = answer_json(labels, answers.predicted[i], text);
-    if (auto const* one = std::get_if<task::ClassPrediction>(&answers.predicted[i]); one != nullptr && task.metric == "average_precision") json["probabilities"] = one->scores;
+    if (auto const* one = std::get_if<task::ClassPrediction>(&answers.predicted[i]);
+        one != nullptr && task.metric == "average_precision")
+      json["probabilities"] = one->scores;
     file.write(json.dump() + "\n");
   }
   file.commit();
 }
 
-void write_misses(std::filesystem::path const& path, data::Corpus const& corpus, std::vector<TaskAnswers> const& answers) {
+void write_misses(std::filesystem::path const& path, data::Corpus const& corpus,
+                  std::vector<TaskAnswers> const& answers) {
   AtomicFile file(path);
   for (auto const& of_task : answers) {
     auto const& labels = corpus.label_sets[of_task.task];

@@ -34,9 +34,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// SIGINT and SIGTERM ask for a stop; a thread of its own waits for them, so that no handler has to be careful. They end the
-/// process at once while there is nothing to save, and the second time: everything that matters is written atomically, as
-/// for a kill.
+/// SIGINT and SIGTERM ask for a stop; a thread of its own waits for them, so that no handler has to be careful. They
+/// end the process at once while there is nothing to save, and the second time: everything that matters is written
+/// atomically, as for a kill.
 class StopOnSignal {
  public:
   StopOnSignal() {
@@ -113,9 +113,12 @@ OrderedJson encoder_hashes(fs::path const& folder) {
   std::error_code failed;
   for (auto const& entry : fs::directory_iterator(folder, failed)) {
     auto const name = entry.path().filename().string();
-    if (entry.is_regular_file() && (name.ends_with(".safetensors") || name.ends_with(".json") || name == "vocab.txt")) files.push_back(entry.path());
+    if (entry.is_regular_file() && (name.ends_with(".safetensors") || name.ends_with(".json") || name == "vocab.txt"))
+      files.push_back(entry.path());
   }
-  if (failed) throw Error(ErrorCode::NotFound, fmt::format("{}: the encoder's folder cannot be read ({})", folder.string(), failed.message()));
+  if (failed)
+    throw Error(ErrorCode::NotFound,
+                fmt::format("{}: the encoder's folder cannot be read ({})", folder.string(), failed.message()));
   std::sort(files.begin(), files.end());
   for (auto const& file : files) json[file.filename().string()] = sha256_file(file);
   return json;
@@ -137,9 +140,12 @@ std::string differing_keys(Json const& before, Json const& now, std::string cons
   std::string keys;
   for (auto const& [key, value] : now.items()) {
     auto const full = path.empty() ? key : path + "." + key;
-    if (!before.contains(key)) keys += " " + full;
-    else if (value.is_object() && before[key].is_object()) keys += differing_keys(before[key], value, full);
-    else if (before[key] != value) keys += " " + full;
+    if (!before.contains(key))
+      keys += " " + full;
+    else if (value.is_object() && before[key].is_object())
+      keys += differing_keys(before[key], value, full);
+    else if (before[key] != value)
+      keys += " " + full;
   }
   for (auto const& [key, value] : before.items())
     if (!now.contains(key)) keys += " " + (path.empty() ? key : path + "." + key);
@@ -153,9 +159,14 @@ bool is_done_already(fs::path const& project_folder, std::string const& id, Orde
   auto const path = existing->folder / "config.json";
   auto const before = parse_json(read_file(path), path.string()).value();
   if (auto const keys = differing_keys(before, Json::parse(identity.dump())); !keys.empty())
-    throw Error(ErrorCode::Conflict, fmt::format("the run {} was started with another configuration; differing:{}; choose another --run, or put the values back", quote(id), keys));
+    throw Error(ErrorCode::Conflict, fmt::format("the run {} was started with another configuration; differing:{}; "
+                                                 "choose another --run, or put the values back",
+                                                 quote(id), keys));
   if (existing->status == RunStatus::Complete) return true;
-  if (!resume) throw Error(ErrorCode::Conflict, fmt::format("the run {} is not complete; continue it with `polytask train --run {} --resume`", quote(id), id));
+  if (!resume)
+    throw Error(
+        ErrorCode::Conflict,
+        fmt::format("the run {} is not complete; continue it with `polytask train --run {} --resume`", quote(id), id));
   return false;
 }
 
@@ -173,7 +184,8 @@ void write_environment(fs::path const& folder, CommandLine const& line) {
 }
 
 /// Scores on dev and test, answers, misses; the JSON of the contract for the better known split.
-OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, CommandLine const& line, std::stop_token const& stop) {
+OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, CommandLine const& line,
+                      std::stop_token const& stop) {
   auto const predictor = train::Predictor::load(folder / "model", n_threads_of(line), line.device);
   OrderedJson scores;
   for (auto const split : {data::Split::Dev, data::Split::Test}) {
@@ -220,20 +232,30 @@ void print_result(Json const& result, fs::path const& folder, Output output) {
     std::cout << result.dump(1) << '\n';
     return;
   }
-  std::cout << fmt::format("\n{:<20} {:<18} {:>8}   95 % interval      {} rows\n", "task", "metric", "score", result.value("split", ""));
-  auto const number = [](Json const& value) { return value.is_number() ? fmt::format("{:.4f}", value.get<double>()) : std::string("-"); };
+  std::cout << fmt::format("\n{:<20} {:<18} {:>8}   95 % interval      {} rows\n", "task", "metric", "score",
+                           result.value("split", ""));
+  auto const number = [](Json const& value) {
+    return value.is_number() ? fmt::format("{:.4f}", value.get<double>()) : std::string("-");
+  };
   for (auto const& [task, score] : result["tasks"].items())
-    std::cout << fmt::format("{:<20} {:<18} {:>8}   {} to {}   {}\n", task, score["metric"].get<std::string>(), number(score["value"]), number(score["interval"][0]), number(score["interval"][1]), score["n"].get<std::size_t>());
+    std::cout << fmt::format("{:<20} {:<18} {:>8}   {} to {}   {}\n", task, score["metric"].get<std::string>(),
+                             number(score["value"]), number(score["interval"][0]), number(score["interval"][1]),
+                             score["n"].get<std::size_t>());
   std::cout << "\nlabelled rows trained on:";
-  for (auto const& [task, n] : result["examples_drawn"].items()) std::cout << fmt::format(" {} {}", task, n.get<std::int64_t>());
-  std::cout << fmt::format("\n{} in {}, {:.0f} tokens/s\nits page: {}\n", result["run"].get<std::string>(), duration_text(result["seconds"].get<double>()), result["tokens_per_second"].get<double>(), (folder / "report.html").string());
+  for (auto const& [task, n] : result["examples_drawn"].items())
+    std::cout << fmt::format(" {} {}", task, n.get<std::int64_t>());
+  std::cout << fmt::format("\n{} in {}, {:.0f} tokens/s\nits page: {}\n", result["run"].get<std::string>(),
+                           duration_text(result["seconds"].get<double>()), result["tokens_per_second"].get<double>(),
+                           (folder / "report.html").string());
 }
 
 /// The page of a run that is complete or interrupted.
-void write_page(fs::path const& folder) { write_file_atomically(folder / "report.html", report::run_page(report::read_run(folder))); }
+void write_page(fs::path const& folder) {
+  write_file_atomically(folder / "report.html", report::run_page(report::read_run(folder)));
+}
 
-/// What a killed process was writing, and the result of a run whose state never became complete: the page would believe it.
-/// The lock says that nobody else is here.
+/// What a killed process was writing, and the result of a run whose state never became complete: the page would believe
+/// it. The lock says that nobody else is here.
 void remove_unfinished_files(fs::path const& folder) {
   std::error_code ignored;
   fs::remove(folder / "result.json", ignored);
@@ -274,23 +296,27 @@ int n_threads_of(CommandLine const& line) {
 
 int train(CommandLine const& line) {
   StopOnSignal stop;
-  auto const project = only_tasks(read_project(line.project, line.overrides), line.only);
+  auto project = only_tasks(read_project(line.project, line.overrides), line.only);
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
   if (has_errors(corpus.problems)) {
     print_problems(std::cerr, corpus.problems);
-    throw Error(ErrorCode::InvalidInput, "the data has errors; nothing was trained (`polytask validate` shows the warnings too)");
+    throw Error(ErrorCode::InvalidInput,
+                "the data has errors; nothing was trained (`polytask validate` shows the warnings too)");
   }
   auto const id = line.run.empty() ? new_run_id(project) : line.run;
   check_run_id(id);
+  project.train = train::effective(project.train, corpus, project.encoder);
   auto const identity = identity_of(project, corpus, line);
   auto const folder = runs_folder(project.folder) / id;
   stop.may_save();
   make_folders(folder);
   RunLock const lock(folder);
   if (is_done_already(project.folder, id, identity, line.resume)) {
-    if (!fs::exists(folder / "report.html")) write_page(folder);  // the process ended, or the disk was full, before it was there
+    if (!fs::exists(folder / "report.html"))
+      write_page(folder);  // the process ended, or the disk was full, before it was there
     auto const path = folder / "result.json";
-    if (line.output == Output::Text) std::cout << fmt::format("the run {} is complete and unchanged; nothing to do\n", quote(id));
+    if (line.output == Output::Text)
+      std::cout << fmt::format("the run {} is complete and unchanged; nothing to do\n", quote(id));
     print_result(parse_json(read_file(path), path.string()).value(), folder, line.output);
     return 0;
   }
@@ -310,7 +336,12 @@ int train(CommandLine const& line) {
   };
   try {
     auto const result = train::train(corpus, project.train,
-                                     {.run_folder = folder, .encoder = project.encoder, .seed = project.seed, .n_threads = n_threads_of(line), .device = line.device, .resume = line.resume},
+                                     {.run_folder = folder,
+                                      .encoder = project.encoder,
+                                      .seed = project.seed,
+                                      .n_threads = n_threads_of(line),
+                                      .device = line.device,
+                                      .resume = line.resume},
                                      events, stop.token());
     progress.finish();
     auto const json = result_json(id, result, score_run(folder, corpus, line, stop.token()));
@@ -336,7 +367,8 @@ int train(CommandLine const& line) {
     } catch (Error const& reason) {
       progress.note(fmt::format("the page of the interrupted run could not be written: {}", reason.what()));
     }
-    throw Error(ErrorCode::Interrupted, fmt::format("{}; continue with `polytask train --run {} --resume`", error.what(), id));
+    throw Error(ErrorCode::Interrupted,
+                fmt::format("{}; continue with `polytask train --run {} --resume`", error.what(), id));
   }
 }
 

@@ -61,13 +61,14 @@ class LabelBudget {
 
 }  // namespace
 
-std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSplit const& split, std::string_view salt, std::uint64_t seed) {
+std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSplit const& split, std::string_view salt,
+                                 std::uint64_t seed) {
   std::uint64_t purpose = 1469598103934665603ULL;  // FNV-1a: datasets of one seed are cut independently
   for (char const c : salt) purpose = (purpose ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   Rng rng = Rng::for_purpose(seed, purpose);
   std::vector<Split> assigned(rows.size(), Split::Train);
   LabelBudget labels(rows);
-  double owed_dev = 0;   // fractions that earlier strata were too small for
+  double owed_dev = 0;  // fractions that earlier strata were too small for
   double owed_test = 0;
   for (auto& [stratum, groups] : groups_by_stratum(rows)) {
     std::size_t n_rows = 0;

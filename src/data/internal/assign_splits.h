@@ -12,14 +12,15 @@ namespace polytask::data {
 
 /// What a declared split looks at in a row.
 struct RowFacts {
-  std::string group;    ///< empty = the row is a group of its own
-  std::string stratum;  ///< rows of one stratum are cut in the declared proportions
+  std::string group;                ///< empty = the row is a group of its own
+  std::string stratum;              ///< rows of one stratum are cut in the declared proportions
   std::vector<std::size_t> labels;  ///< of all tasks, each label under a number of its own
 };
 
-/// Seeded, the same on every platform. Whole groups go to one side, a group's stratum is its first row's. A stratum or a
-/// label of fewer than three rows stays in train whole, and each keeps at least one row there: a model could not learn
-/// what only dev or test shows.
-[[nodiscard]] std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSplit const& split, std::string_view salt, std::uint64_t seed);
+/// Seeded, the same on every platform. Whole groups go to one side, a group's stratum is its first row's. A stratum or
+/// a label of fewer than three rows stays in train whole, and each keeps at least one row there: a model could not
+/// learn what only dev or test shows.
+[[nodiscard]] std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSplit const& split,
+                                               std::string_view salt, std::uint64_t seed);
 
 }  // namespace polytask::data

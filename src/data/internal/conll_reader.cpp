@@ -9,8 +9,8 @@ namespace {
 
 bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
 
-/// "# text = ..." or "# slots: ..." before the first word of a sentence. A lone "#" is a word, and so is "#" with a tag in
-/// a second column.
+/// "# text = ..." or "# slots: ..." before the first word of a sentence. A lone "#" is a word, and so is "#" with a tag
+/// in a second column.
 bool is_comment(std::string_view line) {
   if (!line.starts_with("# ")) return false;
   auto const key = line.substr(2, line.find(' ', 2) - 2);
@@ -39,7 +39,9 @@ std::vector<std::string> columns_of(std::string_view line) {
 class ConllReader final : public RowReader {
  public:
   ConllReader(std::unique_ptr<ByteSource> bytes, std::string name, RowReaderOptions const& options)
-      : lines_(std::move(bytes), options.max_row_bytes), name_(std::move(name)), max_row_bytes_(options.max_row_bytes) {}
+      : lines_(std::move(bytes), options.max_row_bytes),
+        name_(std::move(name)),
+        max_row_bytes_(options.max_row_bytes) {}
 
   std::optional<Result<Row>> next() override {
     Row row;
@@ -55,9 +57,11 @@ class ConllReader final : public RowReader {
       n_bytes += line->text.size();
       if (failed) continue;  // the rest of a sentence that cannot be read
       if (line->too_long || n_bytes > max_row_bytes_)
-        failed = error(fmt::format("the sentence is longer than {} bytes, the most that is read; is a blank line missing?", max_row_bytes_));
+        failed = error(fmt::format(
+            "the sentence is longer than {} bytes, the most that is read; is a blank line missing?", max_row_bytes_));
       else if (auto const bad = find_invalid_utf8(line->text))
-        failed = error(fmt::format("byte {} of the line ({}) is not UTF-8; save the file as UTF-8", *bad + 1, quote(line->text.substr(*bad, 1))));
+        failed = error(fmt::format("byte {} of the line ({}) is not UTF-8; save the file as UTF-8", *bad + 1,
+                                   quote(line->text.substr(*bad, 1))));
       else if (auto columns = columns_of(line->text); columns.empty() || columns.front().empty())
         failed = error("the line has no word in its first column");
       else
@@ -69,7 +73,9 @@ class ConllReader final : public RowReader {
   }
 
  private:
-  [[nodiscard]] Error error(std::string const& reason) const { return {ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, lines_.number(), reason)}; }
+  [[nodiscard]] Error error(std::string const& reason) const {
+    return {ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, lines_.number(), reason)};
+  }
 
   LineReader lines_;
   std::string name_;
@@ -78,7 +84,8 @@ class ConllReader final : public RowReader {
 
 }  // namespace
 
-std::unique_ptr<RowReader> make_conll_reader(std::unique_ptr<ByteSource> bytes, std::string name, RowReaderOptions const& options) {
+std::unique_ptr<RowReader> make_conll_reader(std::unique_ptr<ByteSource> bytes, std::string name,
+                                             RowReaderOptions const& options) {
   return std::make_unique<ConllReader>(std::move(bytes), std::move(name), options);
 }
 

@@ -16,7 +16,11 @@ constexpr std::size_t kMostColumns = 10'000;
 class CsvReader final : public RowReader {
  public:
   CsvReader(std::unique_ptr<ByteSource> bytes, std::string name, char separator, RowReaderOptions const& options)
-      : source_(std::move(bytes)), name_(std::move(name)), separator_(separator), options_(options), columns_(options.columns) {}
+      : source_(std::move(bytes)),
+        name_(std::move(name)),
+        separator_(separator),
+        options_(options),
+        columns_(options.columns) {}
 
   std::optional<Result<Row>> next() override {
     if (columns_.empty() && !header_failed_) {
@@ -29,8 +33,9 @@ class CsvReader final : public RowReader {
     if (!*record) return record->error();
     auto& fields = fields_;
     if (n_fields_ != columns_.size())
-      return fail(fmt::format("the row has {} fields, expected {} ({}); quote fields that hold a separator or a line end", n_fields_, columns_.size(),
-                              options_.columns.empty() ? "as the header" : "as \"columns\" says"));
+      return fail(
+          fmt::format("the row has {} fields, expected {} ({}); quote fields that hold a separator or a line end",
+                      n_fields_, columns_.size(), options_.columns.empty() ? "as the header" : "as \"columns\" says"));
     Row row{.line = first_line_};
     for (std::size_t i = 0; i < fields.size(); ++i) {
       if (columns_[i] == "id") row.id = id_of(fields[i]);
@@ -40,7 +45,9 @@ class CsvReader final : public RowReader {
   }
 
  private:
-  Result<Row> fail(std::string const& reason) const { return Error(ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, first_line_, reason)); }
+  Result<Row> fail(std::string const& reason) const {
+    return Error(ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, first_line_, reason));
+  }
 
   /// A whole number stays one in the answers; everything else is text.
   static std::string id_of(std::string const& field) {
@@ -72,8 +79,13 @@ class CsvReader final : public RowReader {
     std::sort(sorted.begin(), sorted.end());
     auto const twice = std::adjacent_find(sorted.begin(), sorted.end());
     header_failed_ = n_fields_ > kMostColumns || twice != sorted.end();
-    if (n_fields_ > kMostColumns) return fail(fmt::format("the header names {} columns; at most {} are read", n_fields_, kMostColumns));
-    if (header_failed_) return fail(fmt::format("the column {} stands twice in the header; rename one (a file without a header needs \"columns\" in polytask.yaml)", quote(*twice)));
+    if (n_fields_ > kMostColumns)
+      return fail(fmt::format("the header names {} columns; at most {} are read", n_fields_, kMostColumns));
+    if (header_failed_)
+      return fail(
+          fmt::format("the column {} stands twice in the header; rename one (a file without a header needs \"columns\" "
+                      "in polytask.yaml)",
+                      quote(*twice)));
     columns_ = fields_;
     return std::nullopt;
   }
@@ -92,16 +104,23 @@ class CsvReader final : public RowReader {
       if (source_.peek() == '"') {
         source_.get();
         if (!read_quoted(field))
-          return Result<bool>(fail("a quoted field that begins in this row never ends; close it, or write a quote inside a field as \"\"").error());
+          return Result<bool>(fail("a quoted field that begins in this row never ends; close it, or write a quote "
+                                   "inside a field as \"\"")
+                                  .error());
       }
       more = read_plain(field);
       // A row of nothing but separators is counted, not held.
       if (++n_fields_ <= kMostColumns) fields_.push_back(std::move(field));
     }
-    if (n_bytes_ > options_.max_row_bytes) return Result<bool>(fail(fmt::format("the row is longer than {} bytes, the most that is read; cut its text", options_.max_row_bytes)).error());
+    if (n_bytes_ > options_.max_row_bytes)
+      return Result<bool>(fail(fmt::format("the row is longer than {} bytes, the most that is read; cut its text",
+                                           options_.max_row_bytes))
+                              .error());
     for (auto const& field : fields_)
       if (auto const bad = find_invalid_utf8(field))
-        return Result<bool>(fail(fmt::format("byte {} of the field {} is not UTF-8; save the file as UTF-8", *bad + 1, quote(field))).error());
+        return Result<bool>(
+            fail(fmt::format("byte {} of the field {} is not UTF-8; save the file as UTF-8", *bad + 1, quote(field)))
+                .error());
     return Result<bool>(true);
   }
 
@@ -159,12 +178,13 @@ class CsvReader final : public RowReader {
   std::size_t n_fields_ = 0;  ///< of the record; `fields_` holds at most kMostColumns
   std::size_t n_bytes_ = 0;
   bool header_failed_ = false;
-  bool is_first_ = true;      ///< no row was given yet
+  bool is_first_ = true;  ///< no row was given yet
 };
 
 }  // namespace
 
-std::unique_ptr<RowReader> make_csv_reader(std::unique_ptr<ByteSource> bytes, std::string name, char separator, RowReaderOptions const& options) {
+std::unique_ptr<RowReader> make_csv_reader(std::unique_ptr<ByteSource> bytes, std::string name, char separator,
+                                           RowReaderOptions const& options) {
   return std::make_unique<CsvReader>(std::move(bytes), std::move(name), separator, options);
 }
 

@@ -20,7 +20,9 @@ std::optional<task::Span> span_of(element const& item) {
   std::int64_t begin = 0;
   std::int64_t end = 0;
   std::string_view label;
-  if (triple.at(0).get(begin) != simdjson::SUCCESS || triple.at(1).get(end) != simdjson::SUCCESS || triple.at(2).get(label) != simdjson::SUCCESS) return std::nullopt;
+  if (triple.at(0).get(begin) != simdjson::SUCCESS || triple.at(1).get(end) != simdjson::SUCCESS ||
+      triple.at(2).get(label) != simdjson::SUCCESS)
+    return std::nullopt;
   if (begin < 0 || end < 0) return std::nullopt;
   return task::Span{static_cast<std::size_t>(begin), static_cast<std::size_t>(end), std::string(label)};
 }
@@ -50,8 +52,10 @@ Value value_of(element const& item) {
   std::size_t n = 0;
   for (auto const child : simdjson::dom::array(item)) {
     ++n;
-    if (auto span = span_of(child)) spans.push_back(std::move(*span));
-    else if (auto text = scalar_text(child)) texts.push_back(std::move(*text));
+    if (auto span = span_of(child))
+      spans.push_back(std::move(*span));
+    else if (auto text = scalar_text(child))
+      texts.push_back(std::move(*text));
   }
   if (texts.size() == n) return texts;
   if (spans.size() == n) return spans;
@@ -61,11 +65,15 @@ Value value_of(element const& item) {
 class JsonlReader final : public RowReader {
  public:
   JsonlReader(std::unique_ptr<ByteSource> bytes, std::string name, RowReaderOptions const& options)
-      : lines_(std::move(bytes), options.max_row_bytes), name_(std::move(name)), max_row_bytes_(options.max_row_bytes) {}
+      : lines_(std::move(bytes), options.max_row_bytes),
+        name_(std::move(name)),
+        max_row_bytes_(options.max_row_bytes) {}
 
   std::optional<Result<Row>> next() override {
     while (auto const line = lines_.next()) {
-      if (line->too_long) return fail(fmt::format("the row is longer than {} bytes, the most that is read; cut its text", max_row_bytes_));
+      if (line->too_long)
+        return fail(
+            fmt::format("the row is longer than {} bytes, the most that is read; cut its text", max_row_bytes_));
       bool const blank = line->text.find_first_not_of(" \t") == std::string_view::npos;
       if (!blank) return parse(line->text);
     }
@@ -73,16 +81,21 @@ class JsonlReader final : public RowReader {
   }
 
  private:
-  Result<Row> fail(std::string const& reason) const { return Error(ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, lines_.number(), reason)); }
+  Result<Row> fail(std::string const& reason) const {
+    return Error(ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, lines_.number(), reason));
+  }
 
   Result<Row> parse(std::string_view text) {
     if (auto const bad = find_invalid_utf8(text))
-      return fail(fmt::format("byte {} of the line ({}) is not UTF-8; save the file as UTF-8", *bad + 1, quote(text.substr(*bad, 1))));
+      return fail(fmt::format("byte {} of the line ({}) is not UTF-8; save the file as UTF-8", *bad + 1,
+                              quote(text.substr(*bad, 1))));
     simdjson::dom::object object;
     auto const parsed = parser_.parse(text.data(), text.size());
     if (parsed.error() != simdjson::SUCCESS)
-      return fail(fmt::format("{} is not JSON ({}); expected one JSON object a line", quote(text), simdjson::error_message(parsed.error())));
-    if (parsed.get(object) != simdjson::SUCCESS) return fail(fmt::format("{} is not a JSON object; expected {{\"column\": value, ...}}", quote(text)));
+      return fail(fmt::format("{} is not JSON ({}); expected one JSON object a line", quote(text),
+                              simdjson::error_message(parsed.error())));
+    if (parsed.get(object) != simdjson::SUCCESS)
+      return fail(fmt::format("{} is not a JSON object; expected {{\"column\": value, ...}}", quote(text)));
     Row row{.line = lines_.number()};
     std::vector<std::string_view> keys;
     for (auto const [key, value] : object) {
@@ -91,7 +104,8 @@ class JsonlReader final : public RowReader {
       if (key == "id") row.id = json_text(value);
     }
     std::sort(keys.begin(), keys.end());
-    if (auto const twice = std::adjacent_find(keys.begin(), keys.end()); twice != keys.end()) return fail(fmt::format("the key {} stands twice in the row; keep one", quote(*twice)));
+    if (auto const twice = std::adjacent_find(keys.begin(), keys.end()); twice != keys.end())
+      return fail(fmt::format("the key {} stands twice in the row; keep one", quote(*twice)));
     return row;
   }
 
@@ -106,11 +120,13 @@ class JsonlReader final : public RowReader {
 Result<Value> parse_value(std::string_view json) {
   simdjson::dom::parser parser;
   auto const parsed = parser.parse(json.data(), json.size());
-  if (parsed.error() != simdjson::SUCCESS) return Error(ErrorCode::InvalidInput, simdjson::error_message(parsed.error()));
+  if (parsed.error() != simdjson::SUCCESS)
+    return Error(ErrorCode::InvalidInput, simdjson::error_message(parsed.error()));
   return value_of(parsed.value_unsafe());
 }
 
-std::unique_ptr<RowReader> make_jsonl_reader(std::unique_ptr<ByteSource> bytes, std::string name, RowReaderOptions const& options) {
+std::unique_ptr<RowReader> make_jsonl_reader(std::unique_ptr<ByteSource> bytes, std::string name,
+                                             RowReaderOptions const& options) {
   return std::make_unique<JsonlReader>(std::move(bytes), std::move(name), options);
 }
 

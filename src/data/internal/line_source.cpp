@@ -27,8 +27,9 @@ class FileSource final : public ByteSource {
     file_ = ::gzopen(path.c_str(), "rb");
     if (file_ == nullptr) {
       int const reason = errno;
-      throw Error(reason == ENOENT ? ErrorCode::NotFound : ErrorCode::InvalidInput,
-                  fmt::format("{}: cannot be opened ({}); check the path and its permissions", name_, std::strerror(reason)));
+      throw Error(
+          reason == ENOENT ? ErrorCode::NotFound : ErrorCode::InvalidInput,
+          fmt::format("{}: cannot be opened ({}); check the path and its permissions", name_, std::strerror(reason)));
     }
     ::gzbuffer(file_, kBufferBytes);
     packed_ = name_.ends_with(".gz");
@@ -47,11 +48,14 @@ class FileSource final : public ByteSource {
     char const* const message = ::gzerror(file_, &code);
     // The end of a file that stops in the middle of a member is only an error code beside the last bytes.
     if (n_read < 0 || (n_read == 0 && code != Z_OK && code != Z_STREAM_END)) {
-      if (code == Z_ERRNO) throw Error(ErrorCode::Unavailable, fmt::format("{}: reading failed ({})", name_, std::strerror(errno)));
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: the packed file is damaged or cut ({}); get it again", name_, message));
+      if (code == Z_ERRNO)
+        throw Error(ErrorCode::Unavailable, fmt::format("{}: reading failed ({})", name_, std::strerror(errno)));
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: the packed file is damaged or cut ({}); get it again", name_, message));
     }
     if (packed_ && ::gzdirect(file_) != 0 && n_read > 0)
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: is named .gz but is not packed with gzip; rename or pack it", name_));
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: is named .gz but is not packed with gzip; rename or pack it", name_));
     return static_cast<std::size_t>(n_read);
   }
 
@@ -67,7 +71,8 @@ class StreamSource final : public ByteSource {
   std::size_t read(char* out, std::size_t n) override {
     // One byte is waited for; the rest only as far as it has arrived.
     int const first = input_.get();
-    if (input_.bad()) throw Error(ErrorCode::Unavailable, "the input cannot be read any further; check where it comes from");
+    if (input_.bad())
+      throw Error(ErrorCode::Unavailable, "the input cannot be read any further; check where it comes from");
     if (first < 0) return 0;
     out[0] = static_cast<char>(first);
     std::streamsize const more = input_.rdbuf()->in_avail();
@@ -87,7 +92,8 @@ ByteSource::~ByteSource() = default;
 std::unique_ptr<ByteSource> open_bytes(std::filesystem::path const& path) { return std::make_unique<FileSource>(path); }
 std::unique_ptr<ByteSource> bytes_of(std::istream& input) { return std::make_unique<StreamSource>(input); }
 
-CharacterSource::CharacterSource(std::unique_ptr<ByteSource> bytes) : bytes_(std::move(bytes)), buffer_(std::make_unique<char[]>(kBufferBytes)) {
+CharacterSource::CharacterSource(std::unique_ptr<ByteSource> bytes)
+    : bytes_(std::move(bytes)), buffer_(std::make_unique<char[]>(kBufferBytes)) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   while (n_ < kByteOrderMark.size()) {
     std::size_t const n = bytes_->read(buffer_.get() + n_, kByteOrderMark.size() - n_);

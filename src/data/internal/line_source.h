@@ -14,7 +14,8 @@ namespace polytask::data {
 class ByteSource {
  public:
   virtual ~ByteSource();
-  /// Up to `n` bytes; 0 at the end. Throws Error{InvalidInput} for a damaged packed file, Error{Unavailable} for a disk.
+  /// Up to `n` bytes; 0 at the end. Throws Error{InvalidInput} for a damaged packed file, Error{Unavailable} for a
+  /// disk.
   virtual std::size_t read(char* out, std::size_t n) = 0;
 };
 
@@ -35,7 +36,9 @@ class CharacterSource {
     return c;
   }
   /// What is buffered, at least one byte unless at the end; `skip` consumes it.
-  std::string_view buffered() { return peek() < 0 ? std::string_view() : std::string_view(buffer_.get() + at_, n_ - at_); }
+  std::string_view buffered() {
+    return peek() < 0 ? std::string_view() : std::string_view(buffer_.get() + at_, n_ - at_);
+  }
   void skip(std::size_t n) { at_ += n; }
 
  private:
@@ -55,7 +58,8 @@ struct Line {
 /// not held.
 class LineReader {
  public:
-  LineReader(std::unique_ptr<ByteSource> bytes, std::size_t max_bytes) : source_(std::move(bytes)), max_bytes_(max_bytes) {}
+  LineReader(std::unique_ptr<ByteSource> bytes, std::size_t max_bytes)
+      : source_(std::move(bytes)), max_bytes_(max_bytes) {}
   std::optional<Line> next();
   /// 1-based number of the line given last.
   [[nodiscard]] std::size_t number() const noexcept { return number_; }

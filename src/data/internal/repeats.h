@@ -13,7 +13,9 @@ namespace polytask::data {
 /// Keeps the first of equal findings.
 inline std::vector<Problem> without_repeats(std::vector<Problem> problems) {
   std::set<std::tuple<std::string, std::string, std::string>> seen;
-  std::erase_if(problems, [&](Problem const& problem) { return !seen.emplace(problem.kind, problem.where, problem.message).second; });
+  std::erase_if(problems, [&](Problem const& problem) {
+    return !seen.emplace(problem.kind, problem.where, problem.message).second;
+  });
   return problems;
 }
 

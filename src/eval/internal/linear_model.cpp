@@ -5,7 +5,11 @@
 namespace polytask::eval {
 
 LinearModel::LinearModel(std::size_t n_features, std::size_t n_outputs)
-    : n_outputs_(n_outputs), bias_(n_features), weights_((n_features + 1) * n_outputs), squares_(weights_.size()), sums_(weights_.size()) {}
+    : n_outputs_(n_outputs),
+      bias_(n_features),
+      weights_((n_features + 1) * n_outputs),
+      squares_(weights_.size()),
+      sums_(weights_.size()) {}
 
 template <typename Visit>
 void LinearModel::for_each(Features const& features, Visit const& visit) const {
@@ -38,7 +42,8 @@ void LinearModel::remember() {
 }
 
 void LinearModel::average() {
-  for (std::size_t i = 0; i < weights_.size() && n_remembered_ > 0; ++i) weights_[i] = sums_[i] / static_cast<float>(n_remembered_);
+  for (std::size_t i = 0; i < weights_.size() && n_remembered_ > 0; ++i)
+    weights_[i] = sums_[i] / static_cast<float>(n_remembered_);
 }
 
 }  // namespace polytask::eval

@@ -10,8 +10,8 @@
 namespace polytask::eval {
 
 /// `n_outputs` linear functions with a bias each, all 0 at the beginning.
-/// Method: AdaGrad with diagonal matrices (Duchi et al. 2011, JMLR 12, figure 1, without regulariser): with the gradients
-/// g_1..g_t of a weight, w <- w - step * g_t / (delta + sqrt(g_1^2 + .. + g_t^2)).
+/// Method: AdaGrad with diagonal matrices (Duchi et al. 2011, JMLR 12, figure 1, without regulariser): with the
+/// gradients g_1..g_t of a weight, w <- w - step * g_t / (delta + sqrt(g_1^2 + .. + g_t^2)).
 class LinearModel {
  public:
   static constexpr float kStep = 0.5F;

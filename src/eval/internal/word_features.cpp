@@ -15,7 +15,9 @@ constexpr char32_t kFirstWithoutSpaces = 0x2E80;  // CJK, kana and what follows;
 constexpr bool is_hangul(char32_t c) { return c >= 0xAC00 && c <= 0xD7A3; }
 
 constexpr bool is_word_character(char32_t c) {
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= 0xAA && c != 0xAB && c != 0xB7 && c != 0xBB && c != 0xD7 && c != 0xF7 && (c < 0x2000 || c > 0x206F) && (c < 0x3000 || c > 0x3003));
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         (c >= 0xAA && c != 0xAB && c != 0xB7 && c != 0xBB && c != 0xD7 && c != 0xF7 && (c < 0x2000 || c > 0x206F) &&
+          (c < 0x3000 || c > 0x3003));
 }
 
 std::string lower(std::string_view word) {
@@ -97,7 +99,8 @@ WordFeatures::WordFeatures(std::vector<task::Example const*> const& examples) {
       ++n_documents[place->second];
     }
   // idf = ln((1 + n) / (1 + df)) + 1: a word that was never seen would not divide by zero (Manning et al. 2008, ch. 6).
-  for (auto const df : n_documents) weights_.push_back(static_cast<float>(std::log((1.0 + static_cast<double>(examples.size())) / (1.0 + df)) + 1.0));
+  for (auto const df : n_documents)
+    weights_.push_back(static_cast<float>(std::log((1.0 + static_cast<double>(examples.size())) / (1.0 + df)) + 1.0));
 }
 
 Features WordFeatures::of(task::Example const& example) const {

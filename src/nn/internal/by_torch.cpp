@@ -10,13 +10,16 @@ namespace polytask::nn {
 
 using torch::Tensor;
 
-Tensor attention_by_torch(Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads, double dropout_rate) {
+Tensor attention_by_torch(Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,
+                          double dropout_rate) {
   std::int64_t const tokens = qkv.size(0);
   std::int64_t const width = qkv.size(1) / 3 / heads;
   auto const n = static_cast<std::int64_t>(offsets.size()) - 1;
   std::int64_t longest = 0;
-  for (std::size_t t = 0; t + 1 < offsets.size(); ++t) longest = std::max<std::int64_t>(longest, offsets[t + 1] - offsets[t]);
-  std::vector<std::int64_t> token_at(static_cast<std::size_t>(n * longest), tokens);  // of each place; `tokens` is a row of zeros
+  for (std::size_t t = 0; t + 1 < offsets.size(); ++t)
+    longest = std::max<std::int64_t>(longest, offsets[t + 1] - offsets[t]);
+  std::vector<std::int64_t> token_at(static_cast<std::size_t>(n * longest),
+                                     tokens);  // of each place; `tokens` is a row of zeros
   std::vector<std::int64_t> place_of(static_cast<std::size_t>(tokens));
   for (std::size_t t = 0; t + 1 < offsets.size(); ++t)
     for (std::int64_t token = offsets[t]; token < offsets[t + 1]; ++token) {
@@ -32,10 +35,13 @@ Tensor attention_by_torch(Tensor const& qkv, std::vector<std::int32_t> const& of
   // Not minus infinity: a sequence without tokens would make NaN of it.
   auto const attended = torch::softmax(scores.masked_fill(nobody, std::numeric_limits<float>::lowest()), -1);
   auto const context = torch::matmul(torch::dropout(attended, dropout_rate, dropout_rate > 0), parts[2]);
-  return context.permute({0, 2, 1, 3}).reshape({n * longest, heads * width}).index_select(0, torch::tensor(place_of, torch::kInt64).to(qkv.device()));
+  return context.permute({0, 2, 1, 3})
+      .reshape({n * longest, heads * width})
+      .index_select(0, torch::tensor(place_of, torch::kInt64).to(qkv.device()));
 }
 
-Tensor mean_pool_by_torch(Tensor const& hidden, std::vector<std::int32_t> const& offsets, std::vector<std::int64_t> const& texts) {
+Tensor mean_pool_by_torch(Tensor const& hidden, std::vector<std::int32_t> const& offsets,
+                          std::vector<std::int64_t> const& texts) {
   auto shares = torch::zeros({static_cast<std::int64_t>(texts.size()), hidden.size(0)});
   for (std::size_t row = 0; row < texts.size(); ++row) {
     auto const t = static_cast<std::size_t>(texts[row]);

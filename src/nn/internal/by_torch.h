@@ -10,9 +10,11 @@ namespace polytask::nn {
 
 /// As packed_attention: [tokens, 3 · hidden] -> [tokens, hidden]. The sequences stand side by side in one padded block,
 /// because a GPU pays more for a launch per text than for rows that nobody reads.
-torch::Tensor attention_by_torch(torch::Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads, double dropout_rate);
+torch::Tensor attention_by_torch(torch::Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,
+                                 double dropout_rate);
 
 /// As mean_pool: [tokens, hidden] -> [texts, hidden], as one product with a matrix of shares.
-torch::Tensor mean_pool_by_torch(torch::Tensor const& hidden, std::vector<std::int32_t> const& offsets, std::vector<std::int64_t> const& texts);
+torch::Tensor mean_pool_by_torch(torch::Tensor const& hidden, std::vector<std::int32_t> const& offsets,
+                                 std::vector<std::int64_t> const& texts);
 
 }  // namespace polytask::nn

@@ -34,7 +34,8 @@ TEST(AttentionByTorch, EqualsTheKernelForwardAndBackwardForMixedLengths) {
 
 TEST(AttentionByTorch, DropsShareOfTheAttentionAndKeepsItsMean) {
   torch::manual_seed(2);
-  auto const qkv = torch::cat({torch::zeros({2000, 32}), torch::ones({2000, 16})}, 1);  // everybody attends to all alike; values are 1
+  auto const qkv = torch::cat({torch::zeros({2000, 32}), torch::ones({2000, 16})},
+                              1);  // everybody attends to all alike; values are 1
   std::vector<std::int32_t> const one_text{0, 2000};
   auto const dropped = attention_by_torch(qkv, one_text, 1, 0.5);
   EXPECT_GT(largest_difference(dropped, torch::ones({2000, 16})), 0.01);

@@ -54,7 +54,9 @@ std::string tick_text(double value, double step) {
   return fmt::format("{:.{}f}", value, digits);
 }
 
-std::string step_text(double step) { return std::abs(step) < 1e15 ? count_text(std::llround(step)) : number_text(step); }
+std::string step_text(double step) {
+  return std::abs(step) < 1e15 ? count_text(std::llround(step)) : number_text(step);
+}
 
 struct Range {
   double low = 0;
@@ -84,23 +86,26 @@ class Plot {
  public:
   Plot(Ticks x, Ticks y) : x_ticks_(x), y_ticks_(y) {}
   [[nodiscard]] double x(double step) const {
-    return kLeft + (kWidth - kLeft - kRight) * std::clamp((step - x_ticks_.low) / (x_ticks_.high - x_ticks_.low), 0.0, 1.0);
+    return kLeft +
+           (kWidth - kLeft - kRight) * std::clamp((step - x_ticks_.low) / (x_ticks_.high - x_ticks_.low), 0.0, 1.0);
   }
   [[nodiscard]] double y(double value) const {
-    return kTop + (kHeight - kTop - kBottom) * (1 - std::clamp((value - y_ticks_.low) / (y_ticks_.high - y_ticks_.low), 0.0, 1.0));
+    return kTop + (kHeight - kTop - kBottom) *
+                      (1 - std::clamp((value - y_ticks_.low) / (y_ticks_.high - y_ticks_.low), 0.0, 1.0));
   }
 
   [[nodiscard]] std::string axes() const {
     std::string out;
     for (int i = 0; i <= y_ticks_.count(); ++i) {
       double const at = y(y_ticks_.at(i));
-      out += fmt::format(R"(<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>)",
-                         kLeft, kWidth - kRight, at, at, kLeft - 6, at + 3.5, tick_text(y_ticks_.at(i), y_ticks_.step));
+      out += fmt::format(
+          R"(<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>)",
+          kLeft, kWidth - kRight, at, at, kLeft - 6, at + 3.5, tick_text(y_ticks_.at(i), y_ticks_.step));
     }
     for (int i = 0; i <= x_ticks_.count(); ++i) {
       double const value = x_ticks_.at(i);
-      out += fmt::format(R"(<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>)", x(value), kHeight - 8,
-                         step_text(value));
+      out += fmt::format(R"(<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>)", x(value),
+                         kHeight - 8, step_text(value));
     }
     return out;
   }
@@ -129,8 +134,8 @@ std::string points_of(Plot const& plot, Line const& line) {
   if (line.style == LineStyle::Points)
     for (auto const& point : line.points)
       if (std::isfinite(point.value) && std::isfinite(point.step))
-        out += fmt::format(R"(<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="2.6"><title>{}: {}</title></circle>)", plot.x(point.step), plot.y(point.value),
-                           step_text(point.step), number_text(point.value));
+        out += fmt::format(R"(<circle class="dot" cx="{:.1f}" cy="{:.1f}" r="2.6"><title>{}: {}</title></circle>)",
+                           plot.x(point.step), plot.y(point.value), step_text(point.step), number_text(point.value));
   return out;
 }
 
@@ -138,7 +143,8 @@ std::string points_of(Plot const& plot, Line const& line) {
 std::string mark(Plot const& plot, LineChart const& chart) {
   if (!chart.marked_step) return {};
   double const at = plot.x(*chart.marked_step);
-  auto out = fmt::format(R"(<line class="selected" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>)", at, kTop, kHeight - kBottom);
+  auto out = fmt::format(R"(<line class="selected" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>)", at, kTop,
+                         kHeight - kBottom);
   for (auto const& line : chart.lines) {
     if (line.style != LineStyle::Points) continue;
     for (auto const& point : line.points)
@@ -146,8 +152,10 @@ std::string mark(Plot const& plot, LineChart const& chart) {
         bool const right_half = at > kWidth / 2;
         double const y = plot.y(point.value);
         // Above the ring, or below it where there is no room.
-        out += fmt::format(R"(<circle class="ring" cx="{:.1f}" cy="{:.1f}" r="5"/><text class="value" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>)", at, y,
-                           right_half ? at - 6 : at + 6, y > kTop + 14 ? y - 8 : y + 17, right_half ? "end" : "start", score_text(point.value));
+        out += fmt::format(
+            R"(<circle class="ring" cx="{:.1f}" cy="{:.1f}" r="5"/><text class="value" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>)",
+            at, y, right_half ? at - 6 : at + 6, y > kTop + 14 ? y - 8 : y + 17, right_half ? "end" : "start",
+            score_text(point.value));
       }
   }
   return out;
@@ -190,7 +198,8 @@ Curve smoothed(Curve const& curve, std::size_t half_window) {
 }
 
 std::string line_chart(LineChart const& chart, std::string_view label_id) {
-  auto out = fmt::format(R"(<svg class="chart" viewBox="0 0 {} {}" role="img" aria-labelledby="{}">)", kWidth, kHeight, label_id);
+  auto out = fmt::format(R"(<svg class="chart" viewBox="0 0 {} {}" role="img" aria-labelledby="{}">)", kWidth, kHeight,
+                         label_id);
   if (auto const range = range_of(chart.lines)) {
     auto x_ticks = ticks_over(0, std::max(1.0, std::isfinite(chart.last_step) ? chart.last_step : 1.0), 4);
     x_ticks.step = std::max(1.0, x_ticks.step);
@@ -201,7 +210,8 @@ std::string line_chart(LineChart const& chart, std::string_view label_id) {
     for (auto const& line : chart.lines) out += points_of(plot, line);
     out += mark(plot, chart);
   } else {
-    out += both_in_svg(fmt::format(R"(class="tick" x="{}" y="{}" text-anchor="middle")", kWidth / 2, kHeight / 2), {"no values", "値なし"});
+    out += both_in_svg(fmt::format(R"(class="tick" x="{}" y="{}" text-anchor="middle")", kWidth / 2, kHeight / 2),
+                       {"no values", "値なし"});
   }
   return out + "</svg>";
 }
@@ -217,11 +227,15 @@ ScoreAxis score_axis(std::vector<eval::Score> const& scores) {
 std::string score_bar(eval::Score const& score, ScoreAxis axis) {
   if (!std::isfinite(score.value)) return {};
   constexpr double width = 180;
-  auto const x = [&](double value) { return 4 + (width - 8) * std::clamp((value - axis.low) / (axis.high - axis.low), 0.0, 1.0); };
+  auto const x = [&](double value) {
+    return 4 + (width - 8) * std::clamp((value - axis.low) / (axis.high - axis.low), 0.0, 1.0);
+  };
   std::string out = fmt::format(R"(<svg class="bar" viewBox="0 0 {} 22" aria-hidden="true">)", width);
-  for (double const at : {0.0, 0.5, 1.0}) out += fmt::format(R"(<line class="grid" x1="{0:.1f}" x2="{0:.1f}" y1="1" y2="21"/>)", x(at));
+  for (double const at : {0.0, 0.5, 1.0})
+    out += fmt::format(R"(<line class="grid" x1="{0:.1f}" x2="{0:.1f}" y1="1" y2="21"/>)", x(at));
   double const from = std::min(x(0), x(score.value));
-  out += fmt::format(R"(<rect class="length" x="{:.1f}" y="6" width="{:.1f}" height="10" rx="1"/>)", from, std::abs(x(score.value) - x(0)));
+  out += fmt::format(R"(<rect class="length" x="{:.1f}" y="6" width="{:.1f}" height="10" rx="1"/>)", from,
+                     std::abs(x(score.value) - x(0)));
   if (std::isfinite(score.interval.low) && std::isfinite(score.interval.high)) {
     double const low = x(score.interval.low);
     double const high = x(score.interval.high);

@@ -17,7 +17,7 @@ namespace polytask::report {
 [[nodiscard]] Curve smoothed(Curve const& curve, std::size_t half_window);
 
 enum class LineStyle {
-  Faint,   ///< the single values behind a smoothed curve
+  Faint,  ///< the single values behind a smoothed curve
   Line,
   Points,  ///< a line with a dot at each value
 };

@@ -46,7 +46,8 @@ std::string escaped_head(std::string_view text, std::size_t max) {
   std::size_t end = 0;
   for (std::size_t n = 0; n < max && end < text.size(); ++n) end += decode_utf8(text, end).n_bytes;
   auto out = escaped(text.substr(0, end));
-  if (end < text.size()) out += fmt::format("… (+{})", count_text(static_cast<std::int64_t>(count_code_points(text.substr(end)))));
+  if (end < text.size())
+    out += fmt::format("… (+{})", count_text(static_cast<std::int64_t>(count_code_points(text.substr(end)))));
   return out;
 }
 

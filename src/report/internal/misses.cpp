@@ -23,7 +23,9 @@ Words const kPredicted{"predicted", "予測"};
 constexpr std::size_t kFirstMisses = 6;  ///< shown at once; the others unfold
 
 bool is_within(task::Span const& span, std::string_view text) {
-  auto const starts_character = [&](std::size_t at) { return at == text.size() || (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80; };
+  auto const starts_character = [&](std::size_t at) {
+    return at == text.size() || (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80;
+  };
   return span.begin < span.end && span.end <= text.size() && starts_character(span.begin) && starts_character(span.end);
 }
 
@@ -42,7 +44,8 @@ std::string unmarked(std::string_view text, Ends left, Ends right) {
   std::size_t const head = left == Ends::Mark || right == Ends::Text ? kContextCodePoints : 0;
   std::size_t const tail = right == Ends::Mark ? kContextCodePoints : 0;
   if (n <= head + tail + 20) return escaped(text);
-  return escaped(text.substr(0, *offsets.to_bytes(head))) + R"( <span class="cut">…</span> )" + escaped(text.substr(*offsets.to_bytes(n - tail)));
+  return escaped(text.substr(0, *offsets.to_bytes(head))) + R"( <span class="cut">…</span> )" +
+         escaped(text.substr(*offsets.to_bytes(n - tail)));
 }
 
 /// Labels in the text say nothing where a task has only one.
@@ -57,7 +60,8 @@ SpanLabels span_labels(TaskReport const& task) {
 }
 
 /// The text with every span marked: found, missed, invented, or found with another border or label.
-std::string marked_text(std::string_view text, std::vector<task::Span> gold, std::vector<task::Span> predicted, SpanLabels labels) {
+std::string marked_text(std::string_view text, std::vector<task::Span> gold, std::vector<task::Span> predicted,
+                        SpanLabels labels) {
   std::erase_if(gold, [&](auto const& span) { return !is_within(span, text); });
   std::erase_if(predicted, [&](auto const& span) { return !is_within(span, text); });
   if (find_invalid_utf8(text) || (gold.empty() && predicted.empty())) return escaped_head(text, kMaxTextCodePoints);
@@ -78,12 +82,17 @@ std::string marked_text(std::string_view text, std::vector<task::Span> gold, std
       out += unmarked(piece, begin == 0 ? Ends::Text : Ends::Mark, end == text.size() ? Ends::Text : Ends::Mark);
       continue;
     }
-    char const* kind = wanted == nullptr ? "invented" : found == nullptr ? "missed" : *wanted == *found ? "found" : "differs";
+    char const* kind = wanted == nullptr   ? "invented"
+                       : found == nullptr  ? "missed"
+                       : *wanted == *found ? "found"
+                                           : "differs";
     std::string label;
     if (wanted != nullptr && wanted->end == end) label = wanted->label;
-    if (found != nullptr && found->end == end && found->label != label) label += (label.empty() ? "" : "→") + found->label;
+    if (found != nullptr && found->end == end && found->label != label)
+      label += (label.empty() ? "" : "→") + found->label;
     out += fmt::format(R"(<mark class="{}">{}</mark>)", kind, escaped(piece));
-    if (!label.empty() && labels == SpanLabels::Shown) out += fmt::format(R"(<sub class="{}">{}</sub>)", kind, escaped_head(label, 30));
+    if (!label.empty() && labels == SpanLabels::Shown)
+      out += fmt::format(R"(<sub class="{}">{}</sub>)", kind, escaped_head(label, 30));
   }
   return out;
 }
@@ -104,8 +113,10 @@ std::string spans_html(std::vector<task::Span> const& spans, std::string_view te
   if (spans.empty()) return fmt::format(R"(<span class="none">{}</span>)", both({"none", "なし"}));
   std::string out;
   for (std::size_t i = 0; i < std::min(spans.size(), kMaxLabels); ++i)
-    out += fmt::format(R"(<div><bdi>{}</bdi> <small>{}</small></div>)", is_within(spans[i], text) ? escaped_head(text.substr(spans[i].begin, spans[i].end - spans[i].begin), 60) : "–",
-                       escaped_head(spans[i].label, 30));
+    out += fmt::format(
+        R"(<div><bdi>{}</bdi> <small>{}</small></div>)",
+        is_within(spans[i], text) ? escaped_head(text.substr(spans[i].begin, spans[i].end - spans[i].begin), 60) : "–",
+        escaped_head(spans[i].label, 30));
   if (spans.size() > kMaxLabels) out += fmt::format("<div>… (+{})</div>", spans.size() - kMaxLabels);
   return out;
 }
@@ -119,7 +130,8 @@ std::string answer_html(task::TaskType type, Miss const& miss, Answer const& ans
       return out;
     }
     case task::TaskType::Regression: return answer.value ? number_text(*answer.value) : "–";
-    case task::TaskType::Tagging: return spans_html(answer.spans, miss.texts.empty() ? std::string_view() : std::string_view(miss.texts[0]));
+    case task::TaskType::Tagging:
+      return spans_html(answer.spans, miss.texts.empty() ? std::string_view() : std::string_view(miss.texts[0]));
   }
   return {};
 }
@@ -128,15 +140,20 @@ std::string row(TaskReport const& task, Miss const& miss, SpanLabels labels) {
   std::string texts;
   for (std::size_t i = 0; i < miss.texts.size(); ++i) {
     bool const marked = i == 0 && task.type == task::TaskType::Tagging;
-    texts += fmt::format(R"(<p dir="auto">{}</p>)", marked ? marked_text(miss.texts[i], miss.gold.spans, miss.predicted.spans, labels) : escaped_head(miss.texts[i], kMaxTextCodePoints));
+    texts += fmt::format(R"(<p dir="auto">{}</p>)",
+                         marked ? marked_text(miss.texts[i], miss.gold.spans, miss.predicted.spans, labels)
+                                : escaped_head(miss.texts[i], kMaxTextCodePoints));
   }
-  return fmt::format(R"(<tr><td class="texts">{}<p class="where">{}</p></td><td><span class="term">{}</span><div>{}</div></td><td><span class="term">{}</span><div>{}</div></td></tr>)", texts,
-                     escaped(miss.where), both(kGold), answer_html(task.type, miss, miss.gold, miss.predicted), both(kPredicted), answer_html(task.type, miss, miss.predicted, miss.gold));
+  return fmt::format(
+      R"(<tr><td class="texts">{}<p class="where">{}</p></td><td><span class="term">{}</span><div>{}</div></td><td><span class="term">{}</span><div>{}</div></td></tr>)",
+      texts, escaped(miss.where), both(kGold), answer_html(task.type, miss, miss.gold, miss.predicted),
+      both(kPredicted), answer_html(task.type, miss, miss.predicted, miss.gold));
 }
 
 std::string table(TaskReport const& task, std::span<Miss const> misses, Words const& caption) {
-  auto out = fmt::format(R"(<table class="misses"><caption>{}</caption><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead><tbody>)", both(caption),
-                         both({"text", "テキスト"}), both(kGold), both(kPredicted));
+  auto out = fmt::format(
+      R"(<table class="misses"><caption>{}</caption><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th></tr></thead><tbody>)",
+      both(caption), both({"text", "テキスト"}), both(kGold), both(kPredicted));
   auto const labels = span_labels(task);
   for (auto const& miss : misses) out += row(task, miss, labels);
   return out + "</tbody></table>";
@@ -151,20 +168,26 @@ std::string misses_section(TaskReport const& task) {
   auto out = fmt::format("<h4>{}</h4>", both({"Misses on dev", "開発データの誤り例"}));
   if (n_shown == 0) return out + fmt::format(R"(<p class="note">{}</p>)", both({"none", "なし"}));
   if (task.type == task::TaskType::Tagging)
-    out += fmt::format(R"(<p class="legend"><mark class="found">{}</mark> <mark class="missed">{}</mark> <mark class="invented">{}</mark> <mark class="differs">{}</mark></p>)",
-                       both({"found", "正しく検出"}), both({"missed", "見逃し"}), both({"invented", "過剰検出"}), both({"other border or label", "境界かラベルが違う"}));
+    out += fmt::format(
+        R"(<p class="legend"><mark class="found">{}</mark> <mark class="missed">{}</mark> <mark class="invented">{}</mark> <mark class="differs">{}</mark></p>)",
+        both({"found", "正しく検出"}), both({"missed", "見逃し"}), both({"invented", "過剰検出"}),
+        both({"other border or label", "境界かラベルが違う"}));
   auto const order = miss_order_words(task.type);
   auto const n_first = std::min(n_shown, kFirstMisses);
   std::span const misses(task.misses);
-  out += table(task, misses.first(n_first), {fmt::format("Wrong answers, {}", order.en), fmt::format("誤った回答({})", order.ja)});
+  out += table(task, misses.first(n_first),
+               {fmt::format("Wrong answers, {}", order.en), fmt::format("誤った回答({})", order.ja)});
   if (n_shown > n_first) {
     auto const n = n_shown - n_first;
     Words const title{fmt::format("{} more", n), fmt::format("続き {} 件", n)};
-    out += fmt::format("<details><summary>{}</summary>{}</details>", both(title), table(task, misses.subspan(n_first, n), {"Wrong answers, continued", "誤った回答(続き)"}));
+    out += fmt::format("<details><summary>{}</summary>{}</details>", both(title),
+                       table(task, misses.subspan(n_first, n), {"Wrong answers, continued", "誤った回答(続き)"}));
   }
   if (n_all > n_shown) {
     auto const n = count_text(static_cast<std::int64_t>(n_all - n_shown));
-    out += fmt::format(R"(<p class="note">{}</p>)", both({fmt::format("{} more in <code>misses.jsonl</code>", n), fmt::format("ほか {} 件は <code>misses.jsonl</code> にあります", n)}));
+    out += fmt::format(R"(<p class="note">{}</p>)",
+                       both({fmt::format("{} more in <code>misses.jsonl</code>", n),
+                             fmt::format("ほか {} 件は <code>misses.jsonl</code> にあります", n)}));
   }
   return out;
 }

@@ -18,7 +18,8 @@ std::string base64_of_hex(std::string_view hex) {
   // 6 bits are one and a half hexadecimal digits: 3 bytes = 6 digits = 4 characters.
   for (std::size_t at = 0; at < hex.size(); at += 6) {
     unsigned bits = 0;
-    for (std::size_t k = 0; k < 6; ++k) bits = bits << 4 | (at + k < hex.size() ? static_cast<unsigned>(hex_digit(hex[at + k])) : 0U);
+    for (std::size_t k = 0; k < 6; ++k)
+      bits = bits << 4 | (at + k < hex.size() ? static_cast<unsigned>(hex_digit(hex[at + k])) : 0U);
     std::size_t const n_bytes = std::min<std::size_t>(6, hex.size() - at) / 2;
     for (std::size_t k = 0; k < 4; ++k) out += k <= n_bytes ? alphabet[bits >> (18 - 6 * k) & 63] : '=';
   }
@@ -253,8 +254,9 @@ std::string_view language_script() {
 }
 
 std::string content_security_policy() {
-  return fmt::format("default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'", base64_of_hex(sha256_hex(style_sheet())),
-                     base64_of_hex(sha256_hex(language_script())));
+  return fmt::format(
+      "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
+      base64_of_hex(sha256_hex(style_sheet())), base64_of_hex(sha256_hex(language_script())));
 }
 
 }  // namespace polytask::report

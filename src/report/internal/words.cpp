@@ -16,7 +16,8 @@ std::string both(Words const& words) {
 }
 
 std::string both_in_svg(std::string_view attributes, Words const& words) {
-  return fmt::format(R"(<text class="en" {0}>{1}</text><text class="ja" {0}>{2}</text>)", attributes, words.en, words.ja);
+  return fmt::format(R"(<text class="en" {0}>{1}</text><text class="ja" {0}>{2}</text>)", attributes, words.en,
+                     words.ja);
 }
 
 Words type_words(task::TaskType type) {
@@ -53,8 +54,10 @@ Words duration_words(double seconds) {
   if (seconds < 10) return {fmt::format("{:.1f} s", seconds), fmt::format("{:.1f} 秒", seconds)};
   auto const whole = static_cast<std::int64_t>(std::llround(seconds));
   if (whole < 60) return {fmt::format("{} s", whole), fmt::format("{} 秒", whole)};
-  if (whole < 3600) return {fmt::format("{} min {} s", whole / 60, whole % 60), fmt::format("{} 分 {} 秒", whole / 60, whole % 60)};
-  return {fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60), fmt::format("{} 時間 {} 分", whole / 3600, whole % 3600 / 60)};
+  if (whole < 3600)
+    return {fmt::format("{} min {} s", whole / 60, whole % 60), fmt::format("{} 分 {} 秒", whole / 60, whole % 60)};
+  return {fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60),
+          fmt::format("{} 時間 {} 分", whole / 3600, whole % 3600 / 60)};
 }
 
 Words miss_order_words(task::TaskType type) {

@@ -14,7 +14,8 @@ enum class Ascii : std::uint8_t { Letter, Space, Punctuation, Removed };
 constexpr std::array<Ascii, 128> make_ascii_table(bool clean) {
   std::array<Ascii, 128> table{};
   for (unsigned c = 0; c < 128; ++c) {
-    bool const punctuation = (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
+    bool const punctuation =
+        (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126);
     bool const space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
     bool const other_space = c == 0x0B || c == 0x0C;  // white space to the cutter, control characters to the cleaner
     if (space || (other_space && !clean))

@@ -96,7 +96,8 @@ int decompose(char32_t c, char32_t* out) {
     return 1;
   }
   int n = 0;
-  for (std::int32_t at = 0; at < parts.length() && n < 8; at = parts.moveIndex32(at, 1)) out[n++] = static_cast<char32_t>(parts.char32At(at));
+  for (std::int32_t at = 0; at < parts.length() && n < 8; at = parts.moveIndex32(at, 1))
+    out[n++] = static_cast<char32_t>(parts.char32At(at));
   return n;
 }
 

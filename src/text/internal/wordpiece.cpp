@@ -4,7 +4,8 @@
 
 namespace polytask::text {
 
-WordPieces::WordPieces(std::vector<std::string> tokens, std::string_view prefix, std::int32_t unknown_id, std::uint32_t max_code_points)
+WordPieces::WordPieces(std::vector<std::string> tokens, std::string_view prefix, std::int32_t unknown_id,
+                       std::uint32_t max_code_points)
     : tokens_(std::move(tokens)), unknown_id_(unknown_id), max_code_points_(max_code_points) {
   for (std::size_t i = 0; i < tokens_.size(); ++i) {
     auto const id = static_cast<std::int32_t>(i);
@@ -25,7 +26,8 @@ void WordPieces::cut(std::string_view word, std::uint32_t n_code_points, std::ve
     std::size_t const longest = begin == 0 ? longest_first_ : longest_continuing_;
     std::size_t end = std::min(word.size(), begin + longest);
     for (;; --end) {
-      while (end > begin && end < word.size() && (static_cast<unsigned char>(word[end]) & 0xC0) == 0x80) --end;  // whole characters
+      while (end > begin && end < word.size() && (static_cast<unsigned char>(word[end]) & 0xC0) == 0x80)
+        --end;  // whole characters
       if (end == begin) break;
       if (auto const found = map.find(word.substr(begin, end - begin)); found != map.end()) {
         pieces.push_back({found->second, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});

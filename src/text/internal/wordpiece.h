@@ -26,7 +26,8 @@ struct Piece {
 class WordPieces {
  public:
   /// `tokens[i]` has id i. Pieces that continue a word start with `prefix` in it.
-  WordPieces(std::vector<std::string> tokens, std::string_view prefix, std::int32_t unknown_id, std::uint32_t max_code_points);
+  WordPieces(std::vector<std::string> tokens, std::string_view prefix, std::int32_t unknown_id,
+             std::uint32_t max_code_points);
 
   /// Appends the pieces of `word`; one unknown piece over all of it when it cannot be made of known ones or is longer
   /// than `max_code_points`.
@@ -38,8 +39,8 @@ class WordPieces {
   std::vector<std::string> tokens_;
   std::int32_t unknown_id_;
   std::uint32_t max_code_points_;
-  PieceMap first_;        ///< pieces that begin a word
-  PieceMap continuing_;   ///< pieces that continue one, without the prefix
+  PieceMap first_;       ///< pieces that begin a word
+  PieceMap continuing_;  ///< pieces that continue one, without the prefix
   std::size_t longest_first_ = 0;
   std::size_t longest_continuing_ = 0;
 };

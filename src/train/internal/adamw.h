@@ -18,7 +18,7 @@ struct OptimizedParameter {
   torch::Tensor first_moment;
   torch::Tensor second_moment;
   std::int64_t n_updates = 0;
-  bool decays = true;              ///< weights do; biases and LayerNorm do not
+  bool decays = true;  ///< weights do; biases and LayerNorm do not
   double learning_rate_factor = 1;
 };
 

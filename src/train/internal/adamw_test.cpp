@@ -7,9 +7,9 @@
 
 namespace polytask::train {
 namespace {
+using testing::DoubleNear;
 using testing::Each;
 using testing::ElementsAre;
-using testing::DoubleNear;
 
 std::vector<double> rates(TrainConfig const& config, std::int64_t n_steps) {
   std::vector<double> rates;
@@ -21,7 +21,8 @@ auto near(double value) { return DoubleNear(value, 1e-12); }
 
 TEST(LearningRate, RisesToItsPeakAndFallsInAStraightLine) {
   TrainConfig const config{.learning_rate = 1.0, .warmup_ratio = 0.25, .schedule = Schedule::Linear};
-  EXPECT_THAT(rates(config, 8), ElementsAre(near(1. / 2), near(1), near(6. / 7), near(5. / 7), near(4. / 7), near(3. / 7), near(2. / 7), near(1. / 7)));
+  EXPECT_THAT(rates(config, 8), ElementsAre(near(1. / 2), near(1), near(6. / 7), near(5. / 7), near(4. / 7),
+                                            near(3. / 7), near(2. / 7), near(1. / 7)));
 }
 
 TEST(LearningRate, FallsAsHalfACosine) {
@@ -49,7 +50,8 @@ TEST(LearningRate, OnlyRisesWhenAllStepsAreWarmUp) {
 TEST(AdamW, MovesHeadsByTheirFactorOfTheEncodersStep) {
   torch::nn::Module model;
   auto const encoder = model.register_parameter("encoder", torch::ones({2}));
-  auto const head = model.register_module("heads", std::make_shared<torch::nn::Module>())->register_parameter("intent", torch::ones({2}));
+  auto const head = model.register_module("heads", std::make_shared<torch::nn::Module>())
+                        ->register_parameter("intent", torch::ones({2}));
   AdamW optimizer(model, {.head_learning_rate_factor = 20, .weight_decay = 0});
   for (auto tensor : {encoder, head}) tensor.mutable_grad() = torch::full({2}, 0.5);
   optimizer.step(0.001, 1.0);  // the first step of Adam is one learning rate, whatever the gradient

@@ -10,9 +10,12 @@ namespace polytask::train {
 
 torch::Device device_of(std::string const& name) {
   if (name == "cpu") return torch::kCPU;
-  if (name != "cuda") throw Error(ErrorCode::InvalidUsage, "device " + quote(name) + " is not known; expected \"cpu\" or \"cuda\"");
+  if (name != "cuda")
+    throw Error(ErrorCode::InvalidUsage, "device " + quote(name) + " is not known; expected \"cpu\" or \"cuda\"");
   if (!torch::cuda::is_available())
-    throw Error(ErrorCode::InvalidUsage, "device \"cuda\": this LibTorch sees no GPU; build with a LibTorch that has CUDA (docs/guides/installing.md) or use \"cpu\"");
+    throw Error(ErrorCode::InvalidUsage,
+                "device \"cuda\": this LibTorch sees no GPU; build with a LibTorch that has CUDA "
+                "(docs/guides/installing.md) or use \"cpu\"");
   return torch::kCUDA;
 }
 

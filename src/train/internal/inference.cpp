@@ -22,7 +22,8 @@ torch::Tensor int64_tensor(std::vector<std::int64_t> const& values, torch::Devic
   return torch::tensor(values, torch::kInt64).to(device);
 }
 
-std::vector<nn::HeadInput> inputs_of(Pass const& pass, std::span<std::size_t const> heads, model::ModelSpec const& spec) {
+std::vector<nn::HeadInput> inputs_of(Pass const& pass, std::span<std::size_t const> heads,
+                                     model::ModelSpec const& spec) {
   std::vector<nn::HeadInput> inputs;
   for (auto const head : heads) {
     auto& input = inputs.emplace_back();
@@ -40,8 +41,12 @@ std::vector<nn::HeadInput> inputs_of(Pass const& pass, std::span<std::size_t con
 void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t const> heads, torch::Device device,
          std::vector<std::vector<task::Prediction>>& results) {
   auto const& spec = model->spec();
-  nn::PackedTexts const texts{int64_tensor(pass.batch.ids, device), int64_tensor(pass.batch.positions, device),
-                              int64_tensor(pass.batch.type_ids, device), pass.batch.offsets, pass.batch.second_text, pass.batch.sequences};
+  nn::PackedTexts const texts{int64_tensor(pass.batch.ids, device),
+                              int64_tensor(pass.batch.positions, device),
+                              int64_tensor(pass.batch.type_ids, device),
+                              pass.batch.offsets,
+                              pass.batch.second_text,
+                              pass.batch.sequences};
   auto const inputs = inputs_of(pass, heads, spec);
   auto const logits = model->forward(texts, inputs, nn::DropoutSites());
   for (std::size_t position = 0; position < heads.size(); ++position) {
@@ -53,7 +58,8 @@ void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t cons
       std::size_t const n_rows = tags ? pass.texts[text].units.size() : 1;
       auto const own = rest.first(n_rows * head.n_outputs());
       rest = rest.subspan(own.size());
-      results[pass.first + text].push_back(tags ? model::decode_units(head, pass.texts[text].units, own) : model::decode_text(head, own));
+      results[pass.first + text].push_back(tags ? model::decode_units(head, pass.texts[text].units, own)
+                                                : model::decode_text(head, own));
     }
   }
 }
@@ -64,17 +70,24 @@ EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& e
   auto encoding = data::encode_example(tokenizer, example, max_length);
   auto units = task::tagged_units(encoding, example);
   auto const second_text = data::second_text_of(encoding, example);
-  return {{.ids = std::move(encoding.ids), .type_ids = std::move(encoding.type_ids), .second_text = second_text, .apart = encoding.second_sequence > 0}, std::move(units)};
+  return {{.ids = std::move(encoding.ids),
+           .type_ids = std::move(encoding.type_ids),
+           .second_text = second_text,
+           .apart = encoding.second_sequence > 0},
+          std::move(units)};
 }
 
-std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std::span<EncodedText const> texts, std::span<std::size_t const> heads,
-                                                 torch::Device device, std::function<bool()> const& should_stop) {
+std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std::span<EncodedText const> texts,
+                                                 std::span<std::size_t const> heads, torch::Device device,
+                                                 std::function<bool()> const& should_stop) {
   torch::NoGradGuard const no_grad;
   std::vector<std::vector<task::Prediction>> results(texts.size());
   for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {
     if (should_stop && should_stop()) break;
     Pass pass{.first = first};
-    for (; end < texts.size() && (end == first || pass.batch.ids.size() + texts[end].tokens.ids.size() <= kTokensPerPass); ++end)
+    for (;
+         end < texts.size() && (end == first || pass.batch.ids.size() + texts[end].tokens.ids.size() <= kTokensPerPass);
+         ++end)
       data::append(pass.batch, {0, end}, texts[end].tokens);
     pass.texts = texts.subspan(first, end - first);
     run(pass, model, heads, device, results);

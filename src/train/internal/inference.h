@@ -20,10 +20,12 @@ struct EncodedText {
   std::vector<task::TaggedUnit> units;
 };
 
-[[nodiscard]] EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length);
+[[nodiscard]] EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example,
+                                      std::size_t max_length);
 
 /// [text][position in heads]. `should_stop` is asked between batches; the result is then incomplete.
-[[nodiscard]] std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std::span<EncodedText const> texts,
+[[nodiscard]] std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model,
+                                                               std::span<EncodedText const> texts,
                                                                std::span<std::size_t const> heads, torch::Device device,
                                                                std::function<bool()> const& should_stop = {});
 

@@ -72,7 +72,8 @@ void set_losses(Prepared& prepared, TrainConfig const& config) {
     nn::LossConfig loss{.label_smoothing = config.label_smoothing};
     if (head.task.type == task::TaskType::Classification && head.task.class_weights == task::ClassWeights::Balanced)
       for (double const count : counts.by_label)
-        loss.class_weights.push_back(count > 0 ? static_cast<float>(counts.n / (static_cast<double>(head.labels.size()) * count)) : 1.0F);
+        loss.class_weights.push_back(
+            count > 0 ? static_cast<float>(counts.n / (static_cast<double>(head.labels.size()) * count)) : 1.0F);
     for (auto& count : counts.by_label) count /= std::max(1.0, counts.n);
     prepared.losses.push_back(std::move(loss));
     prepared.chance_levels.push_back(nn::chance_level(head, counts.by_label));
@@ -85,26 +86,20 @@ void prepare_from_scratch(Prepared& prepared, data::Corpus const& corpus, TrainC
   for (auto const& stream : corpus.streams)
     for (auto const& example : stream.of(Split::Train))
       for (auto const& text : example.texts) texts.emplace_back(text);
-  prepared.tokenizer = text::train_wordpiece(texts, {.vocab_size = static_cast<std::size_t>(config.scratch.vocab_size)});
-  auto& encoder = prepared.encoder_config;
-  encoder.vocab_size = static_cast<std::int64_t>(prepared.tokenizer->vocabulary_size());
-  encoder.hidden_size = config.scratch.hidden_size;
-  encoder.num_hidden_layers = config.scratch.layers;
-  encoder.num_attention_heads = config.scratch.heads;
-  encoder.intermediate_size = 4 * config.scratch.hidden_size;
-  encoder.max_position_embeddings = std::max<std::int64_t>(config.max_length, 128);
+  prepared.tokenizer =
+      text::train_wordpiece(texts, {.vocab_size = static_cast<std::size_t>(config.scratch.vocab_size)});
+  prepared.encoder_config = scratch_encoder(config);
+  prepared.encoder_config.vocab_size = static_cast<std::int64_t>(prepared.tokenizer->vocabulary_size());
 }
 
 void prepare_pretrained(Prepared& prepared, std::filesystem::path const& folder, TrainConfig const& config) {
   prepared.encoder_config = model::read_encoder_config(folder);
   prepared.tokenizer = text::load_tokenizer(folder);
   auto const& encoder = prepared.encoder_config;
-  if (config.max_length > encoder.max_position_embeddings)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: the encoder reads at most {} tokens, train.max_length is {}; lower it",
-                                                     folder.string(), encoder.max_position_embeddings, config.max_length));
   if (static_cast<std::int64_t>(prepared.tokenizer->vocabulary_size()) > encoder.vocab_size)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: the tokenizer has {} tokens, the encoder embeds {}; the files do not belong together",
-                                                     folder.string(), prepared.tokenizer->vocabulary_size(), encoder.vocab_size));
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: the tokenizer has {} tokens, the encoder embeds {}; the files do not belong together",
+                            folder.string(), prepared.tokenizer->vocabulary_size(), encoder.vocab_size));
 }
 
 void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corpus_index, std::stop_token const& stop) {
@@ -118,7 +113,8 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
   for (auto const& example : stream.of(Split::Train)) {
     leave_if_stopped(stop);
     auto features = data::features_of(example, *prepared.tokenizer, prepared.spec.max_length, targets);
-    bool const labelled = std::any_of(features.targets.begin(), features.targets.end(), [](auto const& target) { return target.index() != 0; });
+    bool const labelled = std::any_of(features.targets.begin(), features.targets.end(),
+                                      [](auto const& target) { return target.index() != 0; });
     if (!labelled) continue;
     if (features.truncated) ++prepared.truncated_texts[stream.dataset];
     out.rows.push_back(std::move(features));
@@ -126,16 +122,22 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
   if (!out.rows.empty()) prepared.streams.push_back(std::move(out));
 }
 
-/// A row that is read through several choices of text columns stands in several streams, and is drawn if it has a label in one.
+bool is_labelled(task::Example const& example) {
+  return std::any_of(example.labels.begin(), example.labels.end(), task::is_labelled);
+}
+
+/// A row that is read through several choices of text columns stands in several streams, and is drawn if it has a label
+/// in one.
 std::map<std::string, std::int64_t> count_unlabelled(data::Corpus const& corpus) {
   using Row = std::pair<std::size_t, std::size_t>;
   std::map<std::string, std::map<Row, bool>> labelled;
   for (auto const& stream : corpus.streams)
     for (auto const& example : stream.of(Split::Train))
-      labelled[stream.dataset][{example.file, example.line}] |= std::any_of(example.labels.begin(), example.labels.end(), task::is_labelled);
+      labelled[stream.dataset][{example.file, example.line}] |= is_labelled(example);
   std::map<std::string, std::int64_t> unlabelled;
   for (auto const& [dataset, rows] : labelled)
-    if (auto const n = std::count_if(rows.begin(), rows.end(), [](auto const& row) { return !row.second; }); n > 0) unlabelled[dataset] = n;
+    if (auto const n = std::count_if(rows.begin(), rows.end(), [](auto const& row) { return !row.second; }); n > 0)
+      unlabelled[dataset] = n;
   return unlabelled;
 }
 
@@ -150,16 +152,19 @@ double part_of_dataset(PreparedStream const& stream, Prepared const& prepared, d
 }
 
 /// By the size of whole datasets; the streams of one share what it gets.
-std::vector<double> shares_by_size(Prepared const& prepared, data::Corpus const& corpus, double temperature, std::int64_t cap) {
+std::vector<double> shares_by_size(Prepared const& prepared, data::Corpus const& corpus, double temperature,
+                                   std::int64_t cap) {
   std::vector<std::size_t> sizes;
   for (auto const& stream : prepared.streams)
-    sizes.push_back(static_cast<std::size_t>(std::llround(static_cast<double>(stream.rows.size()) / part_of_dataset(stream, prepared, corpus))));
+    sizes.push_back(static_cast<std::size_t>(
+        std::llround(static_cast<double>(stream.rows.size()) / part_of_dataset(stream, prepared, corpus))));
   auto shares = data::temperature_shares(sizes, temperature, cap);
   for (std::size_t i = 0; i < shares.size(); ++i) shares[i] *= part_of_dataset(prepared.streams[i], prepared, corpus);
   return shares;
 }
 
-std::vector<double> specified_shares(Prepared const& prepared, data::Corpus const& corpus, SamplingConfig const& sampling) {
+std::vector<double> specified_shares(Prepared const& prepared, data::Corpus const& corpus,
+                                     SamplingConfig const& sampling) {
   std::vector<double> shares;
   for (auto const& prepared_stream : prepared.streams) {
     auto const& stream = corpus.streams[prepared_stream.corpus_index];
@@ -168,30 +173,38 @@ std::vector<double> specified_shares(Prepared const& prepared, data::Corpus cons
       share = found->second * part_of_dataset(prepared_stream, prepared, corpus);
     } else {
       for (auto const task_index : stream.tasks)
-        if (auto const task = sampling.weights.find(corpus.tasks[task_index].name); task != sampling.weights.end()) share += task->second;
+        if (auto const task = sampling.weights.find(corpus.tasks[task_index].name); task != sampling.weights.end())
+          share += task->second;
     }
     if (!(share > 0))
-      throw Error(ErrorCode::InvalidUsage, fmt::format("train.sampling.weights: nothing is given for dataset {} nor for one of its tasks; add a weight above 0", quote(stream.dataset)));
+      throw Error(
+          ErrorCode::InvalidUsage,
+          fmt::format(
+              "train.sampling.weights: nothing is given for dataset {} nor for one of its tasks; add a weight above 0",
+              quote(stream.dataset)));
     shares.push_back(share);
   }
   return shares;
 }
 
-/// A step's rows are shared out among the datasets: one that stays as large gives each of n an n-th of them, one that grows
-/// n-fold leaves an n-th of the steps. This goes half way.
-std::int64_t default_batch_tokens(Prepared const& prepared, data::Corpus const& corpus) {
+/// A step's rows are shared out among the datasets: one that stays as large gives each of n an n-th of them, one that
+/// grows n-fold leaves an n-th of the steps. This goes half way.
+std::int64_t default_batch_tokens(data::Corpus const& corpus) {
   constexpr double kTokensOfOneDataset = 640;
   std::set<std::string> datasets;
-  for (auto const& stream : prepared.streams) datasets.insert(corpus.streams[stream.corpus_index].dataset);
-  return std::llround(kTokensOfOneDataset * std::sqrt(static_cast<double>(datasets.size())));
+  for (auto const& stream : corpus.streams)
+    for (auto const& example : stream.of(Split::Train))
+      if (is_labelled(example)) {
+        datasets.insert(stream.dataset);
+        break;
+      }
+  return std::llround(kTokensOfOneDataset * std::sqrt(static_cast<double>(std::max<std::size_t>(1, datasets.size()))));
 }
 
-/// 0 where all tasks read alike.
-std::int64_t private_layers(model::ModelSpec const& spec, model::EncoderConfig const& encoder, TrainConfig const& config) {
-  if (config.private_layers && *config.private_layers > encoder.num_hidden_layers)
-    throw Error(ErrorCode::InvalidUsage, fmt::format("train.private_layers is {}, the encoder has {} layers; lower it", *config.private_layers, encoder.num_hidden_layers));
-  if (config.architecture == Architecture::Shared || spec.readings().size() < 2) return 0;
-  return config.private_layers.value_or(std::llround(static_cast<double>(encoder.num_hidden_layers) / 3));
+bool tasks_read_alike(data::Corpus const& corpus) {
+  model::ModelSpec spec;
+  for (auto const& task : corpus.tasks) spec.heads.push_back({.task = task});
+  return spec.readings().size() < 2;
 }
 
 }  // namespace
@@ -202,7 +215,7 @@ std::size_t Prepared::n_rows() const {
   return n;
 }
 
-data::BatchPlan Prepared::plan(data::Corpus const& corpus, TrainConfig const& config, std::uint64_t seed) const {
+data::BatchPlan Prepared::plan(data::Corpus const& corpus, std::uint64_t seed) const {
   std::vector<std::size_t> sizes;
   std::vector<std::vector<std::int32_t>> lengths;
   for (auto const& stream : streams) {
@@ -216,23 +229,43 @@ data::BatchPlan Prepared::plan(data::Corpus const& corpus, TrainConfig const& co
       for (auto const& stream : streams) shares.push_back(part_of_dataset(stream, *this, corpus));
       break;
     case SamplingType::Proportional: shares = shares_by_size(*this, corpus, 1.0, config.sampling.examples_cap); break;
-    case SamplingType::Temperature: shares = shares_by_size(*this, corpus, config.sampling.temperature, config.sampling.examples_cap); break;
+    case SamplingType::Temperature:
+      shares = shares_by_size(*this, corpus, config.sampling.temperature, config.sampling.examples_cap);
+      break;
     case SamplingType::Specified: shares = specified_shares(*this, corpus, config.sampling); break;
   }
   auto const n_drawn = std::max<std::int64_t>(1, std::llround(config.epochs * static_cast<double>(n_rows())));
-  return {data::Mixture(sizes, shares, seed), std::move(lengths), {config.batch_tokens.value_or(default_batch_tokens(*this, corpus)), config.batch_size}, n_drawn};
+  return {data::Mixture(sizes, shares, seed),
+          std::move(lengths),
+          {config.batch_tokens.value_or(0), config.batch_size},
+          n_drawn};
 }
 
 void leave_if_stopped(std::stop_token const& stop) {
   if (stop.stop_requested()) throw Error(ErrorCode::Interrupted, "stopped before the first step");
 }
 
-Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token const& stop) {
+TrainConfig effective(TrainConfig config, data::Corpus const& corpus, model::EncoderConfig const& encoder) {
+  for (auto const& problem : problems(config, encoder))
+    throw Error(ErrorCode::InvalidUsage, fmt::format("{}: {}", problem.where, problem.message));
+  if (!config.dropout && encoder.hidden_dropout_prob == encoder.attention_probs_dropout_prob)
+    config.dropout = encoder.hidden_dropout_prob;
+  if (!config.batch_tokens && !config.batch_size) config.batch_tokens = default_batch_tokens(corpus);
+  if (config.architecture == Architecture::Shared || tasks_read_alike(corpus))
+    config.private_layers = 0;
+  else if (!config.private_layers)
+    config.private_layers = std::llround(static_cast<double>(encoder.num_hidden_layers) / 3);
+  return config;
+}
+
+Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
+                 std::stop_token const& stop) {
   Prepared prepared;
   if (options.encoder)
     prepare_pretrained(prepared, *options.encoder, config);
   else
     prepare_from_scratch(prepared, corpus, config);
+  prepared.config = effective(config, corpus, prepared.encoder_config);
   if (config.dropout) {
     prepared.encoder_config.hidden_dropout_prob = *config.dropout;
     prepared.encoder_config.attention_probs_dropout_prob = *config.dropout;
@@ -240,10 +273,11 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   prepared.spec.pooling = config.pooling;
   prepared.spec.max_length = static_cast<std::size_t>(config.max_length);
   for (std::size_t i = 0; i < corpus.tasks.size(); ++i) prepared.spec.heads.push_back(head_of(corpus, i));
-  prepared.spec.private_layers = private_layers(prepared.spec, prepared.encoder_config, config);
+  prepared.spec.private_layers = *prepared.config.private_layers;
   for (std::size_t i = 0; i < corpus.streams.size(); ++i) add_stream(prepared, corpus, i, stop);
   prepared.unlabelled_rows = count_unlabelled(corpus);
-  if (prepared.streams.empty()) throw Error(ErrorCode::InvalidInput, "no training row carries a label; nothing can be trained");
+  if (prepared.streams.empty())
+    throw Error(ErrorCode::InvalidInput, "no training row carries a label; nothing can be trained");
   set_losses(prepared, config);
   return prepared;
 }

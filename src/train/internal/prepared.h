@@ -18,28 +18,34 @@ namespace polytask::train {
 /// A stream's training rows as numbers. Rows without a label of any task are left out.
 struct PreparedStream {
   std::size_t corpus_index = 0;
-  std::vector<std::size_t> heads;       ///< by position in Stream::tasks: index of the head
+  std::vector<std::size_t> heads;  ///< by position in Stream::tasks: index of the head
   std::vector<data::Features> rows;
 };
 
 struct Prepared {
+  TrainConfig config;  ///< what was asked for, effective()
   std::shared_ptr<text::Tokenizer const> tokenizer;
   model::EncoderConfig encoder_config;
-  model::ModelSpec spec;                         ///< a head per task of the corpus, in its order
-  std::vector<nn::LossConfig> losses;            ///< by head
-  std::vector<double> chance_levels;             ///< by head
+  model::ModelSpec spec;               ///< a head per task of the corpus, in its order
+  std::vector<nn::LossConfig> losses;  ///< by head
+  std::vector<double> chance_levels;   ///< by head
   std::vector<PreparedStream> streams;
   std::map<std::string, std::int64_t> truncated_texts;  ///< by dataset
   std::map<std::string, std::int64_t> unlabelled_rows;  ///< by dataset: training rows without a label of any task
 
   [[nodiscard]] std::size_t n_rows() const;
   /// The plan of a whole run, at its beginning.
-  [[nodiscard]] data::BatchPlan plan(data::Corpus const& corpus, TrainConfig const& config, std::uint64_t seed) const;
+  [[nodiscard]] data::BatchPlan plan(data::Corpus const& corpus, std::uint64_t seed) const;
 };
+
+/// As train::effective(), of an encoder whose configuration is known.
+[[nodiscard]] TrainConfig effective(TrainConfig config, data::Corpus const& corpus,
+                                    model::EncoderConfig const& encoder);
 
 /// Throws Error{InvalidInput}: no rows, an encoder that does not take such long texts, a tokenizer that is not its own;
 /// Error{Interrupted} soon after `stop` is requested.
-[[nodiscard]] Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token const& stop);
+[[nodiscard]] Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
+                               std::stop_token const& stop);
 
 /// Throws Error{Interrupted} once `stop` is requested.
 void leave_if_stopped(std::stop_token const& stop);

@@ -48,28 +48,40 @@ TrainConfig small_config() {
 std::vector<std::int64_t> drawn(data::Corpus const& corpus, SamplingConfig const& sampling) {
   auto config = small_config();
   config.sampling = sampling;
-  return prepare(corpus, config, {}, {}).plan(corpus, config, 1).totals().rows_by_stream;
+  return prepare(corpus, config, {}, {}).plan(corpus, 1).totals().rows_by_stream;
 }
 
 // 160 and 10 rows: 170 draws in all.
-data::Corpus large_and_small() { return corpus_of({stream_of("large", 0, labels(80, 80)), stream_of("small", 1, labels(5, 5))}, 2); }
+data::Corpus large_and_small() {
+  return corpus_of({stream_of("large", 0, labels(80, 80)), stream_of("small", 1, labels(5, 5))}, 2);
+}
 
 TEST(Sampling, DrawsDatasetsInTheSharesThatItsTypeSays) {
   auto const corpus = large_and_small();
   EXPECT_THAT(drawn(corpus, {.type = SamplingType::Proportional}), ElementsAre(160, 10));
-  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 2}), ElementsAre(136, 34));  // sqrt(160 / 10) = 4 : 1
-  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 1, .examples_cap = 10}), ElementsAre(85, 85));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 2}),
+              ElementsAre(136, 34));  // sqrt(160 / 10) = 4 : 1
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 1, .examples_cap = 10}),
+              ElementsAre(85, 85));
   EXPECT_THAT(drawn(corpus, {.type = SamplingType::Uniform}), ElementsAre(85, 85));
-  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"large", 1}, {"small", 4}}}), ElementsAre(34, 136));
-  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"task-0", 9}, {"small", 1}}}), ElementsAre(153, 17));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"large", 1}, {"small", 4}}}),
+              ElementsAre(34, 136));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"task-0", 9}, {"small", 1}}}),
+              ElementsAre(153, 17));
 }
 
 TEST(Sampling, CountsADatasetOnceHoweverManyWaysItIsRead) {
-  auto const corpus = corpus_of({stream_of("twice", 0, labels(20, 20)), stream_of("twice", 1, labels(20, 20)), stream_of("once", 2, labels(20, 20))}, 3);
+  auto const corpus = corpus_of({stream_of("twice", 0, labels(20, 20)), stream_of("twice", 1, labels(20, 20)),
+                                 stream_of("once", 2, labels(20, 20))},
+                                3);
   EXPECT_THAT(drawn(corpus, {.type = SamplingType::Uniform}), ElementsAre(30, 30, 60));
-  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"twice", 1}, {"once", 1}}}), ElementsAre(30, 30, 60));
-  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 1, .examples_cap = 40}), ElementsAre(30, 30, 60)) << "80 rows count as 40";
-  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 2}), ElementsAre(35, 35, 50));  // sqrt(80 / 40) : 1
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Specified, .weights = {{"twice", 1}, {"once", 1}}}),
+              ElementsAre(30, 30, 60));
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 1, .examples_cap = 40}),
+              ElementsAre(30, 30, 60))
+      << "80 rows count as 40";
+  EXPECT_THAT(drawn(corpus, {.type = SamplingType::Temperature, .temperature = 2}),
+              ElementsAre(35, 35, 50));  // sqrt(80 / 40) : 1
 }
 
 TEST(Sampling, NeedsAWeightForEveryDataset) {
@@ -100,18 +112,30 @@ TEST(Prepared, GivesEachReadingAThirdOfTheLayersUnlessToldOtherwise) {
   EXPECT_EQ(private_layers(TaskType::Tagging, [](auto& config) { config.private_layers = 0; }), 0);
   EXPECT_EQ(private_layers(TaskType::Tagging, [](auto& config) { config.private_layers = 5; }), 5);
   EXPECT_EQ(private_layers(TaskType::Tagging, [](auto& config) { config.architecture = Architecture::Shared; }), 0);
-  EXPECT_EQ(private_layers(TaskType::Classification, [](auto& config) { config.private_layers = 3; }), 0) << "tasks that read alike share every layer";
+  EXPECT_EQ(private_layers(TaskType::Classification, [](auto& config) { config.private_layers = 3; }), 0)
+      << "tasks that read alike share every layer";
   EXPECT_THROW((void)private_layers(TaskType::Classification, [](auto& config) { config.private_layers = 6; }), Error);
+}
+
+TEST(Prepared, SaysWhatItMadeOfSettingsThatWereLeftOpen) {
+  auto const corpus = large_and_small();
+  auto const found = prepare(corpus, small_config(), {}, {}).config;
+  EXPECT_EQ(found.batch_tokens, 905);  // 640 * sqrt(2)
+  EXPECT_EQ(found.private_layers, 0);
+  auto config = small_config();
+  config.batch_tokens = 100;
+  EXPECT_EQ(prepare(corpus, config, {}, {}).config.batch_tokens, 100);
 }
 
 TEST(Prepared, TakesLargerStepsTheMoreDatasetsShareThem) {
   auto const steps = [](std::size_t n_datasets, std::optional<std::int64_t> tokens) {
     std::vector<data::Stream> streams;
-    for (std::size_t i = 0; i < n_datasets; ++i) streams.push_back(stream_of("set-" + std::to_string(i), i, labels(640, 640)));
+    for (std::size_t i = 0; i < n_datasets; ++i)
+      streams.push_back(stream_of("set-" + std::to_string(i), i, labels(640, 640)));
     auto const corpus = corpus_of(std::move(streams), n_datasets);
     auto config = small_config();
     config.batch_tokens = tokens;
-    return prepare(corpus, config, {}, {}).plan(corpus, config, 1).totals().n_batches;
+    return prepare(corpus, config, {}, {}).plan(corpus, 1).totals().n_batches;
   };
   EXPECT_EQ(steps(1, std::nullopt), steps(1, 640));
   EXPECT_EQ(steps(4, std::nullopt), steps(4, 1'280));  // 640 * sqrt(4)
@@ -121,7 +145,8 @@ TEST(Prepared, WeighsClassesByHowRareTheyAre) {
   auto corpus = corpus_of({stream_of("tickets", 0, labels(30, 10))}, 1);
   corpus.tasks[0].class_weights = task::ClassWeights::Balanced;
   auto const prepared = prepare(corpus, small_config(), {}, {});
-  EXPECT_THAT(prepared.losses[0].class_weights, ElementsAre(testing::FloatEq(2), testing::FloatEq(2.0F / 3)));  // 40 / (2 * 10), 40 / (2 * 30)
+  EXPECT_THAT(prepared.losses[0].class_weights,
+              ElementsAre(testing::FloatEq(2), testing::FloatEq(2.0F / 3)));  // 40 / (2 * 10), 40 / (2 * 30)
   corpus.tasks[0].class_weights = task::ClassWeights::None;
   EXPECT_THAT(prepare(corpus, small_config(), {}, {}).losses[0].class_weights, testing::IsEmpty());
 }
@@ -136,7 +161,8 @@ TEST(Prepared, LeavesRowsWithoutALabelOutAndCountsThem) {
 }
 
 TEST(Prepared, CountsARowAsNeverDrawnOnlyWhereNoReadingOfItHasALabel) {
-  auto const corpus = corpus_of({stream_of("tickets", 0, {"yes", "no", "", ""}), stream_of("tickets", 1, {"yes", "", "no", ""})}, 2);
+  auto const corpus =
+      corpus_of({stream_of("tickets", 0, {"yes", "no", "", ""}), stream_of("tickets", 1, {"yes", "", "no", ""})}, 2);
   EXPECT_EQ(prepare(corpus, small_config(), {}, {}).unlabelled_rows.at("tickets"), 1);
 }
 

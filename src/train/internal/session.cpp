@@ -34,7 +34,8 @@ struct HeadBatch {
   std::vector<data::Target const*> targets;
 };
 
-std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedStream> const& streams, std::size_t n_heads) {
+std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedStream> const& streams,
+                                std::size_t n_heads) {
   std::vector<HeadBatch> heads(n_heads);
   for (std::size_t text = 0; text < batch.rows.size(); ++text) {
     auto const& stream = streams[batch.rows[text].stream];
@@ -45,7 +46,8 @@ std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedSt
       auto& head = heads[stream.heads[position]];
       if (auto const* tags = std::get_if<std::vector<std::int32_t>>(&target)) {
         for (std::size_t token = 0; token < tags->size(); ++token)
-          if ((*tags)[token] != data::kIgnored) head.input.tokens.push_back(batch.offsets[text] + static_cast<std::int64_t>(token));
+          if ((*tags)[token] != data::kIgnored)
+            head.input.tokens.push_back(batch.offsets[text] + static_cast<std::int64_t>(token));
       }
       head.input.texts.push_back(static_cast<std::int64_t>(text));
       head.targets.push_back(&target);
@@ -53,7 +55,8 @@ std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedSt
   }
   std::vector<HeadBatch> used;
   for (std::size_t i = 0; i < n_heads; ++i) {
-    bool const tags = !heads[i].targets.empty() && std::holds_alternative<std::vector<std::int32_t>>(*heads[i].targets.front());
+    bool const tags =
+        !heads[i].targets.empty() && std::holds_alternative<std::vector<std::int32_t>>(*heads[i].targets.front());
     if (heads[i].targets.empty() || (tags && heads[i].input.tokens.empty())) continue;
     heads[i].input.head = i;
     used.push_back(std::move(heads[i]));
@@ -92,12 +95,13 @@ std::vector<DevRows> dev_rows(data::Corpus const& corpus, Prepared const& prepar
 
 }  // namespace
 
-Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token const& stop)
+Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
+                 std::stop_token const& stop)
     : config_(config),
       options_(options),
       device_(device_of(options.device)),
       prepared_(prepare(corpus, config, options, stop)),
-      plan_(prepared_.plan(corpus, config, Rng::for_purpose(options.seed, kMixturePurpose).next())),
+      plan_(prepared_.plan(corpus, Rng::for_purpose(options.seed, kMixturePurpose).next())),
       whole_run_(plan_.totals(stop)),
       model_(prepared_.encoder_config, prepared_.spec, config.head_dropout),
       dev_(dev_rows(corpus, prepared_, stop)) {
@@ -130,7 +134,12 @@ std::int64_t Session::n_parameters() const {
 }
 
 nn::PackedTexts Session::packed(data::Batch const& batch) const {
-  return {int64_tensor(batch.ids, device_), int64_tensor(batch.positions, device_), int64_tensor(batch.type_ids, device_), batch.offsets, batch.second_text, batch.sequences};
+  return {int64_tensor(batch.ids, device_),
+          int64_tensor(batch.positions, device_),
+          int64_tensor(batch.type_ids, device_),
+          batch.offsets,
+          batch.second_text,
+          batch.sequences};
 }
 
 data::Batch Session::batch_of(std::vector<data::DrawnRow> const& rows) const {
@@ -140,9 +149,10 @@ data::Batch Session::batch_of(std::vector<data::DrawnRow> const& rows) const {
 }
 
 void Session::fit_line(std::size_t head, std::stop_token const& stop) {
-  constexpr std::size_t kRows = 256;           // enough for two numbers
+  constexpr std::size_t kRows = 256;  // enough for two numbers
   constexpr std::size_t kRowsPerPass = 32;
-  constexpr double kSmallestDeviation = 0.05;  // of cosines; an encoder that takes all texts for the same is not believed
+  constexpr double kSmallestDeviation =
+      0.05;  // of cosines; an encoder that takes all texts for the same is not believed
   std::vector<data::DrawnRow> labelled;
   for (std::size_t s = 0; s < prepared_.streams.size(); ++s)
     for (std::size_t row = 0; row < prepared_.streams[s].rows.size(); ++row)
@@ -155,16 +165,21 @@ void Session::fit_line(std::size_t head, std::stop_token const& stop) {
   torch::NoGradGuard const no_grad;
   for (std::size_t first = 0; first < n; first += kRowsPerPass) {
     leave_if_stopped(stop);
-    std::vector<data::DrawnRow> const pass(rows.begin() + static_cast<std::ptrdiff_t>(first), rows.begin() + static_cast<std::ptrdiff_t>(std::min(n, first + kRowsPerPass)));
+    std::vector<data::DrawnRow> const pass(
+        rows.begin() + static_cast<std::ptrdiff_t>(first),
+        rows.begin() + static_cast<std::ptrdiff_t>(std::min(n, first + kRowsPerPass)));
     nn::HeadInput input{.head = head};
     for (std::size_t i = 0; i < pass.size(); ++i) {
       input.texts.push_back(static_cast<std::int64_t>(i));
       y.push_back(static_cast<double>(*target_of(pass[i], head)));
     }
-    auto const cosines = model_->forward(packed(batch_of(pass)), std::span(&input, 1), nn::DropoutSites())[0].to(torch::kCPU).contiguous();
+    auto const cosines = model_->forward(packed(batch_of(pass)), std::span(&input, 1), nn::DropoutSites())[0]
+                             .to(torch::kCPU)
+                             .contiguous();
     x.insert(x.end(), cosines.data_ptr<float>(), cosines.data_ptr<float>() + cosines.numel());
   }
-  auto const [slope, intercept] = line_through(x, y, kSmallestDeviation * std::sqrt(static_cast<double>(prepared_.encoder_config.hidden_size)));
+  auto const [slope, intercept] =
+      line_through(x, y, kSmallestDeviation * std::sqrt(static_cast<double>(prepared_.encoder_config.hidden_size)));
   model_->set_line(head, slope, intercept);
 }
 
@@ -201,12 +216,17 @@ StepRecord Session::step() {
   auto const rows = plan_.next();
   expects(!rows.empty(), "a step is taken only while rows are left");
   std::int64_t const number = state_.step + 1;
-  auto const loss = loss_of(rows, Rng::for_purpose(options_.seed, kDropoutPurpose + static_cast<std::uint64_t>(number)).next());
+  auto const loss =
+      loss_of(rows, Rng::for_purpose(options_.seed, kDropoutPurpose + static_cast<std::uint64_t>(number)).next());
   StepRecord record{.step = number, .task_loss = loss.by_task};
   if (loss.total.defined()) {
     record.loss = loss.total.item<double>();
     if (!std::isfinite(record.loss))
-      throw Error(ErrorCode::InvalidInput, fmt::format("step {}: the loss is no longer a finite number; lower train.learning_rate (now {}) and start a new run", number, config_.learning_rate));
+      throw Error(
+          ErrorCode::InvalidInput,
+          fmt::format(
+              "step {}: the loss is no longer a finite number; lower train.learning_rate (now {}) and start a new run",
+              number, config_.learning_rate));
     loss.total.backward();
     record.grad_norm = optimizer_->gradient_norm();
     record.learning_rate = learning_rate_at(config_, number, n_steps());
@@ -217,7 +237,8 @@ StepRecord Session::step() {
     auto const& features = stream.rows[row.row];
     state_.n_tokens += static_cast<std::int64_t>(features.ids.size());
     for (std::size_t position = 0; position < features.targets.size(); ++position)
-      if (features.targets[position].index() != 0) ++state_.examples_drawn[prepared_.spec.heads[stream.heads[position]].task.name];
+      if (features.targets[position].index() != 0)
+        ++state_.examples_drawn[prepared_.spec.heads[stream.heads[position]].task.name];
   }
   state_.step = number;
   state_.plan = plan_.state();
@@ -245,7 +266,8 @@ std::optional<std::map<std::string, double>> Session::evaluate(std::function<boo
   std::map<std::string, double> scores;
   for (std::size_t i = 0; i < n_tasks; ++i)
     if (!gold[i].empty())
-      scores[prepared_.spec.heads[i].task.name] = eval::primary_score(prepared_.spec.heads[i].task, prepared_.spec.heads[i].labels, gold[i], predicted[i]);
+      scores[prepared_.spec.heads[i].task.name] =
+          eval::primary_score(prepared_.spec.heads[i].task, prepared_.spec.heads[i].labels, gold[i], predicted[i]);
   return scores;
 }
 
@@ -263,7 +285,8 @@ double Session::seconds_per_token() {
     if (loss.total.defined()) loss.total.backward();
     (void)optimizer_->gradient_norm();
     optimizer_->drop_gradients();
-    for (auto const& row : rows) n_tokens += static_cast<std::int64_t>(prepared_.streams[row.stream].rows[row.row].ids.size());
+    for (auto const& row : rows)
+      n_tokens += static_cast<std::int64_t>(prepared_.streams[row.stream].rows[row.row].ids.size());
   }
   std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - start;
   return n_tokens == 0 ? 0.0 : seconds.count() / static_cast<double>(n_tokens);
@@ -306,8 +329,11 @@ void Session::save_weights(fs::path const& folder) const {
   for (auto const& parameter : optimizer_->parameters()) {
     kept.push_back(parameter.weight.detach().to(torch::kCPU).contiguous());
     auto const& values = kept.back();
-    tensors.push_back({parameter.name, model::DType::F32, values.sizes().vec(),
-                       {reinterpret_cast<std::byte const*>(values.data_ptr<float>()), static_cast<std::size_t>(values.numel()) * sizeof(float)}});
+    tensors.push_back({parameter.name,
+                       model::DType::F32,
+                       values.sizes().vec(),
+                       {reinterpret_cast<std::byte const*>(values.data_ptr<float>()),
+                        static_cast<std::size_t>(values.numel()) * sizeof(float)}});
   }
   model::write_safetensors(folder / "weights.safetensors", std::move(tensors));
 }
@@ -319,7 +345,9 @@ void Session::load_weights(fs::path const& folder) {
   try {
     for (auto& parameter : optimizer_->parameters()) from_tensor(parameter.weight, tensors, parameter.name);
   } catch (Error const& error) {
-    throw Error(ErrorCode::Corrupt, fmt::format("{}: the selected weights are not of this run ({}); train it again under a new name", folder.string(), error.what()));
+    throw Error(ErrorCode::Corrupt,
+                fmt::format("{}: the selected weights are not of this run ({}); train it again under a new name",
+                            folder.string(), error.what()));
   }
 }
 
@@ -332,7 +360,9 @@ void Session::save_model(fs::path const& folder) const {
   fs::remove_all(folder, ignored);
   std::error_code failed;
   fs::rename(unfinished, folder, failed);
-  if (failed) throw Error(ErrorCode::Unavailable, fmt::format("{}: the model cannot be put in place ({})", folder.string(), failed.message()));
+  if (failed)
+    throw Error(ErrorCode::Unavailable,
+                fmt::format("{}: the model cannot be put in place ({})", folder.string(), failed.message()));
   sync_folder(folder.parent_path());
 }
 

@@ -29,7 +29,8 @@ struct DevRows {
 class Session {
  public:
   /// Throws what `prepare` throws.
-  Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token const& stop);
+  Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
+          std::stop_token const& stop);
 
   /// The loss of the batch made of `rows`, ready for backward. `seed` decides the dropout.
   BatchLoss loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed);
