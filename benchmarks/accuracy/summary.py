@@ -11,7 +11,7 @@ import json
 import math
 import sys
 
-from sets import KINDS, METRICS
+from sets import GROUPS, KINDS, METRICS
 
 # Two-sided 95 % quantiles of Student's t, by degrees of freedom.
 T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447}
@@ -45,16 +45,24 @@ def cell(rows, of):
     return f'{100 * mean([row[of] for row in rows]):.1f}' if rows else '-'
 
 
-print('| set | metric | seeds | reference | single | single - reference | seeds | joint | joint - single |')
-print('|---|---|---|---|---|---|---|---|---|')
-of_sets = []
-for name, kind in KINDS.items():
-    single, joint = pairs('reference', 'single', name), pairs('single', 'joint', name)
-    differences = [100 * (b - a) for a, b in single]
-    if differences:
-        of_sets.append(mean(differences))
-    shown = f'{mean(differences):+.1f} +- {half_width(differences):.1f}' if differences else '-'
-    lost = f'{100 * mean([b - a for a, b in joint]):+.1f}' if joint else '-'
-    print(f'| {name} | {METRICS[kind]} | {len(single)} | {cell(single, 0)} | {cell(single, 1)} | {shown} | {len(joint)} | {cell(joint, 1)} | {lost} |')
-if len(of_sets) > 1:
-    print(f'\nsingle - reference over {len(of_sets)} sets: {mean(of_sets):+.2f}, lower bound {mean(of_sets) - half_width(of_sets):+.2f} points')
+def table(names):
+    print('| set | metric | seeds | reference | single | single - reference | seeds | joint | joint - single |')
+    print('|---|---|---|---|---|---|---|---|---|')
+    of_sets = []
+    for name in names:
+        single, joint = pairs('reference', 'single', name), pairs('single', 'joint', name)
+        differences = [100 * (b - a) for a, b in single]
+        if differences:
+            of_sets.append(mean(differences))
+        shown = f'{mean(differences):+.1f} +- {half_width(differences):.1f}' if differences else '-'
+        lost = f'{100 * mean([b - a for a, b in joint]):+.1f}' if joint else '-'
+        print(f'| {name} | {METRICS[KINDS[name]]} | {len(single)} | {cell(single, 0)} | {cell(single or joint, 1 if single else 0)} | {shown} | {len(joint)} | {cell(joint, 1)} | {lost} |')
+    if len(of_sets) > 1:
+        print(f'\nsingle - reference over {len(of_sets)} sets: {mean(of_sets):+.2f}, lower bound {mean(of_sets) - half_width(of_sets):+.2f} points')
+
+
+for group, names in GROUPS.items():
+    if any(name in names for _, name in scores):
+        print(f'{group}:\n')
+        table(names)
+        print()
