@@ -335,6 +335,8 @@ class DamagedModel(Trained):
         header, data = read_tensors(words)
         write_tensors(words, header, b'\xff' * len(data))
         self.expect_refused('private/words.safetensors: tensor "encoder.layer.1.', 'holds values that are not finite numbers')
+        write_tensors(words, {**header, 'encoder.layer.7.output.dense.bias': {'dtype': 'F32', 'shape': [1], 'data_offsets': [len(data), len(data) + 4]}}, data + bytes(4))
+        self.expect_refused('private/words.safetensors: has 17 tensors, 1 private layers have 16')
         shutil.copy(words, words.replace('words', 'pair'))
         self.expect_refused('private/pair.safetensors: no task of model.json reads these layers')
         os.remove(words.replace('words', 'pair'))

@@ -138,6 +138,17 @@ class Predict(Scenario):
         self.assertNotEqual(one['same'], other['same'], 'which text comes first is part of the question')
         self.assertAlmostEqual(one['near']['value'], other['near']['value'], places=4, msg='a similarity is the same both ways')
 
+    def test_texts_that_the_tasks_take_for_different_columns_are_refused(self):
+        project = self.project()
+        project.write('pairs.jsonl', [{'left': f'left {i}', 'right': 'yes it is' if i % 2 else 'no it is not', 'same': i % 2} for i in range(20)])
+        pair = {'type': 'classification', 'dataset': 'pairs', 'label': 'same'}
+        project.describe(tasks={'forward': {**pair, 'text': ['left', 'right']}, 'backward': {**pair, 'text': ['right', 'left']}}, datasets={'pairs': {'train': 'pairs.jsonl'}})
+        self.expect(project.run('train'), 0)
+        texts = ('--text', 'left 5', '--text', 'yes it is')
+        self.expect_one_sentence(project.run('predict', *texts), 2, 'the tasks do not agree which text is "right"', '--task')
+        answer, = self.expect(project.run('predict', *texts, '--task', 'backward'), 0).rows
+        self.assertEqual(set(answer['tasks']), {'backward'})
+
     def test_a_text_may_be_empty_or_look_like_an_option(self):
         self.expect(self.predict('--text='), 0)
         self.expect(self.predict('--text=--resume'), 0)

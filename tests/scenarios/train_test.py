@@ -2,8 +2,10 @@
 import json
 import os
 import pty
+import random
 import re
 import resource
+import statistics
 import subprocess
 import threading
 import unittest
@@ -90,6 +92,21 @@ class Contract(Trained):
         self.assertGreater(last[0]['tokens'], 240 * 8)
         compared = self.trained.run('runs compare', 'shared', 'intent-alone', '--output', 'json', threads=False).json
         self.assertEqual(compared['encoder_passes']['together'], 1.5, 'and once more through the upper of two layers, for the words')
+
+    def test_a_similarity_begins_as_the_line_through_the_cosines_of_its_training_rows(self):
+        words = ['lamp', 'chair', 'table', 'phone', 'book', 'sofa', 'desk', 'shelf']
+        rng = random.Random(1)
+        rows = [(rng.sample(words, 4), rng.sample(words, 4)) for _ in range(80)]
+        project = self.project()
+        project.write('pairs.jsonl', [{'left': ' '.join(left), 'right': ' '.join(right), 'near': 40 + 20 * len(set(left) & set(right))} for left, right in rows])
+        project.describe(tasks={'near': {'type': 'regression', 'dataset': 'pairs', 'text': ['left', 'right'], 'label': 'near'}}, datasets={'pairs': {'train': 'pairs.jsonl'}},
+                         train={'learning_rate': 1e-12, 'epochs': 0.1})
+        self.expect(project.run('train', '--run', 'a'), 0)
+        answers = self.expect(project.run('predict', '--input', 'pairs.jsonl'), 0).rows
+        found = [answer['tasks']['near']['value'] for answer in answers]
+        wanted = [40 + 20 * len(set(left) & set(right)) for left, right in rows]
+        self.assertAlmostEqual(statistics.mean(found), statistics.mean(wanted), delta=0.5)
+        self.assertGreater(statistics.correlation(found, wanted), 0.6, 'an encoder that has learned nothing sees which words are the same')
 
     def test_a_complete_run_is_left_alone(self):
         before = {name: os.stat(os.path.join(folder, name)).st_mtime_ns for folder, _, names in os.walk(self.trained.run_folder('shared')) for name in names}
