@@ -40,7 +40,7 @@ void add_common(CLI::App& verb, CommandLine& line) {
 }
 
 /// In the order of `Verb`.
-std::vector<std::string> const kVerbs{"validate", "train", "evaluate", "predict", "runs"};
+std::vector<std::string> const kVerbs{"init", "validate", "train", "evaluate", "predict", "runs"};
 
 /// CLI11's words for a mistake, with the nearest verb or option.
 std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc, char const* const* argv) {
@@ -69,6 +69,15 @@ std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc,
     message.front() = static_cast<char>(message.front() + 32);
   while (!message.empty() && (message.back() == '.' || message.back() == '\n')) message.pop_back();
   return fmt::format("{}; see `{} --help`", message, name);
+}
+
+void add_init(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("init", "looks at a folder of data and proposes a project file");
+  verb.add_option("folder", line.data, "where the data is")->type_name("FOLDER")->capture_default_str();
+  verb.add_option("--encoder", line.encoder, "a pretrained encoder's folder, to be written into the project")
+      ->type_name("FOLDER");
+  add_common(verb, line);
+  verb.footer("Example: polytask init data --encoder models/all-MiniLM-L6-v2");
 }
 
 void add_validate(CLI::App& app, CommandLine& line) {
@@ -118,10 +127,9 @@ void add_predict(CLI::App& app, CommandLine& line) {
       ->allow_extra_args(false)
       ->take_all();
   verb.add_option("--input", line.input, "a file of rows, or - for standard input")->type_name("FILE|-");
-  verb.add_option("--format", line.format, "format of standard input")
+  verb.add_option("--format", line.format, "format of the input; by its extension, or jsonl, when not given")
       ->type_name("FORMAT")
-      ->check(one_of({"jsonl", "csv", "tsv", "conll"}))
-      ->capture_default_str();
+      ->check(one_of({"jsonl", "csv", "tsv", "conll"}));
   verb.add_option("--output-file", line.output_file, "where the answers go, - for standard output")
       ->type_name("FILE|-");
   verb.footer("Example: polytask predict --run first --text \"my card has not arrived\"");
@@ -161,6 +169,7 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
       "`polytask VERB --help` shows a verb's options and an example.\n"
       "Exit codes: 0 done, 2 wrong command line or project file, 3 wrong or missing data, 5 conflict,\n"
       "10 try again later, 20 interrupted and resumable, 42 our mistake.");
+  add_init(app, line);
   add_validate(app, line);
   add_train(app, line);
   add_evaluate(app, line);

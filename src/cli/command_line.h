@@ -8,16 +8,19 @@
 
 namespace polytask::cli {
 
-enum class Verb { Validate, Train, Evaluate, Predict, Runs };
+enum class Verb { Init, Validate, Train, Evaluate, Predict, Runs };
 enum class Output { Text, Json };
 
 struct CommandLine {
-  Verb verb = Verb::Validate;
+  Verb verb = Verb::Init;
   std::filesystem::path project = "polytask.yaml";
   std::vector<std::string> overrides;  ///< --set key=value, in order
   Output output = Output::Text;
   int n_threads = 0;  ///< 0 = all cores of the process
   std::string run;    ///< --run; empty = made (train) or the latest complete one
+  // init
+  std::filesystem::path data = ".";  ///< the folder that is looked at
+  std::string encoder;               ///< --encoder; empty = none
   // train
   bool resume = false;
   std::vector<std::string> only;
@@ -28,7 +31,7 @@ struct CommandLine {
   std::vector<std::string> tasks;
   std::vector<std::string> texts;  ///< --text, one, or two for a pair
   std::string input;               ///< a file, or "-"
-  std::string format = "jsonl";    ///< of standard input
+  std::string format;              ///< of the input; empty = by its extension, JSONL on standard input
   std::string output_file = "-";
   // runs
   std::vector<std::string> compared;  ///< `runs compare A B ...`: the joint run first

@@ -31,6 +31,7 @@ OrderedJson to_json(data::DatasetSpec const& dataset) {
     auto& names = json[std::string(data::to_string(split))] = OrderedJson::array();
     for (auto const& file : files) names.push_back(file.filename().string());
   }
+  if (dataset.format) json["format"] = data::to_string(*dataset.format);
   if (!dataset.columns.empty()) json["columns"] = dataset.columns;
   if (dataset.split)
     json["split"] = {{"dev", dataset.split->dev},

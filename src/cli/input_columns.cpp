@@ -12,8 +12,9 @@ namespace polytask::cli {
 namespace {
 
 bool is_table(Json const& dataset) {
-  auto const is_table_file = [](Json const& file) {
-    auto const format = data::format_of(file.get<std::string>());
+  auto const given = data::parse_format(dataset.value("format", ""));
+  auto const is_table_file = [&](Json const& file) {
+    auto const format = given ? given : data::format_of(file.get<std::string>());
     return format == data::Format::Csv || format == data::Format::Tsv;
   };
   auto const& files = dataset.at("train");

@@ -29,6 +29,7 @@ namespace fs = std::filesystem;
 
 int run(cli::CommandLine const& line, int /*argc*/, char** argv) {
   switch (line.verb) {
+    case cli::Verb::Init: return cli::init(line);
     case cli::Verb::Validate: return cli::validate(line);
     case cli::Verb::Runs: return cli::runs(line);
     case cli::Verb::Train:

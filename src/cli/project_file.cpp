@@ -37,6 +37,11 @@ void read_dataset(std::string const& name, YAML::Node const& node, Findings& fin
     section.texts(key, files);
     for (auto const& file : files) dataset.files[split].push_back(path_in(project, file));
   }
+  section.choice<std::optional<data::Format>>("format", dataset.format,
+                                              {{"jsonl", data::Format::Jsonl},
+                                               {"csv", data::Format::Csv},
+                                               {"tsv", data::Format::Tsv},
+                                               {"conll", data::Format::Conll}});
   section.texts("columns", dataset.columns);
   if (auto const split = section.get("split"); split.IsDefined() && !split.IsNull()) {
     Section part(split, "datasets." + name + ".split", findings);

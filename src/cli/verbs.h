@@ -10,6 +10,8 @@
 
 namespace polytask::cli {
 
+/// `polytask init`: writes the project file; 5 when there is one.
+int init(CommandLine const& line);
 /// `polytask validate`: 0, or 3 when there are errors.
 int validate(CommandLine const& line);
 /// `polytask runs` and `polytask runs compare`.

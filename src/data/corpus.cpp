@@ -72,7 +72,7 @@ class DatasetReader {
   void read_file_of(Split split, std::filesystem::path const& file, Sha256& hash) {
     corpus_.files.push_back(file.string());
     try {
-      auto reader = open_rows(file, {.columns = spec_.columns});
+      auto reader = open_rows(file, {.format = spec_.format, .columns = spec_.columns});
       hash.update(to_string(split)).update(sha256_file(file));
       while (auto row = reader->next()) {
         if (*row)

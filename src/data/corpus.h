@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/problem.h"
+#include "data/row_reader.h"
 #include "task/example.h"
 #include "task/label_set.h"
 #include "task/task_spec.h"
@@ -36,6 +37,7 @@ struct DatasetSpec {
   std::string name;
   std::map<Split, std::vector<std::filesystem::path>> files;  ///< absolute, or relative to the working folder
   std::optional<DeclaredSplit> split;
+  std::optional<Format> format;      ///< of all its files; none = their extensions say it
   std::vector<std::string> columns;  ///< CSV/TSV: names of the columns of a file without a header
 };
 

@@ -194,6 +194,23 @@ std::optional<Format> format_of(std::filesystem::path const& path) {
   return std::nullopt;
 }
 
+std::string_view to_string(Format format) {
+  switch (format) {
+    case Format::Jsonl: return "jsonl";
+    case Format::Csv: return "csv";
+    case Format::Tsv: return "tsv";
+    case Format::Conll: return "conll";
+  }
+  expects(false, "every format has a name");
+  return {};
+}
+
+std::optional<Format> parse_format(std::string_view word) {
+  for (auto const format : {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll})
+    if (to_string(format) == word) return format;
+  return std::nullopt;
+}
+
 namespace {
 
 std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format format, std::string name,
@@ -211,11 +228,12 @@ std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format
 }  // namespace
 
 std::unique_ptr<RowReader> open_rows(std::filesystem::path const& path, RowReaderOptions const& options) {
-  auto const format = format_of(path);
+  auto const format = options.format ? options.format : format_of(path);
   if (!format)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: the format follows the extension, and this one is not known; "
-                                                     "expected .jsonl, .csv, .tsv or .conll, each .gz too",
-                                                     path.string()));
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: the format follows the extension, and this one is not known; expected .jsonl, .csv, "
+                            ".tsv or .conll, each .gz too, or the format itself (\"format\" of the dataset, --format)",
+                            path.string()));
   return make_reader(open_bytes(path), *format, path.string(), options);
 }
 

@@ -20,6 +20,9 @@ namespace polytask::data {
 enum class Format { Jsonl, Csv, Tsv, Conll };
 /// By extension, `.gz` taken off first: .jsonl .ndjson .json(l) .csv .tsv .conll .bio .iob; nothing when unknown.
 [[nodiscard]] std::optional<Format> format_of(std::filesystem::path const& path);
+/// "jsonl", "csv", "tsv", "conll": the words of the project file.
+[[nodiscard]] std::string_view to_string(Format format);
+[[nodiscard]] std::optional<Format> parse_format(std::string_view word);
 
 /// JSON that no column can be: an object, a list of mixed things.
 struct OtherJson {
@@ -49,6 +52,7 @@ class RowReader {
 };
 
 struct RowReaderOptions {
+  std::optional<Format> format;  ///< of a file; none = its extension says it
   std::vector<std::string>
       columns;  ///< CSV/TSV without a header: names of its columns; a first row that repeats them is a header
   std::size_t max_row_bytes = std::size_t{1} << 26;  ///< longer rows are errors, skipped without being held in memory

@@ -168,13 +168,6 @@ data::Row row_of_texts(std::vector<std::string> const& texts, std::vector<Group>
   return row;
 }
 
-data::Format format_named(std::string const& name) {
-  if (name == "csv") return data::Format::Csv;
-  if (name == "tsv") return data::Format::Tsv;
-  if (name == "conll") return data::Format::Conll;
-  return data::Format::Jsonl;
-}
-
 /// Where the answers go: standard output as they come, or a file.
 class AnswerSink {
  public:
@@ -208,9 +201,10 @@ void answer_input(CommandLine const& line, std::vector<std::string> const& colum
   constexpr std::size_t kRowsPerBatch = 64;
   StoppableInput input(STDIN_FILENO);
   std::istream stream(&input);
-  data::RowReaderOptions const options{.columns = columns};
-  auto reader = line.input == "-" ? data::read_rows(stream, format_named(line.format), "standard input", options)
-                                  : data::open_rows(line.input, options);
+  data::RowReaderOptions const options{.format = data::parse_format(line.format), .columns = columns};
+  auto reader = line.input == "-"
+                    ? data::read_rows(stream, options.format.value_or(data::Format::Jsonl), "standard input", options)
+                    : data::open_rows(line.input, options);
   RowQueue queue(std::move(reader), [&] { input.stop(); });
   for (auto rows = queue.take(kRowsPerBatch); !rows.empty(); rows = queue.take(kRowsPerBatch))
     sink.print(answerer.answer(rows));

@@ -1,0 +1,362 @@
+#include "data/discovery.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/error.h"
+#include "data/internal/columns.h"
+#include "data/internal/readers.h"
+#include "data/internal/sniff.h"
+
+namespace polytask::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kDeepest = 3;
+constexpr std::size_t kMostFiles = 2'000;
+
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return text;
+}
+
+/// Files that are about the data, not data.
+bool is_beside_the_data(fs::path const& file) {
+  auto const name = lower(file.filename().string());
+  for (auto const* start : {".", "readme", "licen", "changelog", "polytask.y", "cc-by", "makefile"})
+    if (name.starts_with(start)) return true;
+  for (auto const* end :
+       {".md",   ".rst", ".html", ".htm",         ".pdf", ".py",  ".sh",  ".ipynb", ".yaml",   ".yml",
+        ".toml", ".png", ".jpg",  ".safetensors", ".bin", ".zip", ".tar", ".tgz",   ".tar.gz", ".part"})
+    if (name.ends_with(end)) return true;
+  return false;
+}
+
+/// Runs of letters and digits of a name, without its endings: "wnut17", "train".
+std::vector<std::string> words_of(std::string const& stem) {
+  std::vector<std::string> words(1);
+  for (char const c : stem) {
+    bool const is_part = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c & 0x80) != 0;
+    if (is_part)
+      words.back() += c;
+    else if (!words.back().empty())
+      words.emplace_back();
+  }
+  if (words.back().empty()) words.pop_back();
+  return words;
+}
+
+std::optional<Split> split_named(std::string const& word) {
+  static std::map<std::string, Split> const known{
+      {"train", Split::Train},     {"training", Split::Train}, {"dev", Split::Dev},   {"devel", Split::Dev},
+      {"development", Split::Dev}, {"val", Split::Dev},        {"valid", Split::Dev}, {"validation", Split::Dev},
+      {"validate", Split::Dev},    {"trial", Split::Dev},      {"test", Split::Test}, {"testing", Split::Test},
+      {"eval", Split::Test},       {"evaluation", Split::Test}};
+  auto const found = known.find(lower(word));
+  return found == known.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool is_whole(std::string const& word) {
+  return !word.empty() && word.find_first_not_of("0123456789") == std::string::npos;
+}
+
+bool is_version(std::string const& word) { return lower(word).starts_with('v') && is_whole(word.substr(1)); }
+
+/// A file that can be read, and what its name says.
+struct File {
+  fs::path path;
+  Sniffed sniffed;
+  std::optional<Split> split;
+  std::string key;  ///< the name without its split and endings
+};
+
+File file_of(fs::path const& path, Sniffed sniffed) {
+  File file{.path = path, .sniffed = std::move(sniffed), .split = std::nullopt, .key = ""};
+  auto stem = path.filename().string();
+  for (auto const* end : {".gz", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".conll", ".bio", ".iob", ".txt"})
+    if (lower(stem).ends_with(end)) stem.resize(stem.size() - std::string_view(end).size());
+  auto const words = words_of(stem);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    auto word = words[i];
+    if (is_version(word)) {  // "v1", and the "3" of "v1.3"
+      while (i + 1 < words.size() && is_whole(words[i + 1])) ++i;
+      continue;
+    }
+    if (auto const split = split_named(word); split && !file.split) {
+      file.split = split;
+      continue;
+    }
+    // "wnut17train"; other words end in "test" or "dev" by themselves.
+    if (!file.split && word.size() > 5 && lower(word).ends_with("train")) {
+      file.split = Split::Train;
+      word.resize(word.size() - 5);
+    }
+    file.key += (file.key.empty() ? "" : "-") + word;
+  }
+  return file;
+}
+
+/// Names that every folder could have.
+bool says_nothing(std::string const& name) {
+  static std::set<std::string> const plain{"", "data", "dataset", "all", "full", "rows", "labelled", "labeled"};
+  return plain.contains(lower(name));
+}
+
+std::string name_of(fs::path const& folder) { return fs::weakly_canonical(folder).filename().string(); }
+
+class Finder {
+ public:
+  Finder(fs::path root, std::size_t max_rows) : root_(std::move(root)), max_rows_(max_rows) {}
+
+  Discovery find() {
+    std::map<fs::path, std::vector<File>> by_folder;
+    for (auto const& path : files()) {
+      auto sniffed = sniff(path);
+      if (sniffed.format)
+        by_folder[path.parent_path()].push_back(file_of(path, std::move(sniffed)));
+      else
+        leave_out(path, sniffed.reason);
+    }
+    for (auto& [folder, files] : by_folder) add_folder(folder, std::move(files));
+    name_tasks();
+    std::sort(found_.left_out.begin(), found_.left_out.end(),
+              [](auto const& a, auto const& b) { return a.file < b.file; });
+    return std::move(found_);
+  }
+
+ private:
+  using Group = std::map<Split, File>;
+
+  std::vector<fs::path> files() {
+    std::vector<fs::path> files;
+    std::error_code failed;
+    fs::recursive_directory_iterator entry(root_, fs::directory_options::skip_permission_denied, failed);
+    if (failed)
+      throw Error(ErrorCode::NotFound,
+                  fmt::format("{}: the folder cannot be read ({})", root_.string(), failed.message()));
+    for (; entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
+      if (failed) break;
+      auto const name = entry->path().filename().string();
+      if (entry->is_directory(failed)) {
+        if (name.starts_with(".") || entry.depth() + 1 >= kDeepest || fs::exists(entry->path() / "config.json"))
+          entry.disable_recursion_pending();
+        continue;
+      }
+      if (entry->is_regular_file(failed) && !is_beside_the_data(entry->path())) files.push_back(entry->path());
+      if (files.size() >= kMostFiles) break;
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+  }
+
+  void leave_out(fs::path const& file, std::string reason) { found_.left_out.push_back({file, std::move(reason)}); }
+
+  /// Files of one folder into datasets: those whose names are the same but for the split belong together.
+  void add_folder(fs::path const& folder, std::vector<File> files) {
+    std::map<std::pair<Format, std::string>, Group> groups;
+    std::vector<File> more;  // a second file of a split
+    for (auto& file : files) {
+      auto& group = groups[{*file.sniffed.format, file.key}];
+      auto const split = file.split.value_or(Split::Train);
+      if (!group.contains(split))
+        group.emplace(split, std::move(file));
+      else
+        leave_out(file.path, fmt::format("{} is {} already; write both as a list if they belong together",
+                                         group.at(split).path.filename().string(), to_string(split)));
+    }
+    gather_orphans(groups);
+    bool const says_train = std::any_of(groups.begin(), groups.end(), [](auto const& group) {
+      auto const train = group.second.find(Split::Train);
+      return train != group.second.end() && train->second.split.has_value();
+    });
+    for (auto const& [key, group] : groups) {
+      auto const train = group.find(Split::Train);
+      if (train == group.end()) {
+        for (auto const& [split, file] : group) leave_out(file.path, "no training file goes with it");
+      } else if (says_train && !train->second.split && group.size() == 1 && resembles_others(train->second, groups)) {
+        leave_out(train->second.path,
+                  "has rows of the same kind as others that say which split they are; add it to one of them if it "
+                  "belongs there");
+      } else {
+        add_dataset(says_nothing(key.second) ? name_of(folder) : key.second, group);
+      }
+    }
+  }
+
+  /// Where one dataset of a format has training rows, and others of it have none, these are its dev and test:
+  /// "wnut17train", "emerging.dev".
+  static void gather_orphans(std::map<std::pair<Format, std::string>, Group>& groups) {
+    for (auto const format : {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll}) {
+      std::vector<std::pair<Format, std::string>> with, without;
+      for (auto const& [key, group] : groups)
+        if (key.first == format) {
+          auto const train = group.find(Split::Train);
+          if (train == group.end())
+            without.push_back(key);
+          else if (train->second.split)
+            with.push_back(key);
+        }
+      if (with.size() != 1) continue;
+      auto& target = groups.at(with.front());
+      for (auto const& key : without) {
+        auto& orphans = groups.at(key);
+        bool const fits =
+            std::none_of(orphans.begin(), orphans.end(), [&](auto const& file) { return target.contains(file.first); });
+        if (!fits) continue;
+        for (auto& [split, file] : orphans) target.emplace(split, std::move(file));
+        groups.erase(key);
+      }
+    }
+  }
+
+  /// Whether a file without a split in its name looks like one that has it.
+  bool resembles_others(File const& file, std::map<std::pair<Format, std::string>, Group> const& groups) {
+    for (auto const& [key, group] : groups)
+      if (auto const train = group.find(Split::Train);
+          train != group.end() && train->second.split && kind_of(train->second) == kind_of(file))
+        return true;
+    return false;
+  }
+
+  /// The names of the columns, or the labels of the spans, of the first rows.
+  std::set<std::string> kind_of(File const& file) {
+    constexpr std::size_t kFirst = 500;
+    std::set<std::string> kind{std::string(to_string(*file.sniffed.format))};
+    Columns columns;
+    std::vector<Row> rows;
+    read(file, kFirst, [&](Row const& row) {
+      columns.add(row);
+      rows.push_back(row);
+    });
+    kind.merge(columns.names());
+    if (file.sniffed.format == Format::Conll)
+      for (auto const& [label, n] : span_labels(rows, file.sniffed.tags_column)) kind.insert(label);
+    return kind;
+  }
+
+  template <typename Use>
+  static std::size_t read(File const& file, std::size_t max_rows, Use const& use) {
+    std::size_t n = 0;
+    try {
+      auto reader = open_rows(file.path, {.format = file.sniffed.format, .columns = file.sniffed.columns});
+      for (auto row = reader->next(); row && n < max_rows; row = reader->next())
+        if (*row) {
+          use(**row);
+          ++n;
+        }
+    } catch (Error const&) {  // a damaged end: `validate` says it
+    }
+    return n;
+  }
+
+  void add_dataset(std::string const& name, Group const& group) {
+    auto const& train = group.at(Split::Train);
+    DiscoveredDataset dataset;
+    auto& spec = dataset.spec;
+    spec.name = free_name(name);
+    spec.columns = train.sniffed.columns;
+    Columns columns;
+    std::vector<Row> words;
+    auto const n_rows = read(train, max_rows_, [&](Row const& row) {
+      columns.add(row);
+      if (!row.words.empty()) words.push_back(row);
+    });
+    dataset.facts = fmt::format("{}{} training rows", n_rows, n_rows == max_rows_ ? " or more" : "");
+    if (train.sniffed.format == Format::Conll)
+      dataset.tasks = {tagging_of(train, words)};
+    else
+      dataset.tasks = columns.tasks();
+    if (dataset.tasks.empty()) {
+      leave_out(train.path, columns.why_no_tasks());
+      return;
+    }
+    for (auto const& [split, file] : group) {
+      if (split != Split::Train && lacks_columns(file, dataset.tasks)) {
+        leave_out(file.path, "has no labels in the columns that the training rows have");
+        continue;
+      }
+      spec.files[split] = {file.path};
+      if (format_of(file.path) != *file.sniffed.format) spec.format = file.sniffed.format;
+    }
+    if (!spec.files.contains(Split::Dev)) spec.split = DeclaredSplit{.dev = 0.1, .group_by = "", .stratify_by = ""};
+    if (spec.files.size() == 1) spec.split->test = 0.1;
+    for (auto& task : dataset.tasks) task.spec.datasets = {spec.name};
+    found_.datasets.push_back(std::move(dataset));
+  }
+
+  static DiscoveredTask tagging_of(File const& train, std::vector<Row> const& rows) {
+    DiscoveredTask task;
+    task.spec.type = task::TaskType::Tagging;
+    task.spec.tokens_column = train.sniffed.tokens_column;
+    task.spec.tags_column = train.sniffed.tags_column;
+    auto const labels = span_labels(rows, train.sniffed.tags_column);
+    std::size_t n = 0;
+    for (auto const& [label, count] : labels) {
+      task.facts += (task.facts.empty() ? "" : ", ") + label;
+      n += count;
+    }
+    task.facts = fmt::format("{} spans: {}", n, task.facts);
+    return task;
+  }
+
+  /// Test files of competitions often have no labels.
+  static bool lacks_columns(File const& file, std::vector<DiscoveredTask> const& tasks) {
+    if (file.sniffed.format == Format::Conll) return false;
+    Columns columns;
+    read(file, 100, [&](Row const& row) { columns.add(row); });
+    auto const names = columns.names();
+    return std::any_of(tasks.begin(), tasks.end(), [&](auto const& task) {
+      if (task.doubtful) return false;
+      auto const& label = task.spec.type == task::TaskType::Tagging ? task.spec.spans : task.spec.label;
+      return !names.contains(label) || std::any_of(task.spec.text.begin(), task.spec.text.end(),
+                                                   [&](auto const& text) { return !names.contains(text); });
+    });
+  }
+
+  std::string free_name(std::string const& wanted) {
+    auto name = wanted.empty() ? std::string("data") : wanted;
+    for (char& c : name)
+      if (c == ' ' || c == ':' || c == '/') c = '-';
+    auto const free = name;
+    for (int n = 2; !names_.insert(name).second; ++n) name = fmt::format("{}-{}", free, n);
+    return name;
+  }
+
+  /// After the column where its name says something, after the dataset elsewhere; both where several would be the same.
+  void name_tasks() {
+    std::map<std::string, int> n_wanted;
+    auto const wanted = [](DiscoveredDataset const& dataset, DiscoveredTask const& task) {
+      auto const& column = task.spec.type == task::TaskType::Tagging ? task.spec.spans : task.spec.label;
+      static std::set<std::string> const plain{"",  "label", "labels", "class", "target",
+                                               "y", "gold",  "score",  "spans", "tags"};
+      return plain.contains(lower(column)) || column.starts_with("column") ? dataset.spec.name : column;
+    };
+    for (auto const& dataset : found_.datasets)
+      for (auto const& task : dataset.tasks) ++n_wanted[wanted(dataset, task)];
+    std::set<std::string> taken;
+    for (auto& dataset : found_.datasets)
+      for (auto& task : dataset.tasks) {
+        auto name = wanted(dataset, task);
+        if (n_wanted[name] > 1 && name != dataset.spec.name) name = dataset.spec.name + "-" + name;
+        auto const free = name;
+        for (int n = 2; !taken.insert(name).second; ++n) name = fmt::format("{}-{}", free, n);
+        task.spec.name = name;
+      }
+  }
+
+  fs::path root_;
+  std::size_t max_rows_;
+  std::set<std::string> names_;
+  Discovery found_;
+};
+
+}  // namespace
+
+Discovery discover(fs::path const& folder, std::size_t max_rows) { return Finder(folder, max_rows).find(); }
+
+}  // namespace polytask::data

@@ -1,0 +1,154 @@
+#include "data/discovery.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "data/internal/sniff.h"
+
+namespace polytask::data {
+namespace {
+namespace fs = std::filesystem;
+using task::TaskType;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class Discovered : public testing::Test {
+ protected:
+  fs::path folder = fs::temp_directory_path() / ("polytask_discovery_test_" + std::to_string(::getpid())) / "helpdesk";
+  void SetUp() override { fs::create_directories(folder); }
+  void TearDown() override { fs::remove_all(folder.parent_path()); }
+
+  fs::path write(std::string const& name, std::string const& bytes) const {
+    fs::create_directories((folder / name).parent_path());
+    write_file_atomically(folder / name, bytes);
+    return folder / name;
+  }
+  /// 40 rows made by a line with {0} for the number and {1} for one of three words.
+  static std::string rows(std::string const& line, std::size_t n = 40) {
+    std::string all;
+    for (std::size_t i = 0; i < n; ++i)
+      all += fmt::format(fmt::runtime(line), i, std::array{"refund", "order", "track"}[i % 3]) + "\n";
+    return all;
+  }
+  std::string reason_of(Discovery const& found, std::string const& name) const {
+    for (auto const& file : found.left_out)
+      if (file.file.filename() == name) return file.reason;
+    return "not left out";
+  }
+};
+
+auto const* const kTicket = R"({{"id": {0}, "body": "please see to number {0} of my things", "intent": "{1}"}})";
+
+TEST_F(Discovered, FilesThatDifferInTheirSplitAloneAreOneDataset) {
+  write("train.jsonl", rows(kTicket));
+  write("valid.jsonl", rows(kTicket));
+  write("test-v1.0.jsonl", rows(kTicket));
+  write("README.md", "about the data");
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(1));
+  auto const& dataset = found.datasets[0];
+  EXPECT_EQ(dataset.spec.name, "helpdesk");
+  EXPECT_EQ(dataset.spec.files.at(Split::Dev), std::vector{folder / "valid.jsonl"});
+  EXPECT_EQ(dataset.spec.files.at(Split::Test), std::vector{folder / "test-v1.0.jsonl"});
+  EXPECT_FALSE(dataset.spec.split);
+  ASSERT_THAT(dataset.tasks, SizeIs(1)) << "an id is no label";
+  EXPECT_EQ(dataset.tasks[0].spec.name, "intent");
+  EXPECT_EQ(dataset.tasks[0].spec.type, TaskType::Classification);
+  EXPECT_THAT(dataset.tasks[0].spec.text, ElementsAre("body"));
+  EXPECT_THAT(found.left_out, IsEmpty());
+}
+
+TEST_F(Discovered, SplitsThatHaveNoFilesAreCutFromTraining) {
+  write("tickets.train.jsonl", rows(kTicket));
+  write("pairs.csv", "question1,question2,same\n" + rows("is this {0} the one,or is it {0} of them,{1}"));
+  write("pairs.test.csv", "question1,question2,same\n" + rows("is this {0} the one,or is it {0} of them,{1}"));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(2));
+  auto const& pairs = found.datasets[found.datasets[0].spec.name == "pairs" ? 0 : 1];
+  auto const& tickets = found.datasets[found.datasets[0].spec.name == "pairs" ? 1 : 0];
+  EXPECT_EQ(tickets.spec.name, "tickets");
+  EXPECT_EQ(tickets.spec.split->test, 0.1);
+  EXPECT_EQ(pairs.spec.split->dev, 0.1);
+  EXPECT_EQ(pairs.spec.split->test, 0.0) << "there is a test file";
+  EXPECT_THAT(pairs.tasks.at(0).spec.text, ElementsAre("question1", "question2"));
+}
+
+TEST_F(Discovered, TheTypeOfATaskFollowsFromTheValues) {
+  write("train.jsonl", rows(R"({{"text": "the lamp {0} is late again", "urgency": {0}.5, "topics": ["{1}", "all"], )"
+                            R"("products": [[4, 8, "PRODUCT"]], "origin": "{1}", "when": "2026-01-{0}"}})"));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(1));
+  auto const& tasks = found.datasets[0].tasks;
+  ASSERT_THAT(tasks, SizeIs(4));
+  EXPECT_EQ(tasks[0].spec.type, TaskType::Regression);
+  EXPECT_EQ(tasks[1].spec.type, TaskType::Multilabel);
+  EXPECT_EQ(tasks[2].spec.type, TaskType::Tagging);
+  EXPECT_EQ(tasks[2].spec.spans, "products");
+  EXPECT_TRUE(tasks[3].doubtful) << "where a text comes from is seldom a task, when others are called labels";
+  EXPECT_EQ(tasks[3].spec.label, "origin");
+}
+
+TEST_F(Discovered, WordsWithTagsAreToldByTheirLinesHoweverTheFileIsCalled) {
+  std::string const sentence = "Ken\tB-PER\nmet\tO\nher\tO\nin\tO\nNara\tB-LOC\n\n";
+  write("wnut17train.txt", sentence + sentence);
+  write("emerging.dev.tsv", sentence);
+  write("numbered/a.train.tsv", "1\tKen\tx\tB-PER\n2\tmet\tx\tO\n\n1\tNara\tx\tB-LOC\n");
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(2));
+  EXPECT_EQ(found.datasets[0].spec.name, "wnut17");
+  EXPECT_EQ(found.datasets[0].spec.format, Format::Conll);
+  EXPECT_EQ(found.datasets[0].spec.files.at(Split::Dev), std::vector{folder / "emerging.dev.tsv"});
+  EXPECT_EQ(found.datasets[0].tasks.at(0).facts, "4 spans: LOC, PER");
+  EXPECT_EQ(found.datasets[1].tasks.at(0).spec.tokens_column, 2) << "the first column counts the words";
+}
+
+TEST_F(Discovered, ATableWithoutAHeaderGetsNames) {
+  write("train.tsv", rows("please see to number {0} of my things\t{1}"));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(1));
+  EXPECT_THAT(found.datasets[0].spec.columns, ElementsAre("column1", "column2"));
+  EXPECT_EQ(found.datasets[0].tasks.at(0).spec.label, "column2");
+}
+
+TEST_F(Discovered, WhatIsLeftOutHasAReason) {
+  write("train.jsonl", rows(kTicket));
+  write("test.jsonl", rows(R"({{"id": {0}, "body": "a test row {0} without labels"}})"));
+  write("more.jsonl", rows(kTicket));
+  write("document.json", "[\n {\"a\": 1}\n]\n");
+  write("empty.jsonl", "");
+  write("photo.dat", std::string("a\0b", 3));
+  write(
+      "choices.train.jsonl",
+      rows(
+          R"({{"question": "which one of the {0} is it", "choice0": "a", "choice1": "b", "choice2": "c", "label": 1}})"));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(1));
+  EXPECT_THAT(reason_of(found, "test.jsonl"), HasSubstr("no labels"));
+  EXPECT_THAT(reason_of(found, "more.jsonl"), HasSubstr("rows of the same kind"));
+  EXPECT_THAT(reason_of(found, "document.json"), HasSubstr("one JSON document"));
+  EXPECT_THAT(reason_of(found, "empty.jsonl"), HasSubstr("is empty"));
+  EXPECT_THAT(reason_of(found, "photo.dat"), HasSubstr("is not text"));
+  EXPECT_THAT(reason_of(found, "choices.train.jsonl"), HasSubstr("multiple choice"));
+  EXPECT_THROW((void)discover(folder / "absent"), Error);
+}
+
+TEST_F(Discovered, AnyBytesAreAFileAndNoMistake) {
+  Rng rng(7);
+  std::string_view const alphabet = "{}[]\",:\t\n\n O-BI#0a\xC3\xA9\xFF";
+  for (int i = 0; i < 200; ++i) {
+    std::string bytes;
+    for (auto n = rng.below(200); n > 0; --n) bytes += alphabet[rng.below(alphabet.size())];
+    auto const name = std::array{"train.jsonl", "train.csv", "train.tsv", "train.conll", "train.txt"}[rng.below(5)];
+    (void)sniff(write(name, bytes));
+    (void)discover(folder);
+  }
+}
+
+}  // namespace
+}  // namespace polytask::data

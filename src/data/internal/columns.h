@@ -1,0 +1,67 @@
+// What the columns of a dataset hold, and what tasks that makes.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "data/discovery.h"
+#include "data/row_reader.h"
+
+namespace polytask::data {
+
+/// Counts over the values of one column.
+class Column {
+ public:
+  explicit Column(std::string name) : name_(std::move(name)) {}
+  void add(Value const& value);
+
+  [[nodiscard]] std::string const& name() const { return name_; }
+  [[nodiscard]] bool is_text() const;
+  [[nodiscard]] bool is_identifier() const;
+  /// Whether it holds several labels with commas between them, a form that is not read.
+  [[nodiscard]] bool has_comma_lists() const { return n_commas_ > 0 && 20 * n_commas_ > n_; }
+  /// The task that its values make, without name, dataset and text; nothing when they make none.
+  [[nodiscard]] std::optional<DiscoveredTask> as_label() const;
+
+ private:
+  void add_text(std::string const& text);
+  void count(std::string const& value);
+  [[nodiscard]] bool all(std::size_t n) const { return n_ > 0 && n == n_; }
+
+  std::string name_;
+  std::size_t n_ = 0;  ///< values that are neither null nor empty
+  std::size_t n_texts_ = 0, n_whole_ = 0, n_real_ = 0, n_flags_ = 0, n_lists_ = 0, n_spans_ = 0;
+  std::size_t n_characters_ = 0, n_spaces_ = 0;  ///< of the texts
+  std::size_t n_bars_ = 0, n_commas_ = 0;        ///< texts with "|"; texts with a comma and no space
+  double lowest_ = 0, highest_ = 0;              ///< of the numbers
+  std::map<std::string, std::size_t>
+      values_;                   ///< how often each occurs; of lists their elements, of spans their labels
+  std::size_t n_uncounted_ = 0;  ///< values that came when there were too many different ones
+};
+
+/// The columns of the rows in their order of appearance.
+class Columns {
+ public:
+  void add(Row const& row);
+  [[nodiscard]] std::set<std::string> names() const;
+  /// Tasks over these columns, the certain ones first; none where no column reads like a text.
+  [[nodiscard]] std::vector<DiscoveredTask> tasks() const;
+  /// What to say where there are none.
+  [[nodiscard]] std::string why_no_tasks() const;
+
+ private:
+  [[nodiscard]] bool is_multiple_choice() const;
+
+  std::vector<Column> columns_;
+  std::map<std::string, std::size_t> index_;
+};
+
+/// Labels of the spans in CoNLL rows.
+[[nodiscard]] std::map<std::string, std::size_t> span_labels(std::vector<Row> const& rows,
+                                                             std::optional<int> tags_column);
+
+}  // namespace polytask::data

@@ -1,0 +1,79 @@
+"""`polytask init`: a project file from a look at the data, which `validate` accepts."""
+import json
+import os
+import unittest
+
+from support import Scenario, tickets
+
+SHARED = os.path.join(os.environ.get('POLYTASK_SHARED', os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../../shared')), 'data')
+
+# What a person who knows the published sets would write: {set: {task column or dataset: type}}.
+KNOWN = {
+    'banking77': {'category': 'classification'}, 'broad_twitter_corpus': {'btc': 'tagging'},
+    'crossner': {name: 'tagging' for name in ('ai', 'literature', 'music', 'politics', 'science')},
+    'dbpedia14_small': {'dbpedia14_small': 'classification'}, 'hwu64': {'hwu64': 'classification'}, 'jcola': {'in-domain': 'classification'},
+    'jsick': {'entailment': 'classification', 'relatedness': 'regression'},
+    'mtl_bio_ner': {f'{name}-IOB': 'tagging' for name in ('BC2GM', 'BC5CDR-chem', 'BC5CDR-disease', 'NCBI-disease', 'linnaeus')},
+    'snips': {'intent': 'classification'}, 'stackoverflow20': {'stackoverflow20': 'classification'}, 'stsb_ccbysa': {'stsb_ccbysa': 'regression'}, 'wnut17': {'wnut17': 'tagging'},
+}
+
+
+class Init(Scenario):
+    def tasks(self, project):
+        return {task['name']: task['type'] for task in self.expect(project.run('init', '--output', 'json'), 0).json['tasks'] if not task['doubtful']}
+
+    def test_a_folder_of_data_becomes_a_project_that_is_valid(self):
+        project = self.project().fill()
+        answer = self.expect(project.run('init'), 0)
+        self.assertIn('wrote polytask.yaml', answer.out)
+        self.assertIn('Read it, then: polytask validate', answer.out)
+        checked = self.expect(project.run('validate', '--output', 'json'), 0).json
+        self.assertEqual({task['name']: task['type'] for task in checked['tasks']},
+                         {'intent': 'classification', 'urgency': 'regression', 'topics': 'multilabel', 'products': 'tagging'})
+        self.assertEqual([(dataset['train'], dataset['dev'], dataset['test']) for dataset in checked['datasets']], [(120, 30, 30)])
+
+    def test_data_and_project_may_lie_in_different_folders(self):
+        project = self.project()
+        project.write('data/train.jsonl', tickets(60, 1))
+        self.expect(project.run('init', 'data', '--encoder', 'models/small'), 0)
+        with open(project.path('polytask.yaml'), encoding='utf-8') as file:
+            written = file.read()
+        self.assertIn('train: data/train.jsonl', written)
+        self.assertIn('\nencoder: models/small\n', written)
+        self.expect(project.run('validate', '--set', 'encoder=null'), 0)
+
+    def test_a_project_file_that_is_there_stays(self):
+        project = self.project().fill()
+        project.write('polytask.yaml', 'mine')
+        self.expect_one_sentence(project.run('init'), 5, 'polytask.yaml is there already and is left as it is')
+        with open(project.path('polytask.yaml'), encoding='utf-8') as file:
+            self.assertEqual(file.read(), 'mine')
+
+    def test_where_no_data_is_found_it_says_what_was_seen(self):
+        project = self.project()
+        project.write('notes.txt', 'nothing but words\n')
+        answer = self.expect(project.run('init'), 3, 'notes.txt: has no rows that are known', 'no file of training rows was understood')
+        self.assertFalse(os.path.exists(project.path('polytask.yaml')))
+        self.expect_one_sentence(project.run('init', 'absent'), 3, 'absent: the folder cannot be read')
+        self.assertEqual(answer.out, '')
+
+    def test_names_that_mean_something_in_yaml_are_kept(self):
+        project = self.project()
+        rows = [{'no': f'please see to number {i} of my things', 'label: [x]': ['yes', 'no'][i % 2], 'kind # of': ['a', 'b'][i % 2]} for i in range(40)]
+        project.write("it's {odd}: #1, train.jsonl", rows)
+        self.expect(project.run('init'), 0)
+        checked = self.expect(project.run('validate', '--output', 'json'), 0).json
+        self.assertEqual([task['train'] for task in checked['tasks'] if task['name'] == 'label: [x]'], [32])
+
+    def test_published_sets_are_described_as_a_person_would(self):
+        if not os.path.isdir(SHARED):
+            self.skipTest(f'{SHARED}: the published sets are not here')
+        for name, wanted in KNOWN.items():
+            with self.subTest(name):
+                project = self.project(name)
+                answer = self.expect(project.run('init', os.path.join(SHARED, name), '--output', 'json'), 0).json
+                self.assertEqual({task['name']: task['type'] for task in answer['tasks'] if not task['doubtful']}, wanted)
+
+
+if __name__ == '__main__':
+    unittest.main()
