@@ -53,7 +53,9 @@ void read_dataset(std::string const& name, YAML::Node const& node, Findings& fin
     part.whole("seed", declared.seed);
     part.finish();
     if (declared.dev < 0 || declared.test < 0 || declared.dev + declared.test >= 1)
-      part.wrong(split, "dev", "shares \"dev\" and \"test\" of at least 0 that add up to less than 1");
+      findings.add(split, fmt::format("\"datasets.{}.split\" takes {} for dev and {} for test; expected shares of at "
+                                      "least 0 that add up to less than 1",
+                                      name, declared.dev, declared.test));
     dataset.split = declared;
   }
   section.finish();

@@ -110,7 +110,9 @@ Comparison compare(ComparedRun const& together, std::vector<ComparedRun> const& 
   auto const b = read_answers(file(*other), head.task.type, head.labels);
   auto const same_place = [](std::string const& x, std::string const& y) { return place_of(x) == place_of(y); };
   if (!std::equal(a.rows.begin(), a.rows.end(), b.rows.begin(), b.rows.end(), same_place) || a.gold != b.gold)
-    throw conflict("were scored on other rows of", "train them on the same data");
+    throw conflict("were scored on other rows of",
+                   "train them on the same data; a declared split follows the project's seed unless it has its own "
+                   "(split.seed)");
   row.alone_run = &*other;
   row.alone = eval::primary_score(head.task, head.labels, b.gold, b.predicted);
   row.difference = eval::score_difference(head.task, head.labels, a.gold, b.predicted, a.predicted, {});
@@ -123,11 +125,24 @@ struct Totals {
   double passes = 0;
 };
 
-Totals totals_of(std::vector<ComparedRun> const& runs) {
+/// Of the runs that a task is compared with, each once.
+Totals totals_of(std::vector<Comparison> const& rows) {
+  std::set<ComparedRun const*> runs;
+  for (auto const& row : rows)
+    if (row.alone_run != nullptr) runs.insert(row.alone_run);
   Totals totals;
-  for (auto const& run : runs)
-    totals.seconds += run.seconds, totals.model_bytes += run.model_bytes, totals.passes += n_passes(run);
+  for (auto const* run : runs)
+    totals.seconds += run->seconds, totals.model_bytes += run->model_bytes, totals.passes += n_passes(*run);
   return totals;
+}
+
+/// A run whose tasks are all compared with earlier ones is not looked at.
+void say_what_is_unused(std::vector<ComparedRun> const& others, std::vector<Comparison> const& rows) {
+  for (auto const& run : others)
+    if (std::none_of(rows.begin(), rows.end(), [&](auto const& row) { return row.alone_run == &run; }))
+      std::cerr << fmt::format(
+          "note: the run {} is not used: its tasks are compared with other runs, or are not in the first one\n",
+          quote(run.info.id));
 }
 
 OrderedJson number(double value) { return std::isnan(value) ? OrderedJson() : OrderedJson(value); }
@@ -180,22 +195,30 @@ void print_table(ComparedRun const& together, std::vector<Comparison> const& row
        fmt::format("{:>8} {:>9} {:>7}", "time", "size", "passes"));
   std::size_t better = 0;
   std::size_t worse = 0;
+  std::size_t n_compared = 0;
   for (auto const& row : rows) {
     line(row.task, row.metric, shown(row.baselines.majority), shown(row.baselines.bag_of_words), shown(row.alone),
          shown(row.together), shown_difference(row.difference),
          row.alone_run == nullptr ? ""
                                   : cost(row.alone_run->seconds, row.alone_run->model_bytes, n_passes(*row.alone_run)));
+    n_compared += row.alone_run != nullptr;
     better += row.difference.interval.low > 0;
     worse += row.difference.interval.high < 0;
   }
-  if (alone.passes > 0) line("all alone", "", "", "", "", "", "", cost(alone.seconds, alone.model_bytes, alone.passes));
+  // Costs of some tasks alone beside those of all together would look like a comparison.
+  if (n_compared == rows.size())
+    line("all alone", "", "", "", "", "", "", cost(alone.seconds, alone.model_bytes, alone.passes));
   line("together", "", "", "", "", "", "", cost(together.seconds, together.model_bytes, n_passes(together)));
   std::cout
       << "\ntime: training; size: weights; passes: encoder passes that answer everything about one text (or pair)\n";
-  if (alone.passes == 0) return;
+  if (n_compared == 0) return;
   std::cout << fmt::format(
-      "together is better than alone on {}, worse on {}; on {} the interval of the difference holds 0\n",
-      plural(better, "task"), plural(worse, "task"), plural(rows.size() - better - worse, "task"));
+      "together is better than alone on {}, worse on {}; on {} the interval of the difference holds 0{}\n",
+      plural(better, "task"), plural(worse, "task"), plural(n_compared - better - worse, "task"),
+      n_compared == rows.size()
+          ? ""
+          : fmt::format("; {} not compared: no run has {} alone", plural(rows.size() - n_compared, "task"),
+                        rows.size() - n_compared == 1 ? "it" : "them"));
 }
 
 }  // namespace
@@ -213,7 +236,8 @@ int compare_runs(CommandLine const& line, Project const& project) {
   std::vector<Comparison> rows;
   for (auto const& head : together.spec.heads)
     rows.push_back(compare(together, others, head, corpus ? &*corpus : nullptr, project.seed));
-  auto const alone = totals_of(others);
+  auto const alone = totals_of(rows);
+  say_what_is_unused(others, rows);
   if (line.output == Output::Json)
     print_json(together, rows, alone);
   else

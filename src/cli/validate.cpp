@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <map>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -50,7 +51,18 @@ OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& prob
   return json;
 }
 
-void print_tables(data::Corpus const& corpus, std::size_t n_errors, std::size_t n_warnings) {
+/// " (40 duplicate, 18 leakage)": a long list is easier to judge by its kinds.
+std::string kinds_of(std::vector<Problem> const& problems, Severity severity) {
+  std::map<std::string, std::size_t> n_by_kind;
+  for (auto const& problem : problems)
+    if (problem.severity == severity) ++n_by_kind[problem.kind];
+  std::string text;
+  for (auto const& [kind, n] : n_by_kind) text += fmt::format("{}{} {}", text.empty() ? " (" : ", ", n, kind);
+  return text.empty() ? text : text + ")";
+}
+
+void print_tables(data::Corpus const& corpus, std::vector<Problem> const& problems, std::size_t n_errors) {
+  std::size_t const n_warnings = problems.size() - n_errors;
   std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", "dataset", "train", "dev", "test");
   for (auto const& dataset : corpus.datasets)
     std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", dataset.name, dataset.n_rows[0], dataset.n_rows[1],
@@ -62,8 +74,9 @@ void print_tables(data::Corpus const& corpus, std::size_t n_errors, std::size_t 
                              task::to_string(corpus.tasks[t].type), corpus.label_sets[t].size(),
                              corpus.n_labelled(t, data::Split::Train), corpus.n_labelled(t, data::Split::Dev),
                              corpus.n_labelled(t, data::Split::Test));
-  std::cout << fmt::format("\n{} error{}, {} warning{}\n", n_errors, n_errors == 1 ? "" : "s", n_warnings,
-                           n_warnings == 1 ? "" : "s");
+  std::cout << fmt::format("\n{} error{}{}, {} warning{}{}\n", n_errors, n_errors == 1 ? "" : "s",
+                           kinds_of(problems, Severity::Error), n_warnings, n_warnings == 1 ? "" : "s",
+                           kinds_of(problems, Severity::Warning));
 }
 
 /// What `check` finds; that a file of the encoder cannot be read is a finding beside the others.
@@ -118,7 +131,7 @@ int validate(CommandLine const& line) {
   } else {
     print_problems(std::cout, problems);
     if (!problems.empty()) std::cout << '\n';
-    print_tables(corpus, n_errors, problems.size() - n_errors);
+    print_tables(corpus, problems, n_errors);
   }
   return n_errors > 0 ? exit_code(ErrorCode::InvalidInput) : 0;
 }

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "data/corpus.h"
 #include "data/features.h"
@@ -153,17 +154,28 @@ class Checker {
     for (std::size_t t = 0; t < corpus_.tasks.size(); ++t) {
       std::map<std::string, std::size_t> counts;
       for (auto const& name : corpus_.label_sets[t].names()) counts[name] = 0;
+      std::map<std::string, std::string> places;  // of a row with each label
       for (auto const& stream : corpus_.streams)
         for (std::size_t position = 0; position < stream.tasks.size(); ++position) {
           if (stream.tasks[position] != t) continue;
-          for (auto const& example : stream.of(Split::Train)) count(example.labels[position], counts);
+          for (auto const& example : stream.of(Split::Train)) {
+            count(example.labels[position], counts);
+            if (auto const* name = std::get_if<std::string>(&example.labels[position]);
+                name != nullptr && counts[*name] == 1)
+              places[*name] = corpus_.where(example);
+          }
         }
+      std::vector<std::string> common;
+      for (auto const& [name, n] : counts)
+        if (n >= kFewRows) common.push_back(name);
       for (auto const& [name, n] : counts)
         if (n < kFewRows)
           warn("rare-label", fmt::format("task {}", quote(corpus_.tasks[t].name)),
-               fmt::format("label {} has {} training row{}; below {} it will hardly be learned, add rows or merge it "
-                           "with another label",
-                           quote(name), n, n == 1 ? "" : "s", kFewRows));
+               fmt::format("label {} has {} training row{}{}; below {} it will hardly be learned, add rows or merge it "
+                           "with another label{}",
+                           quote(name), n, n == 1 ? "" : "s",
+                           n == 1 && places.contains(name) ? " (" + places[name] + ")" : "", kFewRows,
+                           did_you_mean(name, common)));
     }
   }
 

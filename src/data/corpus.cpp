@@ -197,11 +197,17 @@ class DatasetReader {
   void check_columns() {
     std::vector<std::string> const known(columns_.begin(), columns_.end());
     if (known.empty()) return check_named_columns_of_conll();
+    // Spreadsheets of some countries write semicolons.
+    bool const looks_unseparated = known.size() == 1 && known.front().find_first_of(";\t") != std::string::npos;
+    auto const separator_hint = fmt::format(
+        "; there is one column, {}: a .csv file separates its columns with commas, "
+        "a .tsv file with tabs",
+        quote(known.front()));
     auto const require = [&](std::string const& column, std::string_view role, task::TaskSpec const& task) {
       if (column.empty() || columns_.contains(column)) return;
       report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
              fmt::format("no row has the column {}, which task {} reads as its {}{}", quote(column), quote(task.name),
-                         role, did_you_mean(column, known)));
+                         role, looks_unseparated ? separator_hint : did_you_mean(column, known)));
     };
     std::set<std::string> said;
     for (auto const s : streams_)

@@ -279,6 +279,13 @@ TEST(CsvReader, NamesTheRowWhoseQuotesNeverEnd) {
   EXPECT_THAT(answer.errors, ElementsAre(StartsWith("f:3: a quoted field that begins in this row never ends")));
 }
 
+/// The quote that was forgotten swallows rows until the next one; the count of fields may come out right.
+TEST(CsvReader, NamesTheRowWhoseQuoteWasLeftOpenAndEndsInAnotherRow) {
+  auto const answer = read("a,b,c\n\"one,two,no\nx,y,no\nred,\"blue\",yes\np,q,no\n", Format::Csv);
+  EXPECT_THAT(column(answer, "a"), ElementsAre("p"));
+  EXPECT_THAT(answer.errors, ElementsAre(StartsWith("f:2: a quoted field goes over several lines, and more text")));
+}
+
 TEST(CsvReader, RefusesAHeaderThatIsEmptyOrNamesAColumnTwice) {
   EXPECT_THAT(read("", Format::Csv).errors, ElementsAre(StartsWith("f:1: the file is empty")));
   EXPECT_THAT(read("a,b,a\n1,2,3\n", Format::Csv).errors,

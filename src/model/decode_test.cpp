@@ -75,7 +75,7 @@ TEST(BestValidTags, EqualsTheBestOfAllValidSequences) {
   }
 }
 
-TEST(DecodeUnits, GivesSpansInBytesWithTheirMeanProbability) {
+TEST(DecodeUnits, GivesSpansInBytesWithTheMeanProbabilityOfTheirLabel) {
   auto const head = head_of(task::TaskType::Tagging, {"PER"});
   std::vector<task::TaggedUnit> const units{{1, {0, 4}}, {2, {5, 9}}, {3, {10, 12}}};
   float const sure = 20.0F;
@@ -83,7 +83,7 @@ TEST(DecodeUnits, GivesSpansInBytesWithTheirMeanProbability) {
   auto const prediction = std::get<task::SpanPrediction>(decode_units(head, units, logits));
   ASSERT_EQ(prediction.spans.size(), 1u);
   EXPECT_EQ(prediction.spans[0].span, (task::Span{0, 9, "PER"}));
-  EXPECT_NEAR(prediction.spans[0].score, (1.0 + 0.5) / 2, 1e-5);
+  EXPECT_NEAR(prediction.spans[0].score, (1.0 + 0.75) / 2, 1e-5) << "B and I count together";
 }
 
 }  // namespace

@@ -136,6 +136,14 @@ void check_finite(fs::path const& path, std::string const& name, std::vector<flo
 }  // namespace
 
 EncoderConfig read_encoder_config(fs::path const& folder) {
+  std::error_code failed;
+  if (!std::filesystem::exists(folder, failed) && !failed)
+    throw Error(
+        ErrorCode::NotFound,
+        fmt::format("{}: there is no such folder; expected an encoder in Hugging Face layout (config.json, "
+                    "model.safetensors, tokenizer.json): correct \"encoder\", or take it out of the project and "
+                    "a small one is trained from nothing",
+                    folder.string()));
   auto const path = folder / "config.json";
   return parse_encoder_config(read_file(path, 1 << 24), path.string());
 }

@@ -25,7 +25,7 @@ struct ValuePrediction {
 
 struct ScoredSpan {
   Span span;
-  float score = 0;  ///< mean probability of the tags that make the span
+  float score = 0;  ///< mean over its tokens of the probability that a token is of its label, B- and I- together
 };
 
 struct SpanPrediction {

@@ -269,7 +269,7 @@ class EncoderFolder(Trained):
             os.remove(self.damaged.path('encoder', name))
         self.expect_finding('encoder', 'has neither tokenizer.json nor vocab.txt')
         shutil.rmtree(self.damaged.path('encoder'))
-        self.expect_refused('encoder', 'No such file or directory')
+        self.expect_refused('encoder: there is no such folder; expected an encoder in Hugging Face layout')
 
     def test_an_index_that_names_a_file_outside_the_folder(self):
         os.remove(self.weights)

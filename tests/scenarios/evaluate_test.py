@@ -46,6 +46,25 @@ class Evaluate(Trained):
         self.trained.write('test.jsonl', [{'body': 'unlabelled'}])
         self.expect_one_sentence(self.trained.run('evaluate'), 3, 'the split "test" has no labelled row')
 
+    def test_a_changed_file_moves_its_declared_split_and_that_is_said(self):
+        project = self.project().describe(tasks={'intent': INTENT}, datasets={'tickets': {'train': 'train.jsonl', 'split': {'test': 0.2}}})
+        rows = tickets(80, 1)
+        project.write('train.jsonl', rows)
+        self.expect(project.run('train', '--run', 'a'), 0)
+        self.assertEqual(self.expect(project.run('evaluate'), 0).err, '')
+        project.write('train.jsonl', rows[1:])
+        self.assertRegex(self.expect(project.run('evaluate'), 0).err, r'^warning: dataset "tickets" has changed since the run "a" was trained, and its split is cut anew')
+
+    def test_a_task_without_test_rows_beside_others_is_scored_on_dev(self):
+        project = self.project().fill(60, 20, 20)
+        project.write('more.jsonl', tickets(60, 5))
+        project.write('more-dev.jsonl', tickets(20, 6))
+        project.describe(tasks={'intent': INTENT, 'other': {**INTENT, 'dataset': 'more'}},
+                         datasets={'tickets': {'train': 'train.jsonl', 'test': 'test.jsonl'}, 'more': {'train': 'more.jsonl', 'dev': 'more-dev.jsonl'}})
+        trained = self.expect(project.run('train', '--run', 'a', *JSON), 0).json
+        self.assertEqual((trained['split'], trained['tasks']['intent'].get('split'), trained['tasks']['other']['split']), ('test', None, 'dev'))
+        self.assertEqual(self.expect(project.run('evaluate'), 0).err, 'note: task "other" has no labelled row in test\n')
+
     def test_a_score_that_is_not_defined_is_null(self):
         before = tickets(30, 3, 20000)
         self.addCleanup(self.trained.write, 'test.jsonl', before)
@@ -88,6 +107,8 @@ class Compare(Trained):
         listed = self.expect(self.trained.run('runs', *JSON), 0).json
         self.assertEqual([(run['run'], run['status']) for run in listed], [('shared', 'complete'), ('intent-alone', 'complete'), ('urgency-alone', 'complete')])
         self.assertEqual(self.trained.run('evaluate', *JSON).json['run'], 'urgency-alone')
+        answer = self.expect(self.trained.run('predict', '--text', 'buy a lamp'), 0)
+        self.assertEqual((list(answer.rows[0]['tasks']), answer.err), (['urgency'], 'note: the latest complete run answers, "urgency-alone"; --run chooses another\n'))
         self.assertRegex(self.expect(self.trained.run('runs'), 0).out, r'(?m)^shared +complete +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z +\d+ s  intent 0\.\d{3}, ')
 
     def test_the_first_run_is_compared_with_the_others_task_by_task(self):
@@ -102,6 +123,9 @@ class Compare(Trained):
         self.assertAlmostEqual(intent['together'], self.answer.json['tasks']['intent']['value'], places=5)
         self.assertEqual(answer['encoder_passes'], {'alone': 2, 'together': 1.5}, 'the upper of two layers is there twice: for whole texts and for words')
         self.assertGreater(answer['model_bytes']['alone'], answer['model_bytes']['together'])
+        table = self.compare('shared', 'intent-alone', 'urgency-alone').out
+        self.assertIn('; 2 tasks not compared: no run has them alone', table)
+        self.assertNotIn('all alone', table, 'the cost of two tasks is not that of all')
 
     def test_a_run_equals_itself(self):
         answer = self.compare('shared', 'shared', *JSON).json

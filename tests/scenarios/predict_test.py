@@ -115,6 +115,7 @@ class Predict(Scenario):
         errors = [row.get('error', '') for row in answer.rows]
         for at, phrase in (1, 'standard input:2: '), (2, 'is not UTF-8'), (3, 'is not a JSON object'), (4, 'expected text'), (5, 'row 6: carries the columns of no task; expected "body", or "left" and "right", or "text"'):
             self.assertIn(phrase, errors[at])
+        self.assertEqual(answer.err, 'polytask: 5 of 7 rows could not be answered; their lines say why\n')
 
     def test_a_task_whose_columns_a_row_lacks_is_left_out(self):
         rows = [{'body': 'buy a lamp'}, {'left': 'left 1', 'right': 'yes it is'}, {'body': 'buy', 'left': 'a', 'right': 'b', 'text': 'She lives in Kobe'}, {'left': 'one', 'right': None, 'body': 'buy'}]

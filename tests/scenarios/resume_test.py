@@ -72,7 +72,7 @@ class Resume(Scenario):
     def test_sigterm_saves_everything_and_resume_goes_on_with_the_same_bits(self):
         project = self.long_project()
         err = self.interrupted(project)
-        self.assertRegex(err.splitlines()[-1], r'^polytask: stopped after step \d+ of \d+; everything is saved; continue with `polytask train --run a --resume`$')
+        self.assertRegex(err.splitlines()[-1], r'^polytask: stopped after step \d+ of \d+; everything is saved; continue with `polytask train --run a --resume --threads 1`$')
         stopped_at = self.n_steps(project)
         self.assertEqual(project.run_json('a', 'state.json')['status'], 'interrupted')
         self.assertTrue(os.path.exists(project.run_folder('a', 'report.html')))
@@ -177,7 +177,9 @@ class Resume(Scenario):
     def test_an_incomplete_run_asks_for_resume(self):
         project = self.long_project()
         self.interrupted(project, after=5)
-        self.expect_one_sentence(project.run('train', '--run', 'a'), 5, 'the run "a" is not complete; continue it with `polytask train --run a --resume`')
+        self.expect_one_sentence(project.run('train', '--run', 'a'), 5, 'the run "a" is not complete; continue it with `polytask train --run a --resume --threads 1`')
+        told = self.expect(project.run('train', '--run', 'a', '--set', 'train.sampling={type: uniform}'), 5).err
+        self.assertIn('train.sampling', told)
         self.expect_one_sentence(project.run('predict', '--run', 'a', '--text', 'x'), 5, 'is not complete')
         self.expect_one_sentence(project.run('predict', '--text', 'x'), 3, 'no complete run yet')
         self.expect_one_sentence(project.run('train', '--run', 'a', '--resume', '--set', 'train.epochs=65'), 5, ' train.epochs')

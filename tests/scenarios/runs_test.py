@@ -67,6 +67,14 @@ class Runs(Scenario):
         self.assertEqual((answer['model_bytes'], answer['encoder_passes']), ({'alone': 100, 'together': 100}, {'alone': 1, 'together': 1}))
         self.assertRegex(self.compare('together', 'alone').out, r'(?m)^intent +accuracy +0\.750 +1\.000   \+0\.250 \(\+0\.000 to \+0\.750\) ')
 
+    def test_a_run_that_no_task_is_compared_with_is_named_and_not_counted(self):
+        self.add_run('together')
+        self.add_run('alone', seconds=3)
+        self.add_run('again', seconds=30)
+        answer = self.compare('together', 'alone', 'again', '--output', 'json')
+        self.assertEqual(answer.json['seconds']['alone'], 3)
+        self.assertRegex(answer.err, r'^note: the run "again" is not used: ')
+
     def test_what_cannot_be_compared_is_refused(self):
         self.add_run('together')
         self.add_run('other-rows', rows=['test.jsonl:1', 'test.jsonl:2', 'test.jsonl:3', 'test.jsonl:9'])

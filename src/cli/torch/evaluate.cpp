@@ -6,6 +6,8 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
 #include "cli/answers.h"
 #include "cli/project_file.h"
 #include "cli/run_store.h"
@@ -51,6 +53,23 @@ void check_same_labels(std::string const& task, task::LabelSet const& trained, t
                           quote(task), quote(run), labels_only_in(trained, now), labels_only_in(now, trained)));
 }
 
+/// Where a declared split is cut from rows that have changed, rows that the run was trained on can be test rows now.
+void warn_of_changed_data(RunInfo const& run, Project const& project, data::Corpus const& corpus) {
+  auto const path = run.folder / "config.json";
+  auto const config = parse_json(read_file(path), path.string()).value();
+  auto const before = config.value("data_sha256", Json::object());
+  for (auto const& dataset : corpus.datasets) {
+    auto const declared = std::find_if(project.datasets.begin(), project.datasets.end(),
+                                       [&](auto const& spec) { return spec.name == dataset.name; });
+    bool const has_changed = before.contains(dataset.name) && before[dataset.name] != dataset.sha256;
+    if (has_changed && declared != project.datasets.end() && declared->split)
+      std::cerr << fmt::format(
+          "warning: dataset {} has changed since the run {} was trained, and its split is cut anew: "
+          "rows that were trained on may be scored now, and the scores be too good\n",
+          quote(dataset.name), quote(run.id));
+  }
+}
+
 }  // namespace
 
 int evaluate(CommandLine const& line) {
@@ -71,6 +90,7 @@ int evaluate(CommandLine const& line) {
   }
   for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
     check_same_labels(corpus.tasks[t].name, head_of(corpus.tasks[t].name).labels, corpus.label_sets[t], run.id);
+  warn_of_changed_data(run, project, corpus);
   auto const split = *data::parse_split(line.split);
   OrderedJson json;
   json["run"] = run.id;
@@ -88,6 +108,9 @@ int evaluate(CommandLine const& line) {
       std::cout << fmt::format("  {:<18} {}\n", name, value);
     }
   }
+  for (auto const& task : corpus.tasks)
+    if (!json["tasks"].empty() && !json["tasks"].contains(task.name))
+      std::cerr << fmt::format("note: task {} has no labelled row in {}\n", quote(task.name), line.split);
   if (json["tasks"].empty())
     throw Error(
         ErrorCode::InvalidInput,

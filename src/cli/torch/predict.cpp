@@ -87,6 +87,7 @@ class Answerer {
 
   /// One JSON line for each row, in order.
   std::vector<std::string> answer(std::vector<NumberedRow> const& rows) {
+    n_rows += rows.size();
     std::vector<OrderedJson> answers(rows.size());
     std::vector<std::string> errors(rows.size());
     std::vector<bool> answered(rows.size(), false);
@@ -130,6 +131,7 @@ class Answerer {
     return lines;
   }
 
+  std::size_t n_rows = 0;
   std::size_t n_errors = 0;
 
  private:
@@ -232,6 +234,11 @@ int predict(CommandLine const& line) {
   auto const predictor = train::Predictor::load(run.folder / "model", n_threads_of(line));
   auto const groups = groups_of(predictor.spec(), line.tasks);
   Answerer answerer(predictor, groups);
+  auto const runs = list_runs(project.folder);
+  bool const has_others = std::count_if(runs.begin(), runs.end(),
+                                        [](auto const& other) { return other.status == RunStatus::Complete; }) > 1;
+  if (line.run.empty() && has_others)
+    std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n", quote(run.id));
 
   AnswerSink sink(line.output_file);
   if (!line.texts.empty()) {
@@ -240,6 +247,9 @@ int predict(CommandLine const& line) {
     answer_input(line, columns_of(run, predictor.spec(), groups), answerer, sink);
   }
   sink.commit();
+  if (answerer.n_errors > 0)
+    std::cerr << fmt::format("polytask: {} of {} rows could not be answered; their lines say why\n", answerer.n_errors,
+                             answerer.n_rows);
   return answerer.n_errors > 0 ? exit_code(ErrorCode::InvalidInput) : 0;
 }
 

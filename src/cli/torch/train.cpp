@@ -152,8 +152,34 @@ std::string differing_keys(Json const& before, Json const& now, std::string cons
   return keys;
 }
 
+/// As a shell reads it back.
+std::string shell_word(std::string const& word) {
+  bool const is_plain = !word.empty() && word.find_first_not_of(
+                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "0123456789_-./=,:@%+") == std::string::npos;
+  if (is_plain) return word;
+  std::string quoted = "'";
+  for (char const c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+/// What continues the run, with every option that decides its result.
+std::string resume_command(CommandLine const& line, std::string const& id) {
+  auto command = fmt::format("polytask train --run {} --resume", id);
+  auto const add = [&](std::string const& option, std::string const& value) {
+    command += " " + option + " " + shell_word(value);
+  };
+  if (line.project != "polytask.yaml") add("--project", line.project.string());
+  for (auto const& task : line.only) add("--only", task);
+  for (auto const& value : line.overrides) add("--set", value);
+  if (line.n_threads > 0) add("--threads", std::to_string(line.n_threads));
+  if (line.device != "cpu") add("--device", line.device);
+  return command;
+}
+
 /// What there is already under the run's name: true when it is complete and unchanged.
-bool is_done_already(fs::path const& project_folder, std::string const& id, OrderedJson const& identity, bool resume) {
+bool is_done_already(fs::path const& project_folder, std::string const& id, OrderedJson const& identity,
+                     CommandLine const& line) {
   auto const existing = find_run(project_folder, id);
   if (!existing) return false;
   auto const path = existing->folder / "config.json";
@@ -163,10 +189,9 @@ bool is_done_already(fs::path const& project_folder, std::string const& id, Orde
                                                  "choose another --run, or put the values back",
                                                  quote(id), keys));
   if (existing->status == RunStatus::Complete) return true;
-  if (!resume)
-    throw Error(
-        ErrorCode::Conflict,
-        fmt::format("the run {} is not complete; continue it with `polytask train --run {} --resume`", quote(id), id));
+  if (!line.resume)
+    throw Error(ErrorCode::Conflict,
+                fmt::format("the run {} is not complete; continue it with `{}`", quote(id), resume_command(line, id)));
   return false;
 }
 
@@ -210,12 +235,18 @@ OrderedJson result_json(std::string const& id, train::TrainResult const& result,
   std::string const split = scores.contains("test") ? "test" : "dev";
   json["split"] = split;
   json["tasks"] = OrderedJson::object();
-  if (scores.contains(split))
-    for (auto const& [task, score] : scores[split].items()) {
+  auto const add = [&](std::string const& of_split) {
+    if (!scores.contains(of_split)) return;
+    for (auto const& [task, score] : scores[of_split].items()) {
+      if (json["tasks"].contains(task)) continue;
       auto shown = score;
       for (auto const* key : {"confusion", "confusion_labels", "confusion_by_label"}) shown.erase(key);
+      if (of_split != split) shown["split"] = of_split;
       json["tasks"][task] = std::move(shown);
     }
+  };
+  add(split);
+  add("dev");  // of tasks without test rows
   json["seconds"] = result.seconds;
   json["tokens_per_second"] = result.tokens_per_second;
   json["examples_drawn"] = result.examples_drawn;
@@ -238,9 +269,10 @@ void print_result(Json const& result, fs::path const& folder, Output output) {
     return value.is_number() ? fmt::format("{:.4f}", value.get<double>()) : std::string("-");
   };
   for (auto const& [task, score] : result["tasks"].items())
-    std::cout << fmt::format("{:<20} {:<18} {:>8}   {} to {}   {}\n", task, score["metric"].get<std::string>(),
+    std::cout << fmt::format("{:<20} {:<18} {:>8}   {} to {}   {}{}\n", task, score["metric"].get<std::string>(),
                              number(score["value"]), number(score["interval"][0]), number(score["interval"][1]),
-                             score["n"].get<std::size_t>());
+                             score["n"].get<std::size_t>(), score.contains("split") ? " of dev" : "");
+  if (result["tasks"].empty()) std::cout << "no labelled row is in dev or test: nothing could be scored\n";
   std::cout << "\nlabelled rows trained on:";
   for (auto const& [task, n] : result["examples_drawn"].items())
     std::cout << fmt::format(" {} {}", task, n.get<std::int64_t>());
@@ -311,7 +343,7 @@ int train(CommandLine const& line) {
   stop.may_save();
   make_folders(folder);
   RunLock const lock(folder);
-  if (is_done_already(project.folder, id, identity, line.resume)) {
+  if (is_done_already(project.folder, id, identity, line)) {
     if (!fs::exists(folder / "report.html"))
       write_page(folder);  // the process ended, or the disk was full, before it was there
     auto const path = folder / "result.json";
@@ -367,8 +399,7 @@ int train(CommandLine const& line) {
     } catch (Error const& reason) {
       progress.note(fmt::format("the page of the interrupted run could not be written: {}", reason.what()));
     }
-    throw Error(ErrorCode::Interrupted,
-                fmt::format("{}; continue with `polytask train --run {} --resume`", error.what(), id));
+    throw Error(ErrorCode::Interrupted, fmt::format("{}; continue with `{}`", error.what(), resume_command(line, id)));
   }
 }
 

@@ -101,16 +101,27 @@ class CsvReader final : public RowReader {
     bool more = true;
     while (more) {
       std::string field;
-      if (source_.peek() == '"') {
+      auto const line_of_field = line_;
+      bool const is_quoted = source_.peek() == '"';
+      if (is_quoted) {
         source_.get();
         if (!read_quoted(field))
           return Result<bool>(fail("a quoted field that begins in this row never ends; close it, or write a quote "
                                    "inside a field as \"\"")
                                   .error());
       }
+      auto const n_quoted = field.size();
+      bool const spans_lines = is_quoted && line_ > line_of_field;
       more = read_plain(field);
+      if (spans_lines && field.size() > n_quoted) quote_was_left_open_ = true;
       // A row of nothing but separators is counted, not held.
       if (++n_fields_ <= kMostColumns) fields_.push_back(std::move(field));
+    }
+    if (quote_was_left_open_) {
+      quote_was_left_open_ = false;
+      return Result<bool>(fail("a quoted field goes over several lines, and more text stands after its closing quote; "
+                               "close the quote where the field ends, or write a quote inside a field as \"\"")
+                              .error());
     }
     if (n_bytes_ > options_.max_row_bytes)
       return Result<bool>(fail(fmt::format("the row is longer than {} bytes, the most that is read; cut its text",
@@ -173,6 +184,7 @@ class CsvReader final : public RowReader {
   RowReaderOptions options_;
   std::vector<std::string> columns_;
   std::vector<std::string> fields_;
+  bool quote_was_left_open_ = false;  ///< in the record being read
   std::size_t line_ = 1;
   std::size_t first_line_ = 1;
   std::size_t n_fields_ = 0;  ///< of the record; `fields_` holds at most kMostColumns
