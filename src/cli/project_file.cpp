@@ -5,6 +5,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "base/error.h"
@@ -321,6 +322,22 @@ void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   section.finish();
 }
 
+/// By line, as an editor goes through them. What has no line came by --set, or is not there.
+std::vector<Problem> in_order(std::vector<Problem> problems, fs::path const& file, bool has_overrides) {
+  auto const line_of = [&](Problem const& problem) {
+    int line = 0;
+    if (auto const start = file.string().size() + 1; problem.where.size() > start)
+      std::from_chars(problem.where.data() + start, problem.where.data() + problem.where.size(), line);
+    return line;
+  };
+  std::stable_sort(problems.begin(), problems.end(),
+                   [&](auto const& a, auto const& b) { return line_of(a) < line_of(b); });
+  if (has_overrides)
+    for (auto& problem : problems)
+      if (problem.where == file.string()) problem.where += " with --set";
+  return problems;
+}
+
 }  // namespace
 
 ProjectProblems::ProjectProblems(std::vector<Problem> all)
@@ -357,7 +374,7 @@ Project parse_project(std::string_view yaml, fs::path const& file, std::vector<s
                       fmt::format("is not valid YAML ({})", reason_of(error)));
     }
   }
-  if (!findings.problems().empty()) throw ProjectProblems(findings.problems());
+  if (!findings.problems().empty()) throw ProjectProblems(in_order(findings.problems(), file, !overrides.empty()));
   if (project.name.empty()) project.name = "project";
   return project;
 }

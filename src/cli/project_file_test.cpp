@@ -6,6 +6,7 @@
 
 namespace polytask::cli {
 namespace {
+using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -90,6 +91,18 @@ colour: red
     EXPECT_THAT(found, Contains(HasSubstr(part)));
 }
 
+TEST(Project, NamesMistakesInTheOrderOfTheLinesAndTheirWrongShares) {
+  auto const found = mistakes(R"(colour: red
+datasets:
+  tickets: {train: tickets.jsonl, split: {dev: 0.1, test: 0.95}}
+tasks:
+  intent: {type: clasification, dataset: tickets, text: body, label: intent}
+seed: x
+)");
+  EXPECT_THAT(found, ElementsAre(HasSubstr("polytask.yaml:1: "), HasSubstr("takes 0.1 for dev and 0.95 for test"),
+                                 HasSubstr("polytask.yaml:5: "), HasSubstr("polytask.yaml:6: ")));
+}
+
 TEST(Project, RefusesWhatIsNoYamlOrTooMuchOfIt) {
   EXPECT_THAT(mistakes("a: [1"), ElementsAre(HasSubstr("is not valid YAML")));
   EXPECT_THAT(mistakes("a: \xff"), ElementsAre(HasSubstr("is not UTF-8")));
@@ -111,7 +124,8 @@ TEST(Overrides, SetValuesAndAreCheckedAsTheFileIs) {
   EXPECT_EQ(project.train.epochs, 3);
   EXPECT_EQ(project.datasets[0].split->dev, 0.2);
   EXPECT_EQ(project.train.scratch.layers, 1);
-  EXPECT_THAT(mistakes(kSmall, {"train.epoch=3"}), ElementsAre(HasSubstr("did you mean \"epochs\"?")));
+  EXPECT_THAT(mistakes(kSmall, {"train.epoch=3"}),
+              ElementsAre(AllOf(HasSubstr("polytask.yaml with --set: "), HasSubstr("did you mean \"epochs\"?"))));
   EXPECT_THAT(mistakes(kSmall, {"epochs"}), ElementsAre(HasSubstr("expected key=value")));
   EXPECT_THAT(mistakes(kSmall, {"tasks.intent.type.x=1"}), ElementsAre(HasSubstr("is a value, it has no keys")));
 }
