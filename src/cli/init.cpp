@@ -9,7 +9,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "cli/project_file.h"
+#include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "data/discovery.h"
 
@@ -27,7 +29,11 @@ std::string scalar(std::string const& word) {
       !word.empty() && !(word[0] >= '0' && word[0] <= '9') && word[0] != '-' &&
       (word[0] != '.' || word.starts_with("./") || word.starts_with("../")) && !reserved.contains(lower) &&
       word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") == std::string::npos;
-  return is_plain ? word : OrderedJson(word).dump();
+  if (is_plain) return word;
+  // Readers of YAML differ in what they take for a line end or a character.
+  bool const is_odd = word.find("\xC2\x85") != std::string::npos || word.find("\xE2\x80\xA8") != std::string::npos ||
+                      word.find("\xE2\x80\xA9") != std::string::npos || word.find('\x7F') != std::string::npos;
+  return OrderedJson(word).dump(-1, ' ', is_odd);
 }
 
 std::string list_of(std::vector<std::string> const& words) {
@@ -36,26 +42,34 @@ std::string list_of(std::vector<std::string> const& words) {
   return words.size() == 1 ? list : "[" + list + "]";
 }
 
-/// A comment may hold names that the files gave.
-std::string one_line(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 32) c = ' ';
+/// What is not UTF-8 becomes "?".
+std::string shown(std::string text) {
+  while (auto const bad = find_invalid_utf8(text)) text[*bad] = '?';
   return text;
+}
+
+/// A comment, or a line on a terminal, may hold names that the files gave.
+std::string one_line(std::string text) {
+  for (auto const* end : {"\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9"})
+    for (std::size_t at = 0; (at = text.find(end, at)) != std::string::npos;)
+      text.replace(at, std::string_view(end).size(), " ");
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 32 || c == 127) c = ' ';
+  return shown(std::move(text));
 }
 
 class ProjectWriter {
  public:
   ProjectWriter(fs::path const& project, std::string const& encoder)
-      : folder_(fs::absolute(project).parent_path()), encoder_(encoder) {}
+      : folder_(fs::weakly_canonical(fs::absolute(project).parent_path())), encoder_(encoder) {}
 
   std::string write(data::Discovery const& found, fs::path const& data) {
-    auto name = fs::absolute(data).lexically_normal();
-    if (name.filename().empty()) name = name.parent_path();
+    auto const name = shown(fs::weakly_canonical(data).filename().string());
     yaml_ =
         "# Proposed by `polytask init` after a look at the files: what is a text, a label or a test file was guessed "
         "from\n"
         "# names and first rows. Read it once, then let `polytask validate` look at every row.\n";
-    line("project: " + scalar(name.filename().empty() ? "project" : name.filename().string()));
+    line("project: " + scalar(name.empty() ? "project" : name));
     if (encoder_.empty())
       line(
           "# encoder: FOLDER   # a pretrained BERT-family encoder in Hugging Face layout reads far better than the "
@@ -76,7 +90,10 @@ class ProjectWriter {
   }
 
   [[nodiscard]] std::string relative(fs::path const& file) const {
-    return fs::absolute(file).lexically_normal().lexically_proximate(folder_.lexically_normal()).string();
+    // Not by the words of the paths: a folder may be a link.
+    auto const path = fs::weakly_canonical(file);
+    auto const from_here = path.lexically_relative(folder_);
+    return shown(from_here.empty() ? path.string() : from_here.string());
   }
 
  private:
@@ -152,24 +169,35 @@ OrderedJson to_json(data::Discovery const& found, fs::path const& project, Proje
 void print(data::Discovery const& found, fs::path const& project, ProjectWriter const& writer) {
   std::cout << fmt::format("wrote {}\n", project.string());
   for (auto const& dataset : found.datasets) {
-    std::cout << fmt::format("\n{}: {}\n", dataset.spec.name, dataset.facts);
+    std::cout << '\n' << one_line(fmt::format("{}: {}", dataset.spec.name, dataset.facts)) << '\n';
     for (auto const& [split, files] : dataset.spec.files)
       for (auto const& file : files)
-        std::cout << fmt::format("  {:<5} {}\n", data::to_string(split), writer.relative(file));
+        std::cout << one_line(fmt::format("  {:<5} {}", data::to_string(split), writer.relative(file))) << '\n';
     for (auto const& task : dataset.tasks)
-      std::cout << fmt::format("  {} {}: {}, {}\n", task.doubtful ? "perhaps" : "task", task.spec.name,
-                               task::to_string(task.spec.type), task.facts);
+      std::cout << one_line(fmt::format("  {} {}: {}, {}", task.doubtful ? "perhaps" : "task", task.spec.name,
+                                        task::to_string(task.spec.type), task.facts))
+                << '\n';
   }
   if (!found.left_out.empty()) std::cout << "\nleft out:\n";
   for (auto const& file : found.left_out)
-    std::cout << fmt::format("  {}: {}\n", writer.relative(file.file), file.reason);
-  std::cout << "\nRead it, then: polytask validate\n";
+    std::cout << one_line(fmt::format("  {}: {}", writer.relative(file.file), file.reason)) << '\n';
+  std::cout << "\nRead it, then: polytask validate"
+            << (project == "polytask.yaml" ? "" : " --project " + shell_word(project.string())) << '\n';
 }
 
 }  // namespace
 
 int init(CommandLine const& line) {
   auto const& project = line.project;
+  if (!line.overrides.empty())
+    throw Error(ErrorCode::InvalidUsage, "init takes no --set: it writes a project file; edit that");
+  if (!project.has_filename())
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("--project {}: expected the name of a file", quote(project.string())));
+  for (auto const& path : {project, line.data, fs::path(line.encoder)})
+    if (find_invalid_utf8(path.string()))
+      throw Error(ErrorCode::InvalidUsage,
+                  fmt::format("the name {} is not UTF-8, as a project file has to be", quote(shown(path.string()))));
   if (fs::exists(fs::symlink_status(project)))
     throw Error(ErrorCode::Conflict,
                 fmt::format("{} is there already and is left as it is; remove it, or name another file with --project",
@@ -177,7 +205,8 @@ int init(CommandLine const& line) {
   auto const found = data::discover(line.data);
   ProjectWriter writer(project, line.encoder);
   if (found.datasets.empty()) {
-    for (auto const& file : found.left_out) std::cerr << fmt::format("{}: {}\n", file.file.string(), file.reason);
+    for (auto const& file : found.left_out)
+      std::cerr << one_line(fmt::format("{}: {}", file.file.string(), file.reason)) << '\n';
     throw Error(
         ErrorCode::InvalidInput,
         fmt::format("{}: no file of training rows was understood; expected JSONL, CSV, TSV or CoNLL with texts and "
@@ -185,7 +214,11 @@ int init(CommandLine const& line) {
                     line.data.string()));
   }
   auto const yaml = writer.write(found, line.data);
-  (void)parse_project(yaml, project, {});  // a proposal that is refused would be our mistake
+  try {
+    (void)parse_project(yaml, project, {});
+  } catch (ProjectProblems const& refused) {
+    expects(false, fmt::format("a proposed project is accepted: {}", refused.what()).c_str());
+  }
   write_file_atomically(project, yaml);
   if (line.output == Output::Json)
     std::cout << to_json(found, project, writer).dump(1) << '\n';

@@ -18,7 +18,10 @@ void print_problems(std::ostream& out, std::vector<Problem> const& problems) {
 int run_command(int argc, char** argv, std::function<int(CommandLine const&, int, char**)> const& run) {
   try {
     auto const line = parse_command_line(argc, argv);
-    return line ? run(*line, argc, argv) : 0;
+    int const code = line ? run(*line, argc, argv) : 0;
+    if (!std::cout.flush())
+      throw Error(ErrorCode::Unavailable, "standard output cannot be written; what was printed is cut");
+    return code;
   } catch (ProjectProblems const& error) {
     print_problems(std::cerr, error.problems);
     return exit_code(error.code());

@@ -201,12 +201,12 @@ void print_table(ComparedRun const& together, std::vector<Comparison> const& row
          shown(row.together), shown_difference(row.difference),
          row.alone_run == nullptr ? ""
                                   : cost(row.alone_run->seconds, row.alone_run->model_bytes, n_passes(*row.alone_run)));
-    n_compared += row.alone_run != nullptr;
+    n_compared += !std::isnan(row.difference.value);
     better += row.difference.interval.low > 0;
     worse += row.difference.interval.high < 0;
   }
   // Costs of some tasks alone beside those of all together would look like a comparison.
-  if (n_compared == rows.size())
+  if (std::all_of(rows.begin(), rows.end(), [](auto const& row) { return row.alone_run != nullptr; }))
     line("all alone", "", "", "", "", "", "", cost(alone.seconds, alone.model_bytes, alone.passes));
   line("together", "", "", "", "", "", "", cost(together.seconds, together.model_bytes, n_passes(together)));
   std::cout

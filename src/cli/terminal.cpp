@@ -26,4 +26,14 @@ std::string_view fitting(std::string_view text, std::size_t n_columns) noexcept 
   return text.substr(0, at);
 }
 
+std::string shell_word(std::string const& word) {
+  bool const is_plain = !word.empty() && word.find_first_not_of(
+                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                             "0123456789_-./=,:@%+") == std::string::npos;
+  if (is_plain) return word;
+  std::string quoted = "'";
+  for (char const c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 }  // namespace polytask::cli

@@ -10,4 +10,7 @@ namespace polytask::cli {
 /// two columns, all others one: combining marks make the beginning a little shorter than it could be.
 [[nodiscard]] std::string_view fitting(std::string_view text, std::size_t n_columns) noexcept;
 
+/// A word of a command line as a shell reads it back, in quotes where it needs them.
+[[nodiscard]] std::string shell_word(std::string const& word);
+
 }  // namespace polytask::cli

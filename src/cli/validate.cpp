@@ -4,6 +4,7 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -98,18 +99,33 @@ std::vector<Problem> findings_of(fs::path const& encoder, std::function<std::vec
 std::vector<Problem> check_encoder(Project const& project, data::Corpus const& corpus) {
   if (!project.encoder) return train::problems(project.train, train::scratch_encoder(project.train));
   auto const& folder = *project.encoder;
-  auto problems = findings_of(folder, [&] {
-    auto const config = model::read_encoder_config(folder);
-    (void)model::read_encoder_weights(folder, config);
-    return train::problems(project.train, config);
+  std::optional<model::EncoderConfig> config;
+  std::vector<Problem> problems;
+  auto const look = [&](std::function<std::vector<Problem>()> const& check) {
+    auto found = findings_of(folder, check);
+    problems.insert(problems.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
+  };
+  look([&] {
+    config = model::read_encoder_config(folder);
+    return train::problems(project.train, *config);
   });
   std::error_code ignored;
-  if (!problems.empty() && !fs::is_directory(folder, ignored)) return problems;  // said once
-  auto const of_texts = findings_of(folder, [&] {
-    return data::check_tokens(corpus, *text::load_tokenizer(folder),
-                              static_cast<std::size_t>(project.train.max_length));
+  if (!fs::is_directory(folder, ignored)) return problems;  // said once
+  if (config)
+    look([&] {
+      (void)model::read_encoder_weights(folder, *config);
+      return std::vector<Problem>();
+    });
+  look([&] {
+    auto const tokenizer = text::load_tokenizer(folder);
+    auto found = data::check_tokens(corpus, *tokenizer, static_cast<std::size_t>(project.train.max_length));
+    if (config && static_cast<std::int64_t>(tokenizer->vocabulary_size()) > config->vocab_size)
+      found.push_back(
+          {Severity::Error, "unreadable-encoder", folder.string(),
+           fmt::format("the tokenizer has {} tokens, the encoder embeds {}; the files do not belong together",
+                       tokenizer->vocabulary_size(), config->vocab_size)});
+    return found;
   });
-  problems.insert(problems.end(), of_texts.begin(), of_texts.end());
   return problems;
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "data/internal/columns.h"
 #include "data/internal/readers.h"
 #include "data/internal/sniff.h"
@@ -56,7 +57,7 @@ std::optional<Split> split_named(std::string const& word) {
       {"train", Split::Train},     {"training", Split::Train}, {"dev", Split::Dev},   {"devel", Split::Dev},
       {"development", Split::Dev}, {"val", Split::Dev},        {"valid", Split::Dev}, {"validation", Split::Dev},
       {"validate", Split::Dev},    {"trial", Split::Dev},      {"test", Split::Test}, {"testing", Split::Test},
-      {"eval", Split::Test},       {"evaluation", Split::Test}};
+      {"eval", Split::Dev},        {"evaluation", Split::Dev}};
   auto const found = known.find(lower(word));
   return found == known.end() ? std::nullopt : std::optional(found->second);
 }
@@ -72,23 +73,43 @@ struct File {
   fs::path path;
   Sniffed sniffed;
   std::optional<Split> split;
-  std::string key;  ///< the name without its split and endings
+  std::string key;               ///< the name without its split and endings
+  fs::path folder;               ///< that it belongs to: above folders that are named like a split
+  bool is_shard = false;         ///< "00000-of-00003"
+  std::vector<fs::path> shards;  ///< the others of its split
 };
 
-File file_of(fs::path const& path, Sniffed sniffed) {
-  File file{.path = path, .sniffed = std::move(sniffed), .split = std::nullopt, .key = ""};
+/// Words that count the pieces of a file: "00001", "of", "00003".
+bool is_of_a_shard(std::vector<std::string> const& words, std::size_t i) {
+  auto const is_piece = [&](std::size_t at) {
+    return at < words.size() && is_whole(words[at]) && words[at].size() >= 2;
+  };
+  if (words[i] == "of") return i > 0 && is_piece(i - 1) && is_piece(i + 1);
+  return is_piece(i) && ((i + 1 < words.size() && words[i + 1] == "of") || (i > 0 && words[i - 1] == "of"));
+}
+
+File file_of(fs::path const& path, Sniffed sniffed, fs::path const& root) {
+  File file;
+  file.path = path;
+  file.sniffed = std::move(sniffed);
+  file.folder = path.parent_path();
   auto stem = path.filename().string();
   for (auto const* end : {".gz", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".conll", ".bio", ".iob", ".txt"})
     if (lower(stem).ends_with(end)) stem.resize(stem.size() - std::string_view(end).size());
   auto const words = words_of(stem);
+  std::size_t at = words.size();  // of the last word that is a split: "train_station_test"
+  for (std::size_t i = 0; i < words.size(); ++i)
+    if (split_named(words[i])) at = i;
+  if (at < words.size()) file.split = split_named(words[at]);
   for (std::size_t i = 0; i < words.size(); ++i) {
     auto word = words[i];
+    if (i == at) continue;
     if (is_version(word)) {  // "v1", and the "3" of "v1.3"
       while (i + 1 < words.size() && is_whole(words[i + 1])) ++i;
       continue;
     }
-    if (auto const split = split_named(word); split && !file.split) {
-      file.split = split;
+    if (is_of_a_shard(words, i)) {
+      file.is_shard = true;
       continue;
     }
     // "wnut17train"; other words end in "test" or "dev" by themselves.
@@ -97,6 +118,10 @@ File file_of(fs::path const& path, Sniffed sniffed) {
       word.resize(word.size() - 5);
     }
     file.key += (file.key.empty() ? "" : "-") + word;
+  }
+  if (auto const of_folder = split_named(file.folder.filename().string()); of_folder && file.folder != root) {
+    if (!file.split) file.split = of_folder;
+    file.folder = file.folder.parent_path();
   }
   return file;
 }
@@ -107,7 +132,10 @@ bool says_nothing(std::string const& name) {
   return plain.contains(lower(name));
 }
 
-std::string name_of(fs::path const& folder) { return fs::weakly_canonical(folder).filename().string(); }
+std::string name_of(fs::path const& folder) {
+  auto const name = fs::weakly_canonical(folder).filename().string();
+  return find_invalid_utf8(name) ? "data" : name;
+}
 
 class Finder {
  public:
@@ -116,11 +144,18 @@ class Finder {
   Discovery find() {
     std::map<fs::path, std::vector<File>> by_folder;
     for (auto const& path : files()) {
+      if (find_invalid_utf8(path.string())) {
+        leave_out(path, "its name is not UTF-8");
+        continue;
+      }
       auto sniffed = sniff(path);
-      if (sniffed.format)
-        by_folder[path.parent_path()].push_back(file_of(path, std::move(sniffed)));
-      else
+      if (!sniffed.format) {
         leave_out(path, sniffed.reason);
+        continue;
+      }
+      auto file = file_of(path, std::move(sniffed), root_);
+      auto const home = file.folder;
+      by_folder[home].push_back(std::move(file));
     }
     for (auto& [folder, files] : by_folder) add_folder(folder, std::move(files));
     name_tasks();
@@ -135,23 +170,43 @@ class Finder {
   std::vector<fs::path> files() {
     std::vector<fs::path> files;
     std::error_code failed;
-    fs::recursive_directory_iterator entry(root_, fs::directory_options::skip_permission_denied, failed);
+    (void)fs::directory_iterator(root_, failed);
     if (failed)
       throw Error(ErrorCode::NotFound,
                   fmt::format("{}: the folder cannot be read ({})", root_.string(), failed.message()));
-    for (; entry != fs::recursive_directory_iterator(); entry.increment(failed)) {
-      if (failed) break;
-      auto const name = entry->path().filename().string();
-      if (entry->is_directory(failed)) {
-        if (name.starts_with(".") || entry.depth() + 1 >= kDeepest || fs::exists(entry->path() / "config.json"))
+    fs::recursive_directory_iterator entry(root_, failed);
+    while (!failed && entry != fs::recursive_directory_iterator()) {
+      auto const path = entry->path();
+      std::error_code unknown;
+      if (entry->is_directory(unknown)) {
+        if (auto const reason = why_not_entered(path, entry.depth()); !reason.empty()) {
+          if (reason != kHidden) leave_out(path, reason);
           entry.disable_recursion_pending();
-        continue;
+        }
+      } else if (entry->is_regular_file(unknown) && !is_beside_the_data(path)) {
+        if (files.size() == kMostFiles) {
+          leave_out(path, fmt::format("more than {} files are not looked at", kMostFiles));
+          break;
+        }
+        files.push_back(path);
       }
-      if (entry->is_regular_file(failed) && !is_beside_the_data(entry->path())) files.push_back(entry->path());
-      if (files.size() >= kMostFiles) break;
+      entry.increment(failed);
     }
     std::sort(files.begin(), files.end());
     return files;
+  }
+
+  static constexpr std::string_view kHidden = "hidden";
+
+  static std::string why_not_entered(fs::path const& folder, int depth) {
+    if (folder.filename().string().starts_with(".")) return std::string(kHidden);
+    std::error_code failed;
+    if (fs::is_symlink(fs::symlink_status(folder, failed))) return "is a link to a folder";
+    (void)fs::directory_iterator(folder, failed);
+    if (failed) return fmt::format("the folder cannot be read ({})", failed.message());
+    if (fs::exists(folder / "config.json", failed)) return "has a config.json: taken for a model";
+    if (depth + 1 >= kDeepest) return fmt::format("is more than {} folders deep", kDeepest - 1);
+    return "";
   }
 
   void leave_out(fs::path const& file, std::string reason) { found_.left_out.push_back({file, std::move(reason)}); }
@@ -159,12 +214,13 @@ class Finder {
   /// Files of one folder into datasets: those whose names are the same but for the split belong together.
   void add_folder(fs::path const& folder, std::vector<File> files) {
     std::map<std::pair<Format, std::string>, Group> groups;
-    std::vector<File> more;  // a second file of a split
     for (auto& file : files) {
       auto& group = groups[{*file.sniffed.format, file.key}];
       auto const split = file.split.value_or(Split::Train);
       if (!group.contains(split))
         group.emplace(split, std::move(file));
+      else if (file.is_shard && group.at(split).is_shard)
+        group.at(split).shards.push_back(file.path);
       else
         leave_out(file.path, fmt::format("{} is {} already; write both as a list if they belong together",
                                          group.at(split).path.filename().string(), to_string(split)));
@@ -216,17 +272,19 @@ class Finder {
 
   /// Whether a file without a split in its name looks like one that has it.
   bool resembles_others(File const& file, std::map<std::pair<Format, std::string>, Group> const& groups) {
-    for (auto const& [key, group] : groups)
-      if (auto const train = group.find(Split::Train);
-          train != group.end() && train->second.split && kind_of(train->second) == kind_of(file))
-        return true;
-    return false;
+    return std::any_of(groups.begin(), groups.end(), [&](auto const& group) {
+      auto const train = group.second.find(Split::Train);
+      return train != group.second.end() && train->second.split && kind_of(train->second) == kind_of(file);
+    });
   }
 
   /// The names of the columns, or the labels of the spans, of the first rows.
-  std::set<std::string> kind_of(File const& file) {
+  std::set<std::string> const& kind_of(File const& file) {
     constexpr std::size_t kFirst = 500;
-    std::set<std::string> kind{std::string(to_string(*file.sniffed.format))};
+    auto const [at, is_new] = kinds_.try_emplace(file.path);
+    auto& kind = at->second;
+    if (!is_new) return kind;
+    kind.insert(std::string(to_string(*file.sniffed.format)));
     Columns columns;
     std::vector<Row> rows;
     read(file, kFirst, [&](Row const& row) {
@@ -266,21 +324,30 @@ class Finder {
       columns.add(row);
       if (!row.words.empty()) words.push_back(row);
     });
+    if (n_rows == 0) {
+      leave_out(train.path, "has no row that can be read; `validate` on a project that names it says why");
+      return;
+    }
     dataset.facts = fmt::format("{}{} training rows", n_rows, n_rows == max_rows_ ? " or more" : "");
     if (train.sniffed.format == Format::Conll)
       dataset.tasks = {tagging_of(train, words)};
     else
       dataset.tasks = columns.tasks();
+    if (train.sniffed.format == Format::Conll && dataset.tasks.front().facts.starts_with("0 spans")) {
+      leave_out(train.path, "has words and no tagged spans");
+      return;
+    }
     if (dataset.tasks.empty()) {
       leave_out(train.path, columns.why_no_tasks());
       return;
     }
     for (auto const& [split, file] : group) {
-      if (split != Split::Train && lacks_columns(file, dataset.tasks)) {
+      if (split != Split::Train && lacks_labels(file, dataset.tasks, columns)) {
         leave_out(file.path, "has no labels in the columns that the training rows have");
         continue;
       }
       spec.files[split] = {file.path};
+      spec.files[split].insert(spec.files[split].end(), file.shards.begin(), file.shards.end());
       if (format_of(file.path) != *file.sniffed.format) spec.format = file.sniffed.format;
     }
     if (!spec.files.contains(Split::Dev)) spec.split = DeclaredSplit{.dev = 0.1, .group_by = "", .stratify_by = ""};
@@ -304,17 +371,23 @@ class Finder {
     return task;
   }
 
-  /// Test files of competitions often have no labels.
-  static bool lacks_columns(File const& file, std::vector<DiscoveredTask> const& tasks) {
+  /// Test files of competitions often have no labels, or the same sign for all of them.
+  static bool lacks_labels(File const& file, std::vector<DiscoveredTask> const& tasks, Columns const& train) {
     if (file.sniffed.format == Format::Conll) return false;
     Columns columns;
-    read(file, 100, [&](Row const& row) { columns.add(row); });
-    auto const names = columns.names();
-    return std::any_of(tasks.begin(), tasks.end(), [&](auto const& task) {
+    read(file, 1'000, [&](Row const& row) { columns.add(row); });
+    auto const has = [&](std::string const& name) {
+      auto const* column = columns.find(name);
+      return column != nullptr && column->has_values();
+    };
+    return std::any_of(tasks.begin(), tasks.end(), [&](DiscoveredTask const& task) {
       if (task.doubtful) return false;
       auto const& label = task.spec.type == task::TaskType::Tagging ? task.spec.spans : task.spec.label;
-      return !names.contains(label) || std::any_of(task.spec.text.begin(), task.spec.text.end(),
-                                                   [&](auto const& text) { return !names.contains(text); });
+      if (!has(label) || !std::all_of(task.spec.text.begin(), task.spec.text.end(), has)) return true;
+      auto const& known = train.find(label)->values();
+      auto const& found = columns.find(label)->values();
+      return task.spec.type != task::TaskType::Regression && !found.empty() &&
+             std::none_of(found.begin(), found.end(), [&](auto const& value) { return known.contains(value.first); });
     });
   }
 
@@ -352,6 +425,7 @@ class Finder {
   fs::path root_;
   std::size_t max_rows_;
   std::set<std::string> names_;
+  std::map<fs::path, std::set<std::string>> kinds_;
   Discovery found_;
 };
 

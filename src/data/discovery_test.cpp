@@ -108,6 +108,44 @@ TEST_F(Discovered, WordsWithTagsAreToldByTheirLinesHoweverTheFileIsCalled) {
   EXPECT_EQ(found.datasets[1].tasks.at(0).spec.tokens_column, 2) << "the first column counts the words";
 }
 
+TEST_F(Discovered, FoldersMayBeNamedAfterTheirSplit) {
+  write("train/reviews.jsonl", rows(kTicket));
+  write("dev/reviews.jsonl", rows(kTicket));
+  write("test/reviews.jsonl", rows(kTicket));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(1));
+  EXPECT_EQ(found.datasets[0].spec.files.at(Split::Train), std::vector{folder / "train/reviews.jsonl"});
+  EXPECT_EQ(found.datasets[0].spec.files.at(Split::Test), std::vector{folder / "test/reviews.jsonl"});
+}
+
+TEST_F(Discovered, TheLastWordOfANameSaysTheSplitAndPiecesAreOneFile) {
+  write("station_train-00000-of-00002.jsonl", rows(kTicket));
+  write("station_train-00001-of-00002.jsonl", rows(kTicket));
+  write("train_station_test.jsonl", rows(kTicket));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(1));
+  EXPECT_THAT(found.datasets[0].spec.files.at(Split::Train), SizeIs(2));
+  EXPECT_EQ(found.datasets[0].spec.files.at(Split::Test), std::vector{folder / "train_station_test.jsonl"});
+}
+
+TEST_F(Discovered, AHeaderIsToldFromRows) {
+  write("pandas/train.csv", ",text,label\n" + rows("{0},the lamp number {0} is late,{1}"));
+  write("surveys/train.csv", "2023,How likely would you recommend our shop to a friend?,label\n" +
+                                 rows("{0},I would see to number {0} of them,{1}"));
+  write("bare/train.csv", "great movie it was,refund\n" + rows("the lamp number {0} is late,{1}"));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(3));
+  EXPECT_EQ(found.datasets[0].spec.name, "bare");
+  EXPECT_THAT(found.datasets[0].spec.columns, ElementsAre("column1", "column2"));
+  EXPECT_THAT(found.datasets[1].spec.columns, IsEmpty());
+  EXPECT_THAT(found.datasets[2].spec.columns, IsEmpty());
+}
+
+TEST_F(Discovered, WordsMayStandInAlignedColumns) {
+  write("train.conll", "Ken    B-PER\nmeets  O\nher    O\n\n# text = a\nNara   B-LOC\n");
+  EXPECT_THAT(discover(folder).datasets, SizeIs(1));
+}
+
 TEST_F(Discovered, ATableWithoutAHeaderGetsNames) {
   write("train.tsv", rows("please see to number {0} of my things\t{1}"));
   auto const found = discover(folder);
@@ -120,6 +158,10 @@ TEST_F(Discovered, WhatIsLeftOutHasAReason) {
   write("train.jsonl", rows(kTicket));
   write("test.jsonl", rows(R"({{"id": {0}, "body": "a test row {0} without labels"}})"));
   write("more.jsonl", rows(kTicket));
+  write("signs.train.jsonl", rows(R"({{"text": "a row of signs {0} with labels", "intent": "{1}"}})"));
+  write("signs.test.jsonl", rows(R"({{"text": "a row of signs {0} without labels", "intent": "?"}})"));
+  write(std::string("odd\xFF.jsonl"), rows(kTicket));
+  write("model/config.json", "{}");
   write("document.json", "[\n {\"a\": 1}\n]\n");
   write("empty.jsonl", "");
   write("photo.dat", std::string("a\0b", 3));
@@ -128,7 +170,10 @@ TEST_F(Discovered, WhatIsLeftOutHasAReason) {
       rows(
           R"({{"question": "which one of the {0} is it", "choice0": "a", "choice1": "b", "choice2": "c", "label": 1}})"));
   auto const found = discover(folder);
-  ASSERT_THAT(found.datasets, SizeIs(1));
+  ASSERT_THAT(found.datasets, SizeIs(2));
+  EXPECT_THAT(reason_of(found, "signs.test.jsonl"), HasSubstr("no labels"));
+  EXPECT_THAT(reason_of(found, "odd\xFF.jsonl"), HasSubstr("is not UTF-8"));
+  EXPECT_THAT(reason_of(found, "model"), HasSubstr("config.json"));
   EXPECT_THAT(reason_of(found, "test.jsonl"), HasSubstr("no labels"));
   EXPECT_THAT(reason_of(found, "more.jsonl"), HasSubstr("rows of the same kind"));
   EXPECT_THAT(reason_of(found, "document.json"), HasSubstr("one JSON document"));
@@ -146,7 +191,14 @@ TEST_F(Discovered, AnyBytesAreAFileAndNoMistake) {
     for (auto n = rng.below(200); n > 0; --n) bytes += alphabet[rng.below(alphabet.size())];
     auto const name = std::array{"train.jsonl", "train.csv", "train.tsv", "train.conll", "train.txt"}[rng.below(5)];
     (void)sniff(write(name, bytes));
-    (void)discover(folder);
+    // What is proposed can be read: no column that no row has, no format that no row is in.
+    for (auto const& dataset : discover(folder).datasets) {
+      std::vector<task::TaskSpec> tasks;
+      for (auto const& task : dataset.tasks) tasks.push_back(task.spec);
+      auto const corpus = load_corpus({dataset.spec}, tasks, 1);
+      for (auto const& problem : corpus.problems) EXPECT_NE(problem.kind, "unknown-column") << problem.message;
+      EXPECT_GT(corpus.datasets.at(0).n_rows[0], 0u);
+    }
   }
 }
 

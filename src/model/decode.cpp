@@ -101,13 +101,13 @@ task::Prediction decode_units(HeadSpec const& head, std::span<task::TaggedUnit c
     while (units[unit].bytes.begin < span.begin) ++unit;
     float sum = 0;
     int n = 0;
-    for (; unit < units.size() && units[unit].bytes.end <= span.end; ++unit, ++n) {
+    for (; unit < units.size() && units[unit].bytes.end <= span.end && tags[unit] != 0; ++unit, ++n) {
       // Of B- and I- together: a model that is sure of the label need not be sure where it begins.
       auto const inside = static_cast<std::size_t>(tags[unit] + tags[unit] % 2);
       sum +=
           std::exp(log_probabilities[unit * n_tags + inside - 1]) + std::exp(log_probabilities[unit * n_tags + inside]);
     }
-    prediction.spans.push_back({std::move(span), n > 0 ? sum / static_cast<float>(n) : 0.0F});
+    prediction.spans.push_back({std::move(span), n > 0 ? std::min(1.0F, sum / static_cast<float>(n)) : 0.0F});
   }
   return prediction;
 }

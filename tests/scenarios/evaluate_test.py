@@ -53,7 +53,11 @@ class Evaluate(Trained):
         self.expect(project.run('train', '--run', 'a'), 0)
         self.assertEqual(self.expect(project.run('evaluate'), 0).err, '')
         project.write('train.jsonl', rows[1:])
-        self.assertRegex(self.expect(project.run('evaluate'), 0).err, r'^warning: dataset "tickets" has changed since the run "a" was trained, and its split is cut anew')
+        warning = r'^warning: the files, the split or the seed of dataset "tickets" have changed since the run "a" was trained, and its split is cut anew'
+        self.assertRegex(self.expect(project.run('evaluate'), 0).err, warning)
+        project.write('train.jsonl', rows)
+        for change in 'seed=2', 'datasets.tickets.split.test=0.3':
+            self.assertRegex(self.expect(project.run('evaluate', '--set', change), 0).err, warning)
 
     def test_a_task_without_test_rows_beside_others_is_scored_on_dev(self):
         project = self.project().fill(60, 20, 20)

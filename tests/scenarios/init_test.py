@@ -57,6 +57,26 @@ class Init(Scenario):
         self.expect_one_sentence(project.run('init', 'absent'), 3, 'absent: the folder cannot be read')
         self.assertEqual(answer.out, '')
 
+    def test_paths_through_links_are_right(self):
+        project = self.project()
+        project.write('real/deep/data/train.jsonl', tickets(60, 1))
+        os.symlink('real/deep', project.path('link'))
+        self.expect(project.run('init', 'link/data', '--project', 'link/polytask.yaml'), 0)
+        self.expect(project.run('validate', '--project', 'link/polytask.yaml'), 0)
+
+    def test_what_cannot_be_is_one_sentence(self):
+        project = self.project().fill()
+        self.expect_one_sentence(project.run('init', '--set', 'seed=2'), 2, 'init takes no --set')
+        self.expect_one_sentence(project.run('init', '--project', 'new/'), 2, 'expected the name of a file')
+        self.expect_one_sentence(project.run('init', '--encoder', b'enc\xff'), 2, 'is not UTF-8')
+        self.assertEqual(sorted(os.listdir(project.folder)), ['dev.jsonl', 'test.jsonl', 'train.jsonl'])
+
+    def test_columns_that_no_key_can_be_are_left_alone(self):
+        project = self.project()
+        project.write('train.jsonl', [{'text': f'please see to number {i} of my things', '': ['a', 'b'][i % 2], 'x' * 2000: ['a', 'b'][i % 2], 'in\ntwo': ['a', 'b'][i % 2],
+                                       'intent': ['a', 'b'][i % 2]} for i in range(40)])
+        self.assertEqual(self.tasks(project), {'intent': 'classification'})
+
     def test_names_that_mean_something_in_yaml_are_kept(self):
         project = self.project()
         rows = [{'no': f'please see to number {i} of my things', 'label: [x]': ['yes', 'no'][i % 2], 'kind # of': ['a', 'b'][i % 2]} for i in range(40)]

@@ -53,19 +53,31 @@ void check_same_labels(std::string const& task, task::LabelSet const& trained, t
                           quote(task), quote(run), labels_only_in(trained, now), labels_only_in(now, trained)));
 }
 
-/// Where a declared split is cut from rows that have changed, rows that the run was trained on can be test rows now.
-void warn_of_changed_data(RunInfo const& run, Project const& project, data::Corpus const& corpus) {
+/// Where a declared split is cut anew, rows that the run was trained on can be test rows now.
+void warn_of_moved_splits(RunInfo const& run, Project const& project, data::Corpus const& corpus) {
   auto const path = run.folder / "config.json";
-  auto const config = parse_json(read_file(path), path.string()).value();
-  auto const before = config.value("data_sha256", Json::object());
+  auto const before = parse_json(read_file(path), path.string()).value();
+  auto const now = Json::parse(effective_configuration(project, {}).dump());
+  auto const differs = [](Json const& a, Json const& b, std::string const& key) {
+    return a.is_object() && b.is_object() && a.value(key, Json()) != b.value(key, Json());
+  };
+  auto const of = [](Json const& json, std::string const& key) {
+    return json.is_object() ? json.value(key, Json()) : Json();
+  };
   for (auto const& dataset : corpus.datasets) {
     auto const declared = std::find_if(project.datasets.begin(), project.datasets.end(),
                                        [&](auto const& spec) { return spec.name == dataset.name; });
-    bool const has_changed = before.contains(dataset.name) && before[dataset.name] != dataset.sha256;
-    if (has_changed && declared != project.datasets.end() && declared->split)
+    if (declared == project.datasets.end() || !declared->split) continue;
+    auto const hash = of(of(before, "data_sha256"), dataset.name);
+    bool const has_moved =
+        (hash.is_string() && hash != dataset.sha256) ||
+        differs(of(of(before, "datasets"), dataset.name), of(of(now, "datasets"), dataset.name), "split") ||
+        (declared->split->seed == 0 && differs(before, now, "seed"));
+    if (has_moved)
       std::cerr << fmt::format(
-          "warning: dataset {} has changed since the run {} was trained, and its split is cut anew: "
-          "rows that were trained on may be scored now, and the scores be too good\n",
+          "warning: the files, the split or the seed of dataset {} have changed since the run {} was "
+          "trained, and its split is cut anew: rows that were trained on may be scored now, and "
+          "the scores be too good\n",
           quote(dataset.name), quote(run.id));
   }
 }
@@ -90,7 +102,7 @@ int evaluate(CommandLine const& line) {
   }
   for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
     check_same_labels(corpus.tasks[t].name, head_of(corpus.tasks[t].name).labels, corpus.label_sets[t], run.id);
-  warn_of_changed_data(run, project, corpus);
+  warn_of_moved_splits(run, project, corpus);
   auto const split = *data::parse_split(line.split);
   OrderedJson json;
   json["run"] = run.id;

@@ -223,6 +223,11 @@ std::vector<std::string> columns_of(RunInfo const& run, model::ModelSpec const& 
   return input_columns(parse_json(read_file(path), path.string()).value(), datasets);
 }
 
+bool has_several_complete_runs(fs::path const& project_folder) {
+  auto const runs = list_runs(project_folder);
+  return std::count_if(runs.begin(), runs.end(), [](auto const& run) { return run.status == RunStatus::Complete; }) > 1;
+}
+
 }  // namespace
 
 int predict(CommandLine const& line) {
@@ -234,10 +239,7 @@ int predict(CommandLine const& line) {
   auto const predictor = train::Predictor::load(run.folder / "model", n_threads_of(line));
   auto const groups = groups_of(predictor.spec(), line.tasks);
   Answerer answerer(predictor, groups);
-  auto const runs = list_runs(project.folder);
-  bool const has_others = std::count_if(runs.begin(), runs.end(),
-                                        [](auto const& other) { return other.status == RunStatus::Complete; }) > 1;
-  if (line.run.empty() && has_others)
+  if (line.run.empty() && has_several_complete_runs(project.folder))
     std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n", quote(run.id));
 
   AnswerSink sink(line.output_file);

@@ -20,6 +20,7 @@
 #include "cli/answers.h"
 #include "cli/project_file.h"
 #include "cli/run_store.h"
+#include "cli/terminal.h"
 #include "cli/torch/progress.h"
 #include "cli/torch/scoring.h"
 #include "cli/torch/verbs.h"
@@ -150,17 +151,6 @@ std::string differing_keys(Json const& before, Json const& now, std::string cons
   for (auto const& [key, value] : before.items())
     if (!now.contains(key)) keys += " " + (path.empty() ? key : path + "." + key);
   return keys;
-}
-
-/// As a shell reads it back.
-std::string shell_word(std::string const& word) {
-  bool const is_plain = !word.empty() && word.find_first_not_of(
-                                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                             "0123456789_-./=,:@%+") == std::string::npos;
-  if (is_plain) return word;
-  std::string quoted = "'";
-  for (char const c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
 }
 
 /// What continues the run, with every option that decides its result.

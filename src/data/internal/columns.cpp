@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMostValues = 2'000;  // of a label set; more is no label
 constexpr std::size_t kFewestRowsPerLabel = 3;
+constexpr std::size_t kMostColumns = 1'000;
 
 std::string lower(std::string text) {
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -33,28 +34,9 @@ bool is_one_of(std::string const& name, std::vector<std::string> const& words) {
   });
 }
 
-bool is_called_a_label(std::string const& name) {
-  return is_one_of(
-      name,
-      {"label",       "labels",        "category",  "categories",   "class",    "intent",   "topic",  "topics",
-       "sentiment",   "emotion",       "emotions",  "score",        "target",   "rating",   "stars",  "similarity",
-       "relatedness", "entailment",    "urgency",   "priority",     "polarity", "relation", "answer", "tags",
-       "spans",       "entities",      "duplicate", "is_duplicate", "same",     "gold",     "y",      "type",
-       "toxic",       "acceptability", "products",  "department",   "severity", "language"});
-}
-
 bool is_called_a_measure(std::string const& name) {
   return is_one_of(name, {"score", "rating", "stars", "similarity", "relatedness", "urgency", "priority", "severity",
                           "price", "size"});
-}
-
-/// How well a name fits the one text that a task reads; the best wins.
-int text_rank(std::string const& name) {
-  std::vector<std::string> const names{"text",  "body",    "sentence", "content", "utterance",   "message",  "review",
-                                       "tweet", "comment", "question", "query",   "description", "document", "title"};
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (is_one_of(name, {names[i]})) return static_cast<int>(names.size() - i);
-  return 0;
 }
 
 /// Two names that differ in their counting alone, or that say that they belong together.
@@ -76,7 +58,31 @@ std::string counts_text(std::map<std::string, std::size_t> const& values, std::s
                         : fmt::format("{} {}, {} to {} rows each", values.size(), what, fewest, most);
 }
 
+/// A key of the project file, and a word on a terminal.
+bool can_be_named(std::string const& name) {
+  return !name.empty() && name.size() <= 200 &&
+         std::none_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 32 || c == 127; });
+}
+
 }  // namespace
+
+bool is_called_a_label(std::string const& name) {
+  return is_one_of(
+      name,
+      {"label",       "labels",        "category",  "categories",   "class",    "intent",   "topic",  "topics",
+       "sentiment",   "emotion",       "emotions",  "score",        "target",   "rating",   "stars",  "similarity",
+       "relatedness", "entailment",    "urgency",   "priority",     "polarity", "relation", "answer", "tags",
+       "spans",       "entities",      "duplicate", "is_duplicate", "same",     "gold",     "y",      "type",
+       "toxic",       "acceptability", "products",  "department",   "severity", "language"});
+}
+
+int text_rank(std::string const& name) {
+  std::vector<std::string> const names{"text",  "body",    "sentence", "content", "utterance",   "message",  "review",
+                                       "tweet", "comment", "question", "query",   "description", "document", "title"};
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (is_one_of(name, {names[i]})) return static_cast<int>(names.size() - i);
+  return 0;
+}
 
 void Column::count(std::string const& value) {
   auto const known = values_.find(value);
@@ -153,7 +159,7 @@ bool Column::is_identifier() const {
   auto const name = lower(name_);
   for (auto const* end : {"id", "_id", "-id", "idx", "index", "guid", "uuid", "uid"})
     if (name == end || (end[0] != 'i' && end[0] != 'u' && end[0] != 'g' && name.ends_with(end))) return true;
-  return n_ > 20 && values_.size() + n_uncounted_ == n_ && n_real_ == 0;
+  return n_ > 20 && values_.size() + n_uncounted_ == n_ && n_real_ == 0 && !is_called_a_label(name_);
 }
 
 std::optional<DiscoveredTask> Column::as_label() const {
@@ -186,7 +192,7 @@ std::optional<DiscoveredTask> Column::as_label() const {
     found.facts = fmt::format("numbers from {} to {}", lowest_, highest_);
     return found;
   }
-  if (!repeats || n_lists_ + n_spans_ > 0) return std::nullopt;
+  if (!repeats || n_lists_ + n_spans_ + n_real_ > 0) return std::nullopt;
   if (has_comma_lists()) return std::nullopt;
   if (20 * n_bars_ > n_) {
     type = task::TaskType::Multilabel;
@@ -207,6 +213,10 @@ std::optional<DiscoveredTask> Column::as_label() const {
 
 void Columns::add(Row const& row) {
   for (auto const& [name, value] : row.fields) {
+    if (columns_.size() == kMostColumns && !index_.contains(name)) {
+      has_too_many_ = true;
+      continue;
+    }
     auto const [at, is_new] = index_.emplace(name, columns_.size());
     if (is_new) columns_.emplace_back(name);
     columns_[at->second].add(value);
@@ -220,20 +230,25 @@ std::set<std::string> Columns::names() const {
 }
 
 std::vector<DiscoveredTask> Columns::tasks() const {
-  if (is_multiple_choice()) return {};
+  if (has_too_many_ || is_multiple_choice()) return {};
   std::vector<std::string> texts;
   std::vector<Column const*> others;
   for (auto const& column : columns_)
-    if (column.is_text())
+    if (!can_be_named(column.name()))
+      continue;
+    else if (column.is_text())
       texts.push_back(column.name());
     else if (!column.is_identifier())
       others.push_back(&column);
   if (texts.empty()) return {};
   std::vector<std::string> read{*std::max_element(
       texts.begin(), texts.end(), [](auto const& a, auto const& b) { return text_rank(a) < text_rank(b); })};
-  for (auto const& a : texts)
-    for (auto const& b : texts)
-      if (are_a_pair(a, b)) read = {a, b};
+  for (std::size_t i = 0; i < texts.size() && read.size() == 1; ++i)
+    for (auto const& other : texts)
+      if (are_a_pair(texts[i], other)) {
+        read = {texts[i], other};
+        break;
+      }
   std::vector<DiscoveredTask> tasks;
   for (auto const* column : others)
     if (auto task = column->as_label()) {
@@ -259,7 +274,13 @@ bool Columns::is_multiple_choice() const {
   });
 }
 
+Column const* Columns::find(std::string const& name) const {
+  auto const at = index_.find(name);
+  return at == index_.end() ? nullptr : &columns_[at->second];
+}
+
 std::string Columns::why_no_tasks() const {
+  if (has_too_many_) return fmt::format("has more than {} columns", kMostColumns);
   if (is_multiple_choice()) return "has several choices a row; multiple choice is not a task type yet";
   for (auto const& column : columns_)
     if (column.has_comma_lists() && is_called_a_label(column.name()))

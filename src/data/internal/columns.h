@@ -13,6 +13,11 @@
 
 namespace polytask::data {
 
+/// Whether a column of this name is one that somebody labelled: "intent", "user_label".
+[[nodiscard]] bool is_called_a_label(std::string const& name);
+/// How well a name fits the one text that a task reads; 0 = it says nothing.
+[[nodiscard]] int text_rank(std::string const& name);
+
 /// Counts over the values of one column.
 class Column {
  public:
@@ -20,6 +25,9 @@ class Column {
   void add(Value const& value);
 
   [[nodiscard]] std::string const& name() const { return name_; }
+  [[nodiscard]] bool has_values() const { return n_ > 0; }
+  /// The different values, or as many as are counted.
+  [[nodiscard]] std::map<std::string, std::size_t> const& values() const { return values_; }
   [[nodiscard]] bool is_text() const;
   [[nodiscard]] bool is_identifier() const;
   /// Whether it holds several labels with commas between them, a form that is not read.
@@ -48,6 +56,8 @@ class Columns {
  public:
   void add(Row const& row);
   [[nodiscard]] std::set<std::string> names() const;
+  /// Nothing where no row has it.
+  [[nodiscard]] Column const* find(std::string const& name) const;
   /// Tasks over these columns, the certain ones first; none where no column reads like a text.
   [[nodiscard]] std::vector<DiscoveredTask> tasks() const;
   /// What to say where there are none.
@@ -58,6 +68,7 @@ class Columns {
 
   std::vector<Column> columns_;
   std::map<std::string, std::size_t> index_;
+  bool has_too_many_ = false;
 };
 
 /// Labels of the spans in CoNLL rows.

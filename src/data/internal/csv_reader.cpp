@@ -1,4 +1,5 @@
-// RFC 4180, read as Python's csv module reads it: a quote opens a quoted field only at the field's beginning.
+// RFC 4180 with any separator, lenient as Python's csv module is, but for a quote that was left open over several
+// lines.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -3,17 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
+#include <sstream>
 
 #include "base/error.h"
+#include "data/internal/columns.h"
 #include "data/internal/line_source.h"
 #include "data/internal/readers.h"
 
 namespace polytask::data {
 namespace {
 
-constexpr std::size_t kMaxLines = 400;
-constexpr std::size_t kMaxLineBytes = 1 << 20;
+constexpr std::size_t kMostBytes = std::size_t{1} << 20;  // unpacked; more is not looked at
+constexpr std::size_t kMostRows = 200;
 
 Sniffed unknown(std::string reason) {
   Sniffed nothing;
@@ -27,16 +30,49 @@ Sniffed as(Format format) {
   return found;
 }
 
-bool is_blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
+/// What an error says behind the name of the file.
+std::string reason_of(Error const& error, std::string const& name) {
+  std::string const message = error.what();
+  auto const at = message.starts_with(name) ? name.size() : message.find(": ");
+  auto const start = at == std::string::npos ? std::string::npos : message.find_first_not_of(": ", at);
+  return start == std::string::npos ? message : message.substr(start);
+}
 
-std::vector<std::string> split_at(std::string_view line, char separator) {
-  std::vector<std::string> fields;
-  for (std::size_t begin = 0; begin <= line.size();) {
-    auto const end = std::min(line.find(separator, begin), line.size());
-    fields.emplace_back(line.substr(begin, end - begin));
-    begin = end + 1;
+/// The whole lines at the beginning of a file.
+std::string beginning_of(std::filesystem::path const& file) {
+  auto source = open_bytes(file);
+  std::string bytes(kMostBytes, '\0');
+  std::size_t n = 0;
+  while (n < bytes.size()) {
+    auto const more = source->read(bytes.data() + n, bytes.size() - n);
+    if (more == 0) break;
+    n += more;
   }
-  return fields;
+  bytes.resize(n);
+  if (n == kMostBytes) bytes.resize(bytes.find_last_of('\n') + 1);  // none: nothing is left
+  return bytes;
+}
+
+/// The first rows that a reader takes from these bytes, and its first error.
+struct FirstRows {
+  std::vector<Row> rows;
+  std::size_t n_errors = 0;
+  std::string error;
+};
+
+FirstRows first_rows(std::string const& bytes, Format format, std::vector<std::string> const& columns) {
+  std::istringstream stream(bytes);
+  auto reader = read_rows(stream, format, "x", {.format = format, .columns = columns});
+  FirstRows found;
+  while (found.rows.size() + found.n_errors < kMostRows) {
+    auto row = reader->next();
+    if (!row) break;
+    if (*row)
+      found.rows.push_back(std::move(**row));
+    else if (++found.n_errors == 1)
+      found.error = reason_of(row->error(), "x");
+  }
+  return found;
 }
 
 /// "O" or a border and a name: B-PERSON.
@@ -50,29 +86,26 @@ bool is_number(std::string const& word) {
          word.find_first_of("0123456789") != std::string::npos;
 }
 
-std::optional<Sniffed> as_conll(std::vector<std::string> const& lines) {
-  std::vector<std::vector<std::string>> words;
-  for (auto const& line : lines) {
-    if (is_blank(line) || line.starts_with("# ") || line.starts_with("-DOCSTART-")) continue;
-    words.push_back(split_at(line, line.find('\t') != std::string::npos ? '\t' : ' '));
-  }
-  if (words.size() < 3) return std::nullopt;
-  std::size_t const n_columns = words.front().size();
-  if (n_columns < 2) return std::nullopt;
-  // A published file or another has a line that is broken.
-  std::size_t n_same = 0;
-  std::vector<std::size_t> n_tags(n_columns, 0), n_borders(n_columns, 0), n_numbers(n_columns, 0);
-  for (auto const& columns : words) {
-    if (columns.size() != n_columns) continue;
-    ++n_same;
-    for (std::size_t i = 0; i < n_columns; ++i) {
-      n_tags[i] += is_tag(columns[i]);
-      n_borders[i] += is_tag(columns[i]) && columns[i] != "O";
-      n_numbers[i] += is_number(columns[i]);
+std::optional<Sniffed> as_conll(std::string const& bytes) {
+  std::size_t n_words = 0, n_same = 0, n_columns = 0;
+  std::vector<std::size_t> n_tags, n_borders, n_numbers;
+  for (auto const& row : first_rows(bytes, Format::Conll, {}).rows)
+    for (auto const& columns : row.words) {
+      if (n_words++ == 0) {
+        n_columns = columns.size();
+        for (auto* counts : {&n_tags, &n_borders, &n_numbers}) counts->assign(n_columns, 0);
+      }
+      if (columns.size() != n_columns) continue;
+      ++n_same;
+      for (std::size_t i = 0; i < n_columns; ++i) {
+        n_tags[i] += is_tag(columns[i]);
+        n_borders[i] += is_tag(columns[i]) && columns[i] != "O";
+        n_numbers[i] += is_number(columns[i]);
+      }
     }
-  }
+  // A published file or another has a line that is broken.
   auto const most = [&](std::size_t n) { return 50 * n >= 49 * n_same; };
-  if (50 * n_same < 49 * words.size()) return std::nullopt;
+  if (n_words < 3 || n_columns < 2 || 50 * n_same < 49 * n_words) return std::nullopt;
   for (std::size_t i = n_columns - 1; i > 0; --i) {
     if (!most(n_tags[i]) || n_borders[i] == 0) continue;
     auto found = as(Format::Conll);
@@ -83,48 +116,69 @@ std::optional<Sniffed> as_conll(std::vector<std::string> const& lines) {
   return std::nullopt;
 }
 
-/// Names of columns are short, each once, and no numbers.
-bool is_header(std::vector<std::string> const& fields) {
-  std::set<std::string> const distinct(fields.begin(), fields.end());
-  return distinct.size() == fields.size() && std::all_of(fields.begin(), fields.end(), [](auto const& field) {
-           return !field.empty() && field.size() <= 40 && !is_number(field) &&
-                  std::count(field.begin(), field.end(), ' ') <= 2;
+std::string text_in(Row const& row, std::size_t column) {
+  auto const* text = std::get_if<std::string>(&row.fields[column].second);
+  return text == nullptr ? std::string() : *text;
+}
+
+/// Whether the first row names the columns. Names are known words, or stand over numbers, or are short and come once.
+bool is_header(std::vector<std::string> const& names, std::vector<Row> const& rows) {
+  if (std::any_of(names.begin(), names.end(), [](auto const& name) {
+        return name.find(' ') == std::string::npos && (is_called_a_label(name) || text_rank(name) > 0);
+      }))
+    return true;
+  bool stands_over_numbers = false;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    bool all_numbers = !rows.empty();
+    for (auto const& row : rows) {
+      if (text_in(row, i) == names[i]) return false;  // a value that others have too
+      all_numbers = all_numbers && is_number(text_in(row, i));
+    }
+    if (all_numbers && is_number(names[i])) return false;
+    stands_over_numbers = stands_over_numbers || (all_numbers && !names[i].empty());
+  }
+  return stands_over_numbers || std::all_of(names.begin(), names.end(), [](auto const& name) {
+           return name.size() <= 40 && !is_number(name) && std::count(name.begin(), name.end(), ' ') <= 2;
          });
 }
 
-Sniffed as_table(std::filesystem::path const& file, Format format) {
-  auto reader = make_csv_reader(open_bytes(file), file.string(), format == Format::Csv ? ',' : '\t', {});
-  auto const row = reader->next();
-  if (!row || !*row || (*row)->fields.size() < 2) return unknown("has not two columns");
-  std::vector<std::string> header;
-  for (auto const& field : (*row)->fields) header.push_back(field.first);
+Sniffed as_table(std::string const& bytes, Format format) {
+  auto const below = first_rows(bytes, format, {});  // the first row read as names
+  if (below.rows.empty()) return unknown(below.n_errors > 0 ? below.error : "has one row alone");
+  if (below.rows.front().fields.size() < 2) return unknown("has not two columns");
+  std::vector<std::string> names;
+  for (auto const& field : below.rows.front().fields) names.push_back(field.first);
   auto found = as(format);
-  if (!is_header(header))
-    for (std::size_t i = 0; i < header.size(); ++i) found.columns.push_back(fmt::format("column{}", i + 1));
+  if (!is_header(names, below.rows))
+    for (std::size_t i = 0; i < names.size(); ++i) found.columns.push_back(fmt::format("column{}", i + 1));
   return found;
 }
 
-Sniffed sniff_lines(std::filesystem::path const& file) {
-  std::vector<std::string> lines;
-  LineReader reader(open_bytes(file), kMaxLineBytes);
-  while (lines.size() < kMaxLines) {
-    auto const line = reader.next();
-    if (!line) break;
-    if (line->too_long) return unknown("has lines of more than a megabyte");
-    if (line->text.find('\0') != std::string_view::npos) return unknown("is not text");
-    lines.emplace_back(line->text);
+Sniffed sniff_bytes(std::filesystem::path const& file) {
+  auto const bytes = beginning_of(file);
+  if (bytes.empty()) {
+    std::error_code ignored;
+    return unknown(std::filesystem::file_size(file, ignored) == 0 ? "is empty" : "has lines of more than a megabyte");
   }
-  auto const first = std::find_if_not(lines.begin(), lines.end(), is_blank);
-  if (first == lines.end()) return unknown("is empty");
-  auto const start = first->find_first_not_of(" \t");
-  if ((*first)[start] == '{' && parse_value(*first)) return as(Format::Jsonl);
-  if ((*first)[start] == '{' || (*first)[start] == '[')
+  if (bytes.find('\0') != std::string::npos) return unknown("is not text, or UTF-16; save it as UTF-8");
+  auto const start = bytes.find_first_not_of("\xEF\xBB\xBF \t\r\n");
+  if (start == std::string::npos) return unknown("is empty");
+  auto const line = bytes.substr(start, bytes.find_first_of("\r\n", start) - start);
+  if (line.front() == '{') {
+    if (auto const parsed = parse_value(line))
+      return as(Format::Jsonl);
+    else if (line.find_last_not_of(" \t") != 0 && line[line.find_last_not_of(" \t")] == '}')
+      return unknown(fmt::format("its first line is not a JSON object that can be read ({})", parsed.error().what()));
     return unknown("is one JSON document; expected one object a line");
-  if (auto const conll = as_conll(lines)) return *conll;
+  }
+  if (auto const conll = as_conll(bytes)) return *conll;
   auto const by_name = format_of(file);
-  if (by_name == Format::Csv || by_name == Format::Tsv) return as_table(file, *by_name);
-  auto const has_tab = [](auto const& line) { return line.find('\t') != std::string::npos; };
-  if (std::all_of(lines.begin(), lines.end(), has_tab)) return as_table(file, Format::Tsv);
+  if (by_name == Format::Csv || by_name == Format::Tsv) return as_table(bytes, *by_name);
+  if (line.front() == '[') return unknown("is one JSON document; expected one object a line");
+  std::istringstream lines(bytes);
+  bool has_tabs = true;
+  for (std::string one; has_tabs && std::getline(lines, one);) has_tabs = one.find('\t') != std::string::npos;
+  if (has_tabs) return as_table(bytes, Format::Tsv);
   return unknown("has no rows that are known: JSON objects, columns, or words with tags");
 }
 
@@ -132,11 +186,9 @@ Sniffed sniff_lines(std::filesystem::path const& file) {
 
 Sniffed sniff(std::filesystem::path const& file) {
   try {
-    return sniff_lines(file);
+    return sniff_bytes(file);
   } catch (Error const& error) {
-    std::string const message = error.what();
-    auto const at = message.find(": ");
-    return unknown(at == std::string::npos ? message : message.substr(at + 2));
+    return unknown(reason_of(error, file.string()));
   }
 }
 

@@ -18,7 +18,7 @@ struct Sniffed {
   std::optional<int> tags_column;    ///< CoNLL: where it is not the last
 };
 
-/// Reads no more than some hundred lines. Never throws for what a file holds.
+/// Reads no more than a megabyte. Never throws for what a file holds.
 [[nodiscard]] Sniffed sniff(std::filesystem::path const& file);
 
 }  // namespace polytask::data

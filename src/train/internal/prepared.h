@@ -42,8 +42,8 @@ struct Prepared {
 [[nodiscard]] TrainConfig effective(TrainConfig config, data::Corpus const& corpus,
                                     model::EncoderConfig const& encoder);
 
-/// Throws Error{InvalidInput}: no rows, an encoder that does not take such long texts, a tokenizer that is not its own;
-/// Error{Interrupted} soon after `stop` is requested.
+/// Throws Error{InvalidInput}: no rows, a tokenizer that is not the encoder's own; Error{InvalidUsage}: settings that
+/// ask for more than the encoder has; Error{Interrupted} soon after `stop` is requested.
 [[nodiscard]] Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                                std::stop_token const& stop);
 
