@@ -21,11 +21,6 @@ namespace fs = std::filesystem;
 constexpr int kDeepest = 3;
 constexpr std::size_t kMostFiles = 2'000;
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return text;
-}
-
 /// Files that are about the data, not data.
 bool is_beside_the_data(fs::path const& file) {
   auto const name = lower(file.filename().string());
@@ -329,16 +324,10 @@ class Finder {
       return;
     }
     dataset.facts = fmt::format("{}{} training rows", n_rows, n_rows == max_rows_ ? " or more" : "");
-    if (train.sniffed.format == Format::Conll)
-      dataset.tasks = {tagging_of(train, words)};
-    else
-      dataset.tasks = columns.tasks();
-    if (train.sniffed.format == Format::Conll && dataset.tasks.front().facts.starts_with("0 spans")) {
-      leave_out(train.path, "has words and no tagged spans");
-      return;
-    }
+    bool const is_conll = train.sniffed.format == Format::Conll;
+    dataset.tasks = is_conll ? tagging_of(train, words) : columns.tasks();
     if (dataset.tasks.empty()) {
-      leave_out(train.path, columns.why_no_tasks());
+      leave_out(train.path, is_conll ? "has words and no tagged spans" : columns.why_no_tasks());
       return;
     }
     for (auto const& [split, file] : group) {
@@ -356,19 +345,21 @@ class Finder {
     found_.datasets.push_back(std::move(dataset));
   }
 
-  static DiscoveredTask tagging_of(File const& train, std::vector<Row> const& rows) {
+  /// One task, or none where no word is tagged.
+  static std::vector<DiscoveredTask> tagging_of(File const& train, std::vector<Row> const& rows) {
     DiscoveredTask task;
     task.spec.type = task::TaskType::Tagging;
     task.spec.tokens_column = train.sniffed.tokens_column;
     task.spec.tags_column = train.sniffed.tags_column;
     auto const labels = span_labels(rows, train.sniffed.tags_column);
+    if (labels.empty()) return {};
     std::size_t n = 0;
     for (auto const& [label, count] : labels) {
       task.facts += (task.facts.empty() ? "" : ", ") + label;
       n += count;
     }
     task.facts = fmt::format("{} spans: {}", n, task.facts);
-    return task;
+    return {task};
   }
 
   /// Test files of competitions often have no labels, or the same sign for all of them.

@@ -33,7 +33,7 @@ struct Discovery {
   std::vector<LeftOutFile> left_out;        ///< what looked like data, by name
 };
 
-/// Looks at the files of a folder and of the folders in it, three deep. The format is told by the first lines, the
+/// Looks at the files of a folder and of the folders in it, two deep. The format is told by the first lines, the
 /// split by words in the name ("train", "dev", "valid", "test", ...), the tasks by the columns of the training rows:
 /// which read like texts, which hold few values, numbers, lists or spans. At most `max_rows` rows of a file are read.
 /// Throws Error{NotFound} when the folder cannot be read.

@@ -19,11 +19,6 @@ constexpr std::size_t kMostValues = 2'000;  // of a label set; more is no label
 constexpr std::size_t kFewestRowsPerLabel = 3;
 constexpr std::size_t kMostColumns = 1'000;
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return text;
-}
-
 bool is_one_of(std::string const& name, std::vector<std::string> const& words) {
   auto const word = lower(name);
   return std::any_of(words.begin(), words.end(), [&](auto const& known) {
@@ -65,6 +60,11 @@ bool can_be_named(std::string const& name) {
 }
 
 }  // namespace
+
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return text;
+}
 
 bool is_called_a_label(std::string const& name) {
   return is_one_of(
@@ -134,7 +134,6 @@ void Column::add(Value const& value) {
     ++n_real_;
     count(fmt::format("{}", *real));
   } else if (auto const* flag = std::get_if<bool>(&value)) {
-    ++n_flags_;
     count(*flag ? "true" : "false");
   } else if (auto const* labels = std::get_if<std::vector<std::string>>(&value)) {
     ++n_lists_;

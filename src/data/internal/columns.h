@@ -13,6 +13,8 @@
 
 namespace polytask::data {
 
+/// ASCII letters alone: names of files and columns are compared so.
+[[nodiscard]] std::string lower(std::string text);
 /// Whether a column of this name is one that somebody labelled: "intent", "user_label".
 [[nodiscard]] bool is_called_a_label(std::string const& name);
 /// How well a name fits the one text that a task reads; 0 = it says nothing.
@@ -42,7 +44,7 @@ class Column {
 
   std::string name_;
   std::size_t n_ = 0;  ///< values that are neither null nor empty
-  std::size_t n_texts_ = 0, n_whole_ = 0, n_real_ = 0, n_flags_ = 0, n_lists_ = 0, n_spans_ = 0;
+  std::size_t n_texts_ = 0, n_whole_ = 0, n_real_ = 0, n_lists_ = 0, n_spans_ = 0;
   std::size_t n_characters_ = 0, n_spaces_ = 0;  ///< of the texts
   std::size_t n_bars_ = 0, n_commas_ = 0;        ///< texts with "|"; texts with a comma and no space
   double lowest_ = 0, highest_ = 0;              ///< of the numbers

@@ -99,6 +99,7 @@ class CsvReader final : public RowReader {
     n_fields_ = 0;
     n_bytes_ = 0;
     first_line_ = line_;
+    bool is_left_open = false;  // a quote was forgotten, and a later row's quote closed the field
     bool more = true;
     while (more) {
       std::string field;
@@ -114,16 +115,14 @@ class CsvReader final : public RowReader {
       auto const n_quoted = field.size();
       bool const spans_lines = is_quoted && line_ > line_of_field;
       more = read_plain(field);
-      if (spans_lines && field.size() > n_quoted) quote_was_left_open_ = true;
+      if (spans_lines && field.size() > n_quoted) is_left_open = true;
       // A row of nothing but separators is counted, not held.
       if (++n_fields_ <= kMostColumns) fields_.push_back(std::move(field));
     }
-    if (quote_was_left_open_) {
-      quote_was_left_open_ = false;
+    if (is_left_open)
       return Result<bool>(fail("a quoted field goes over several lines, and more text stands after its closing quote; "
                                "close the quote where the field ends, or write a quote inside a field as \"\"")
                               .error());
-    }
     if (n_bytes_ > options_.max_row_bytes)
       return Result<bool>(fail(fmt::format("the row is longer than {} bytes, the most that is read; cut its text",
                                            options_.max_row_bytes))
@@ -185,7 +184,6 @@ class CsvReader final : public RowReader {
   RowReaderOptions options_;
   std::vector<std::string> columns_;
   std::vector<std::string> fields_;
-  bool quote_was_left_open_ = false;  ///< in the record being read
   std::size_t line_ = 1;
   std::size_t first_line_ = 1;
   std::size_t n_fields_ = 0;  ///< of the record; `fields_` holds at most kMostColumns
