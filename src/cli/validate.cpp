@@ -118,13 +118,8 @@ std::vector<Problem> check_encoder(Project const& project, data::Corpus const& c
     });
   look([&] {
     auto const tokenizer = text::load_tokenizer(folder);
-    auto found = data::check_tokens(corpus, *tokenizer, static_cast<std::size_t>(project.train.max_length));
-    if (config && static_cast<std::int64_t>(tokenizer->vocabulary_size()) > config->vocab_size)
-      found.push_back(
-          {Severity::Error, "unreadable-encoder", folder.string(),
-           fmt::format("the tokenizer has {} tokens, the encoder embeds {}; the files do not belong together",
-                       tokenizer->vocabulary_size(), config->vocab_size)});
-    return found;
+    if (config) model::check_vocabulary(folder, *config, tokenizer->vocabulary_size());
+    return data::check_tokens(corpus, *tokenizer, static_cast<std::size_t>(project.train.max_length));
   });
   return problems;
 }

@@ -185,6 +185,13 @@ EncoderConfig parse_encoder_config(std::string_view text, std::string const& whe
   return config;
 }
 
+void check_vocabulary(std::filesystem::path const& folder, EncoderConfig const& config, std::size_t n_tokens) {
+  if (static_cast<std::int64_t>(n_tokens) > config.vocab_size)
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: the tokenizer has {} tokens, the encoder embeds {}; the files do not belong together",
+                            folder.string(), n_tokens, config.vocab_size));
+}
+
 void write_encoder_config(fs::path const& folder, EncoderConfig const& config) {
   OrderedJson json;
   json["architectures"] = {"BertModel"};

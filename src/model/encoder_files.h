@@ -33,6 +33,8 @@ struct EncoderConfig {
 [[nodiscard]] EncoderConfig read_encoder_config(std::filesystem::path const& folder);
 /// The same from text in memory; `where` starts the messages.
 [[nodiscard]] EncoderConfig parse_encoder_config(std::string_view text, std::string const& where);
+/// Throws Error{InvalidInput} where the folder's tokenizer has more tokens than the encoder embeds.
+void check_vocabulary(std::filesystem::path const& folder, EncoderConfig const& config, std::size_t n_tokens);
 void write_encoder_config(std::filesystem::path const& folder, EncoderConfig const& config);
 
 struct Tensor {

@@ -300,6 +300,10 @@ class EncoderFolder(Trained):
             self.expect_refused(f'encoder/tokenizer.json: {phrase}')
             self.expect_finding('encoder/tokenizer.json', phrase)
 
+    def test_a_tokenizer_of_another_encoder(self):
+        self.change_json('config.json', lambda config: config.update(vocab_size=10))
+        self.expect_refused('encoder: the tokenizer has ', ' tokens, the encoder embeds 10; the files do not belong together')
+
     def test_files_that_are_no_json(self):
         for name in 'config.json', 'tokenizer.json':
             path = self.damaged.path('encoder', name)

@@ -92,14 +92,10 @@ void prepare_from_scratch(Prepared& prepared, data::Corpus const& corpus, TrainC
   prepared.encoder_config.vocab_size = static_cast<std::int64_t>(prepared.tokenizer->vocabulary_size());
 }
 
-void prepare_pretrained(Prepared& prepared, std::filesystem::path const& folder, TrainConfig const& config) {
+void prepare_pretrained(Prepared& prepared, std::filesystem::path const& folder) {
   prepared.encoder_config = model::read_encoder_config(folder);
   prepared.tokenizer = text::load_tokenizer(folder);
-  auto const& encoder = prepared.encoder_config;
-  if (static_cast<std::int64_t>(prepared.tokenizer->vocabulary_size()) > encoder.vocab_size)
-    throw Error(ErrorCode::InvalidInput,
-                fmt::format("{}: the tokenizer has {} tokens, the encoder embeds {}; the files do not belong together",
-                            folder.string(), prepared.tokenizer->vocabulary_size(), encoder.vocab_size));
+  model::check_vocabulary(folder, prepared.encoder_config, prepared.tokenizer->vocabulary_size());
 }
 
 void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corpus_index, std::stop_token const& stop) {
@@ -262,7 +258,7 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
                  std::stop_token const& stop) {
   Prepared prepared;
   if (options.encoder)
-    prepare_pretrained(prepared, *options.encoder, config);
+    prepare_pretrained(prepared, *options.encoder);
   else
     prepare_from_scratch(prepared, corpus, config);
   prepared.config = effective(config, corpus, prepared.encoder_config);
