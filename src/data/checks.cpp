@@ -13,6 +13,7 @@
 #include "data/features.h"
 #include "data/internal/repeats.h"
 #include "task/tagging.h"
+#include "text/encode_example.h"
 
 namespace polytask::data {
 namespace {
@@ -247,7 +248,7 @@ std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& t
   for (auto const& stream : corpus.streams)
     for (auto const split : kSplits)
       for (auto const& example : stream.of(split)) {
-        auto const encoding = encode_example(tokenizer, example, max_length);
+        auto const encoding = text::encode_example(tokenizer, example, max_length);
         if (encoding.truncated())
           problems.push_back(
               {Severity::Warning, "text-cut", corpus.where(example),

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "data/corpus.h"
-#include "task/encoding.h"
 #include "task/tagging.h"
 #include "text/tokenizer.h"
 
@@ -54,13 +53,6 @@ struct Features {
   std::vector<Target> targets;  ///< one per task of the stream
   bool truncated = false;
 };
-
-/// A pair that is encoded apart may have `max_length` tokens in each text, any other `max_length` in all.
-[[nodiscard]] task::Encoding encode_example(text::Tokenizer const& tokenizer, task::Example const& example,
-                                            std::size_t max_length);
-
-/// What Features::second_text says.
-[[nodiscard]] std::int32_t second_text_of(task::Encoding const& encoding, task::Example const& example);
 
 /// `targets`: one spec per task of the stream. A label outside its set gives no target.
 [[nodiscard]] Features features_of(task::Example const& example, text::Tokenizer const& tokenizer,

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "data/batches.h"
+#include "text/encode_example.h"
 #include "text/wordpiece_tokenizer.h"
 
 namespace polytask::data {
@@ -85,7 +86,7 @@ TEST(FeaturesOf, EncodeThePairsTextsApartWhereToldTo) {
   auto const cut = apart({"big big big big big big big big big", "is"}, 8);
   EXPECT_TRUE(cut.truncated);
   EXPECT_THAT(cut.ids, SizeIs(8 + 3)) << "the limit is that of each text";
-  auto const encoding = encode_example(*tokenizer(), {.texts = {"new york", "is big"}, .apart = true}, 16);
+  auto const encoding = text::encode_example(*tokenizer(), {.texts = {"new york", "is big"}, .apart = true}, 16);
   EXPECT_THAT(encoding.text_index, ElementsAre(255, 0, 0, 255, 255, 1, 1, 255));
   EXPECT_EQ(encoding.offsets[6], (task::ByteRange{3, 6}));
 }

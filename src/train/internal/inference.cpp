@@ -4,6 +4,7 @@
 
 #include "data/batches.h"
 #include "model/decode.h"
+#include "text/encode_example.h"
 
 namespace polytask::train {
 namespace {
@@ -67,9 +68,9 @@ void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t cons
 }  // namespace
 
 EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length) {
-  auto encoding = data::encode_example(tokenizer, example, max_length);
+  auto encoding = text::encode_example(tokenizer, example, max_length);
   auto units = task::tagged_units(encoding, example);
-  auto const second_text = data::second_text_of(encoding, example);
+  auto const second_text = text::second_text_of(encoding, example);
   return {{.ids = std::move(encoding.ids),
            .type_ids = std::move(encoding.type_ids),
            .second_text = second_text,

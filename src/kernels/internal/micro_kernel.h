@@ -1,0 +1,51 @@
+// A few rows times a few panels of 16 columns: all of a product that depends on the instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/packed_linear.h"
+
+namespace polytask::kernels {
+
+/// One block of a product. Panels are `panel_bytes` apart; everything about columns starts at the block's first.
+struct Block {
+  std::byte const* rows = nullptr;
+  std::int64_t row_bytes = 0;
+  float const* row_scales = nullptr;
+  std::byte const* panels = nullptr;
+  std::int64_t panel_bytes = 0;
+  std::int64_t n_steps = 0;
+  float const* bias = nullptr;
+  float const* column_scales = nullptr;
+  std::int32_t const* starts = nullptr;
+  std::int64_t n_columns = 0;  ///< that are written: fewer than the panels have at the layer's end
+  Activation activation = Activation::None;
+  float const* residual = nullptr;
+  std::int64_t residual_stride = 0;
+  OutputRows out;  ///< of the block's first element
+};
+
+/// Largest block that an instruction set works on.
+struct BlockSize {
+  std::int64_t n_rows = 0;
+  std::int64_t n_panels = 0;
+};
+
+using MicroKernel = void (*)(Block const&);
+
+/// 1 <= n_rows, n_panels <= those of the size. Defined once for each instruction set.
+struct MicroKernels {
+  BlockSize size;
+  MicroKernel (*choose)(std::int64_t n_rows, std::int64_t n_panels);
+};
+
+[[nodiscard]] MicroKernels micro_kernels_portable(Precision precision);
+#ifdef __x86_64__
+[[nodiscard]] MicroKernels micro_kernels_avx2(Precision precision);
+[[nodiscard]] MicroKernels micro_kernels_avx512(Precision precision);
+[[nodiscard]] MicroKernels micro_kernels_avx512_vnni(Precision precision);
+[[nodiscard]] MicroKernels micro_kernels_avx512_bf16(Precision precision);
+#endif
+
+}  // namespace polytask::kernels

@@ -1,0 +1,173 @@
+#include "kernels/packed_linear.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/error.h"
+#include "kernels/internal/micro_kernel.h"
+
+namespace polytask::kernels {
+namespace {
+
+constexpr std::int64_t kPanel = PackedLinear::kPanel;
+
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+std::int64_t elements_per_step(Precision precision) {
+  switch (precision) {
+    case Precision::Float32: return 1;
+    case Precision::BFloat16: return 2;
+    case Precision::Int8: return 4;
+  }
+  return 1;
+}
+
+std::uint16_t to_bfloat16(float value) {
+  auto const bits = std::bit_cast<std::uint32_t>(value);
+  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
+}
+
+MicroKernels micro_kernels(InstructionSet instructions, Precision precision) {
+  switch (instructions) {
+    case InstructionSet::Portable: return micro_kernels_portable(precision);
+#ifdef __x86_64__
+    case InstructionSet::Avx2: return micro_kernels_avx2(precision);
+    case InstructionSet::Avx512: return micro_kernels_avx512(precision);
+    case InstructionSet::Avx512Vnni: return micro_kernels_avx512_vnni(precision);
+    case InstructionSet::Avx512Bf16: return micro_kernels_avx512_bf16(precision);
+#else
+    default: break;
+#endif
+  }
+  return micro_kernels_portable(precision);
+}
+
+}  // namespace
+
+std::string_view to_string(Precision precision) {
+  switch (precision) {
+    case Precision::Float32: return "f32";
+    case Precision::BFloat16: return "bf16";
+    case Precision::Int8: return "int8";
+  }
+  return "";
+}
+
+std::optional<Precision> parse_precision(std::string_view word) {
+  for (auto const precision : {Precision::Float32, Precision::BFloat16, Precision::Int8})
+    if (word == to_string(precision)) return precision;
+  return std::nullopt;
+}
+
+std::string_view to_string(InstructionSet instructions) {
+  switch (instructions) {
+    case InstructionSet::Portable: return "portable";
+    case InstructionSet::Avx2: return "AVX2";
+    case InstructionSet::Avx512: return "AVX-512";
+    case InstructionSet::Avx512Vnni: return "AVX-512 with VNNI";
+    case InstructionSet::Avx512Bf16: return "AVX-512 with VNNI and BF16";
+  }
+  return "";
+}
+
+InstructionSet detected_instructions() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("x86-64-v4")) {
+    if (!__builtin_cpu_supports("avx512vnni")) return InstructionSet::Avx512;
+    return __builtin_cpu_supports("avx512bf16") ? InstructionSet::Avx512Bf16 : InstructionSet::Avx512Vnni;
+  }
+  if (__builtin_cpu_supports("x86-64-v3")) return InstructionSet::Avx2;
+#endif
+  return InstructionSet::Portable;
+}
+
+void PackedLinear::Free::operator()(std::byte* bytes) const noexcept { std::free(bytes); }
+
+PackedLinear::PackedLinear(Shape shape, float const* weight, float const* bias, Precision precision,
+                           InstructionSet instructions)
+    : shape_(shape), precision_(precision), instructions_(instructions) {
+  std::int64_t const per_step = elements_per_step(precision);
+  expects(shape.n_out > 0 && shape.n_in > 0 && shape.n_in % per_step == 0, "a layer's inputs fill whole steps");
+  expects(instructions <= detected_instructions(), "the processor has the instructions that are asked for");
+  n_steps_ = shape.n_in / per_step;
+  std::int64_t const n_panels = ceil_div(shape.n_out, kPanel);
+  auto const n_padded = static_cast<std::size_t>(n_panels * kPanel);
+  auto const n_bytes = n_padded * static_cast<std::size_t>(n_steps_) * 4;
+  panels_.reset(static_cast<std::byte*>(std::aligned_alloc(64, n_bytes)));
+  if (!panels_) throw std::bad_alloc();
+  std::memset(panels_.get(), 0, n_bytes);
+  bias_.assign(n_padded, 0.0F);
+  std::copy_n(bias, shape.n_out, bias_.begin());
+  if (precision == Precision::Int8) {
+    column_scales_.assign(n_padded, 0.0F);
+    starts_.assign(n_padded, 0);
+  }
+  for (std::int64_t column = 0; column < shape.n_out; ++column) {
+    float const* const row = weight + column * shape.n_in;
+    float largest = 0.0F;
+    for (std::int64_t i = 0; i < shape.n_in; ++i) largest = std::max(largest, std::abs(row[i]));
+    float const scale = largest > 0.0F ? largest / 127.0F : 1.0F;
+    std::int32_t sum = 0;
+    std::byte* const lane = panels_.get() + (column / kPanel * n_steps_ * kPanel + column % kPanel) * 4;
+    for (std::int64_t i = 0; i < shape.n_in; ++i) {
+      std::byte* const step = lane + i / per_step * kPanel * 4;
+      switch (precision) {
+        case Precision::Float32: std::memcpy(step, row + i, 4); break;
+        case Precision::BFloat16: {
+          auto const value = to_bfloat16(row[i]);
+          std::memcpy(step + i % per_step * 2, &value, 2);
+          break;
+        }
+        case Precision::Int8: {
+          auto const value = static_cast<std::int8_t>(std::lrint(row[i] / scale));
+          std::memcpy(step + i % per_step, &value, 1);
+          sum += value;
+          break;
+        }
+      }
+    }
+    if (precision == Precision::Int8) {
+      column_scales_[static_cast<std::size_t>(column)] = scale;
+      starts_[static_cast<std::size_t>(column)] = -128 * sum;
+    }
+  }
+}
+
+void PackedLinear::apply(InputRows const& x, Columns columns, Finish const& finish, OutputRows const& out) const {
+  expects(columns.begin % kPanel == 0 && columns.begin <= columns.end && columns.end <= shape_.n_out,
+          "columns lie in the layer and begin with a panel");
+  auto const kernels = micro_kernels(instructions_, precision_);
+  std::int64_t const element_bytes = out.type == OutputRows::Type::Float32 ? 4 : 2;
+  std::int64_t const n_chunks = ceil_div(x.n_rows, kernels.size.n_rows);
+  for (std::int64_t column = columns.begin; column < columns.end; column += kernels.size.n_panels * kPanel) {
+    Block block{.row_bytes = x.row_bytes,
+                .panels = panels_.get() + column * n_steps_ * 4,
+                .panel_bytes = n_steps_ * kPanel * 4,
+                .n_steps = n_steps_,
+                .bias = bias_.data() + column,
+                .n_columns = std::min(columns.end - column, kernels.size.n_panels * kPanel),
+                .activation = finish.activation,
+                .residual_stride = finish.residual_stride,
+                .out = {out.type, nullptr, out.stride}};
+    if (precision_ == Precision::Int8) {
+      block.column_scales = column_scales_.data() + column;
+      block.starts = starts_.data() + column;
+    }
+    // Chunks of rows that differ by one at most: none is so small that its sums wait for one another.
+    for (std::int64_t chunk = 0; chunk < n_chunks; ++chunk) {
+      std::int64_t const first = chunk * x.n_rows / n_chunks;
+      std::int64_t const n_rows = (chunk + 1) * x.n_rows / n_chunks - first;
+      block.rows = static_cast<std::byte const*>(x.values) + first * x.row_bytes;
+      block.row_scales = x.scales == nullptr ? nullptr : x.scales + first;
+      block.residual = finish.residual == nullptr ? nullptr : finish.residual + first * finish.residual_stride + column;
+      block.out.values = static_cast<std::byte*>(out.values) + (first * out.stride + column) * element_bytes;
+      kernels.choose(n_rows, ceil_div(block.n_columns, kPanel))(block);
+    }
+  }
+}
+
+}  // namespace polytask::kernels

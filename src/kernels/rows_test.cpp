@@ -1,0 +1,74 @@
+#include "kernels/rows.h"
+
+#include <gmock/gmock.h>
+
+#include <bit>
+#include <cmath>
+#include <vector>
+
+#include "kernels/internal/random_floats.h"
+#include "kernels/normalization.h"
+
+namespace polytask::kernels {
+namespace {
+
+constexpr std::int64_t kRows = 5, kWidth = 52;
+
+TEST(NormalizeRows, IsTheLayerNormOfTraining) {
+  auto const x = random_floats(kRows * kWidth, 1), gamma = random_floats(kWidth, 2), beta = random_floats(kWidth, 3);
+  Floats sum(x.size()), mean(kRows), deviation(kRows), expected(x.size());
+  add_layer_norm_forward({kRows, kWidth}, {}, 1e-12F, x.data(), nullptr, gamma.data(), beta.data(), sum.data(),
+                         mean.data(), deviation.data(), expected.data());
+  Floats y = x;
+  normalize_rows(kRows, kWidth, {gamma.data(), beta.data(), 1e-12F}, y.data(), nullptr);
+  for (std::size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 2e-6);
+}
+
+TEST(NormalizeRows, ConvertsWhatItWrote) {
+  auto const gamma = random_floats(kWidth, 2), beta = random_floats(kWidth, 3);
+  Floats y = random_floats(kRows * kWidth, 1);
+  for (auto const precision : {Precision::BFloat16, Precision::Int8}) {
+    std::vector<std::byte> at_once(kRows * kWidth * 2), after(at_once.size());
+    Floats scales(kRows), scales_after(kRows);
+    ConvertedRows const converted{precision, at_once.data(), scales.data()};
+    normalize_rows(kRows, kWidth, {gamma.data(), beta.data(), 1e-12F}, y.data(), &converted);
+    convert_rows(kRows, kWidth, y.data(), {precision, after.data(), scales_after.data()});
+    EXPECT_EQ(at_once, after);
+    EXPECT_EQ(scales, scales_after);
+  }
+}
+
+TEST(ConvertRows, QuantizesEveryValueToItsNearestStep) {
+  Floats const x = random_floats(kRows * kWidth, 1);
+  std::vector<std::uint8_t> bytes(x.size());
+  Floats scales(kRows);
+  convert_rows(kRows, kWidth, x.data(), {Precision::Int8, bytes.data(), scales.data()});
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    float largest = 0;
+    for (std::int64_t i = 0; i < kWidth; ++i)
+      largest = std::max(largest, std::abs(x[static_cast<std::size_t>(row * kWidth + i)]));
+    EXPECT_FLOAT_EQ(scales[static_cast<std::size_t>(row)], largest / 127);
+    for (std::int64_t i = 0; i < kWidth; ++i) {
+      auto const at = static_cast<std::size_t>(row * kWidth + i);
+      EXPECT_NEAR((static_cast<int>(bytes[at]) - 128) * static_cast<double>(largest) / 127, x[at],
+                  largest / 127 * 0.5001);
+    }
+  }
+}
+
+TEST(ConvertRows, ReadsBfloat16AsTheFloatsItStandsFor) {
+  Floats const x = random_floats(kRows * kWidth, 1);
+  std::vector<std::uint16_t> halves(x.size());
+  convert_rows(kRows, kWidth, x.data(), {Precision::BFloat16, halves.data(), nullptr});
+  Floats rounded;
+  for (auto const half : halves) rounded.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16U));
+  std::vector<std::uint8_t> from_halves(x.size()), from_floats(x.size());
+  Floats scales(kRows), scales_of_floats(kRows);
+  convert_rows(kRows, kWidth, halves.data(), {Precision::Int8, from_halves.data(), scales.data()});
+  convert_rows(kRows, kWidth, rounded.data(), {Precision::Int8, from_floats.data(), scales_of_floats.data()});
+  EXPECT_EQ(from_halves, from_floats);
+  EXPECT_EQ(scales, scales_of_floats);
+}
+
+}  // namespace
+}  // namespace polytask::kernels

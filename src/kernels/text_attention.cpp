@@ -1,0 +1,116 @@
+#include "kernels/text_attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/internal/simd.h"
+
+namespace polytask::kernels {
+namespace {
+
+constexpr std::int64_t kLanes = 16;
+constexpr std::int64_t kQueries = 4;  // that share each key or value that is loaded
+using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), may_alias, aligned(4)));
+constexpr float kNever = -1.0e30F;  // the score of a place that is no token
+
+[[gnu::always_inline]] inline Lanes& at(float* place) { return *reinterpret_cast<Lanes*>(place); }
+[[gnu::always_inline]] inline Lanes const& at(float const* place) { return *reinterpret_cast<Lanes const*>(place); }
+
+constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
+/// keys [n, d] -> [d, padded n], zeros where there is no key.
+[[gnu::always_inline]] inline void transpose(std::int64_t n, std::int64_t d, float const* keys, std::int64_t stride,
+                                             float* out) {
+  std::int64_t const np = padded(n);
+  for (std::int64_t j = 0; j < n; ++j)
+    for (std::int64_t k = 0; k < d; ++k) out[k * np + j] = keys[j * stride + k];
+  for (std::int64_t k = 0; k < d; ++k)
+    for (std::int64_t j = n; j < np; ++j) out[k * np + j] = 0.0F;
+}
+
+/// Scores -> exponentials, in place; returns 1 / their sum.
+[[gnu::always_inline]] inline float soften(std::int64_t n, float* row) {
+  std::int64_t const np = padded(n);
+  for (std::int64_t j = n; j < np; ++j) row[j] = kNever;
+  Lanes largest = at(row);
+  for (std::int64_t j = kLanes; j < np; j += kLanes) {
+    Lanes const here = at(row + j);
+    largest = here > largest ? here : largest;
+  }
+  float most = largest[0];
+  for (std::int64_t i = 1; i < kLanes; ++i) most = largest[i] > most ? largest[i] : most;
+  for (std::int64_t j = 0; j < np; ++j) row[j] = exp_nonpositive(row[j] - most);
+  Lanes sums{};
+  for (std::int64_t j = 0; j < np; j += kLanes) sums += at(row + j);
+  float sum = 0.0F;
+  for (std::int64_t i = 0; i < kLanes; ++i) sum += sums[i];
+  return 1.0F / sum;
+}
+
+[[gnu::always_inline]] inline void attend_head(TextAttention const& text, std::int64_t head, std::int64_t d,
+                                               float* scratch) {
+  std::int64_t const n = text.n_keys;
+  std::int64_t const np = padded(n);
+  float const scale = 1.0F / std::sqrt(static_cast<float>(d));
+  float* const keys = scratch;
+  float* const rows = keys + d * np;
+  float const* const values = text.keys + text.hidden + head * d;
+  transpose(n, d, text.keys + head * d, text.key_stride, keys);
+  for (std::int64_t first = 0; first < text.n_queries; first += kQueries) {
+    // The last block repeats its last query: what a query gets never depends on how many there are.
+    float const* queries[kQueries];
+    for (std::int64_t r = 0; r < kQueries; ++r)
+      queries[r] = text.queries + std::min(first + r, text.n_queries - 1) * text.query_stride + head * d;
+    for (std::int64_t j = 0; j < np; j += kLanes) {
+      Lanes sums[kQueries] = {};
+      for (std::int64_t k = 0; k < d; ++k) {
+        Lanes const column = at(keys + k * np + j);
+        for (std::int64_t r = 0; r < kQueries; ++r) sums[r] += queries[r][k] * column;
+      }
+      for (std::int64_t r = 0; r < kQueries; ++r) at(rows + r * np + j) = sums[r] * scale;
+    }
+    std::int64_t const n_rows = std::min(kQueries, text.n_queries - first);
+    float inverse[kQueries] = {};
+    for (std::int64_t r = 0; r < n_rows; ++r) inverse[r] = soften(n, rows + r * np);
+    std::int64_t k = 0;
+    for (; k + kLanes <= d; k += kLanes) {
+      Lanes sums[kQueries] = {};
+      for (std::int64_t j = 0; j < n; ++j) {
+        Lanes const value = at(values + j * text.key_stride + k);
+        for (std::int64_t r = 0; r < kQueries; ++r) sums[r] += rows[r * np + j] * value;
+      }
+      for (std::int64_t r = 0; r < n_rows; ++r)
+        at(text.context + (first + r) * text.hidden + head * d + k) = sums[r] * inverse[r];
+    }
+    for (; k < d; ++k)
+      for (std::int64_t r = 0; r < n_rows; ++r) {
+        float sum = 0.0F;
+        for (std::int64_t j = 0; j < n; ++j) sum += rows[r * np + j] * values[j * text.key_stride + k];
+        text.context[(first + r) * text.hidden + head * d + k] = sum * inverse[r];
+      }
+  }
+}
+
+// A head size that the compiler knows lets it unroll; the usual ones get their own code.
+POLYTASK_SIMD_CLONES void attend_32(TextAttention const& text, std::int64_t head, float* scratch) {
+  attend_head(text, head, 32, scratch);
+}
+POLYTASK_SIMD_CLONES void attend_64(TextAttention const& text, std::int64_t head, float* scratch) {
+  attend_head(text, head, 64, scratch);
+}
+POLYTASK_SIMD_CLONES void attend_any(TextAttention const& text, std::int64_t head, float* scratch) {
+  attend_head(text, head, text.hidden / text.heads, scratch);
+}
+
+}  // namespace
+
+void attend(TextAttention const& text, std::int64_t first_head, std::int64_t last_head, AttentionScratch& scratch) {
+  if (text.n_queries == 0) return;
+  std::int64_t const d = text.hidden / text.heads;
+  auto const needed = static_cast<std::size_t>((d + kQueries) * padded(text.n_keys));
+  if (scratch.size() < needed) scratch.resize(needed);
+  auto const one = d == 32 ? attend_32 : d == 64 ? attend_64 : attend_any;
+  for (std::int64_t head = first_head; head < last_head; ++head) one(text, head, scratch.data());
+}
+
+}  // namespace polytask::kernels

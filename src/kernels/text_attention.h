@@ -1,0 +1,30 @@
+// Self-attention of one text without gradients: chosen queries over all its keys. Single-threaded.
+// Method: softmax(Q K^T / sqrt(d)) V for each head (Vaswani et al. 2017, arXiv:1706.03762, eq. 1).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace polytask::kernels {
+
+/// Rows are float32 and may stand in wider rows; strides count elements. hidden = heads * head size.
+struct TextAttention {
+  std::int64_t hidden = 0;
+  std::int64_t heads = 0;
+  std::int64_t n_queries = 0;
+  float const* queries = nullptr;
+  std::int64_t query_stride = 0;
+  std::int64_t n_keys = 0;
+  float const* keys = nullptr;  ///< values stand beside them, `hidden` further on
+  std::int64_t key_stride = 0;
+  float* context = nullptr;  ///< [n_queries, hidden], written
+};
+
+/// What a call needs to work in; grows to the longest text it meets.
+using AttentionScratch = std::vector<float>;
+
+/// Writes the contexts of heads [first_head, last_head). A query's context depends on the text alone, not on which
+/// other queries are chosen.
+void attend(TextAttention const& text, std::int64_t first_head, std::int64_t last_head, AttentionScratch& scratch);
+
+}  // namespace polytask::kernels
