@@ -9,13 +9,14 @@
 namespace polytask::model {
 namespace {
 
-std::vector<float> log_softmax(std::span<float const> logits) {
+/// Of logits / temperature. The largest is taken off first: no temperature makes an infinity of it.
+std::vector<float> log_softmax(std::span<float const> logits, double temperature = 1.0) {
   float const largest = *std::max_element(logits.begin(), logits.end());
+  auto const scaled = [&](float logit) { return static_cast<double>(logit - largest) / temperature; };
   double sum = 0;
-  for (float const logit : logits) sum += std::exp(static_cast<double>(logit - largest));
-  auto const log_sum = static_cast<float>(std::log(sum)) + largest;
+  for (float const logit : logits) sum += std::exp(scaled(logit));
   std::vector<float> result;
-  for (float const logit : logits) result.push_back(logit - log_sum);
+  for (float const logit : logits) result.push_back(static_cast<float>(scaled(logit) - std::log(sum)));
   return result;
 }
 
@@ -24,17 +25,18 @@ bool may_follow(std::size_t tag, std::size_t previous) {
   return !is_inside || previous == tag || previous + 1 == tag;
 }
 
-task::ClassPrediction decode_class(std::span<float const> logits) {
+task::ClassPrediction decode_class(std::span<float const> logits, double temperature) {
   task::ClassPrediction prediction;
-  for (float const value : log_softmax(logits)) prediction.scores.push_back(std::exp(value));
+  for (float const value : log_softmax(logits, temperature)) prediction.scores.push_back(std::exp(value));
   prediction.label = static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   return prediction;
 }
 
-task::MultilabelPrediction decode_labels(std::span<float const> logits, double threshold) {
+task::MultilabelPrediction decode_labels(std::span<float const> logits, double temperature, double threshold) {
   task::MultilabelPrediction prediction;
   for (std::size_t i = 0; i < logits.size(); ++i) {
-    prediction.scores.push_back(1.0F / (1.0F + std::exp(-logits[i])));
+    prediction.scores.push_back(
+        static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(logits[i]) / temperature))));
     if (static_cast<double>(prediction.scores.back()) >= threshold) prediction.labels.push_back(i);
   }
   return prediction;
@@ -45,8 +47,8 @@ task::MultilabelPrediction decode_labels(std::span<float const> logits, double t
 task::Prediction decode_text(HeadSpec const& head, std::span<float const> logits) {
   expects(logits.size() == head.n_outputs(), "a head gives as many outputs as its specification says");
   switch (head.task.type) {
-    case task::TaskType::Classification: return decode_class(logits);
-    case task::TaskType::Multilabel: return decode_labels(logits, head.threshold);
+    case task::TaskType::Classification: return decode_class(logits, head.temperature);
+    case task::TaskType::Multilabel: return decode_labels(logits, head.temperature, head.threshold);
     case task::TaskType::Regression:
       return task::ValuePrediction{head.target_offset + head.target_scale * static_cast<double>(logits[0])};
     case task::TaskType::Tagging: break;

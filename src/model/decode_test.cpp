@@ -40,6 +40,24 @@ TEST(DecodeText, NamesTheLabelsAboveTheThreshold) {
   EXPECT_THAT(prediction.labels, ElementsAre(0u, 2u));
 }
 
+TEST(DecodeText, ATemperatureMakesItMoreOrLessSureAndChangesNoChoice) {
+  auto head = head_of(task::TaskType::Classification, {"a", "b"});
+  std::vector<float> const logits{std::log(9.0F), 0.0F};
+  head.temperature = 2;  // 9 to 1 becomes 3 to 1
+  auto const cooler = std::get<task::ClassPrediction>(decode_text(head, logits));
+  EXPECT_EQ(cooler.label, 0u);
+  EXPECT_THAT(cooler.scores, ElementsAre(FloatNear(0.75F, 1e-6F), FloatNear(0.25F, 1e-6F)));
+  head.temperature = 1e-300;
+  EXPECT_THAT(std::get<task::ClassPrediction>(decode_text(head, logits)).scores, ElementsAre(1.0F, 0.0F));
+
+  auto labels = head_of(task::TaskType::Multilabel, {"a", "b"});
+  labels.temperature = 0.5;  // 3 to 1 becomes 9 to 1
+  auto const surer =
+      std::get<task::MultilabelPrediction>(decode_text(labels, std::vector<float>{std::log(3.0F), -std::log(3.0F)}));
+  EXPECT_THAT(surer.labels, ElementsAre(0u));
+  EXPECT_THAT(surer.scores, ElementsAre(FloatNear(0.9F, 1e-6F), FloatNear(0.1F, 1e-6F)));
+}
+
 TEST(BestValidTags, NeverOpensASpanWithAnInside) {
   // Tags O B I; the inside is the most probable everywhere, but nothing has begun.
   std::vector<float> const scores{-2, -1.5F, -0.1F, -3, -3, -0.1F};

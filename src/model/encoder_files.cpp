@@ -4,12 +4,12 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "model/internal/checked_tensor.h"
 
 namespace polytask::model {
 namespace {
@@ -123,14 +123,6 @@ std::vector<fs::path> weight_files(fs::path const& folder) {
   std::vector<fs::path> files;
   for (auto const& name : names) files.push_back(folder / name);
   return files;
-}
-
-void check_finite(fs::path const& path, std::string const& name, std::vector<float> const& values) {
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (!std::isfinite(values[i]))
-      throw Error(ErrorCode::InvalidInput,
-                  fmt::format("{}: tensor {} holds {} at position {}; the weights are damaged, get them again",
-                              path.string(), quote(name), values[i], i));
 }
 
 }  // namespace
@@ -255,18 +247,7 @@ std::map<std::string, Tensor> read_encoder_weights(fs::path const& folder, Encod
                                 "configuration do not belong together",
                                 path.string(), quote(published)));
       }
-      if (view.shape != found->second)
-        throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], config.json asks for [{}]; "
-                                                         "weights and configuration do not belong together",
-                                                         path.string(), quote(published), fmt::join(view.shape, ", "),
-                                                         fmt::join(found->second, ", ")));
-      if (view.dtype != DType::F32 && view.dtype != DType::F16 && view.dtype != DType::BF16 && view.dtype != DType::F64)
-        throw Error(ErrorCode::InvalidInput,
-                    fmt::format("{}: tensor {} has dtype {}; expected floating-point weights (F32, F16, BF16, F64)",
-                                path.string(), quote(published), to_string(view.dtype)));
-      Tensor tensor{view.shape, view.to_floats()};
-      check_finite(path, published, tensor.values);
-      if (!weights.emplace(name, std::move(tensor)).second)
+      if (!weights.emplace(name, checked_tensor(path, published, view, found->second, "config.json")).second)
         throw Error(ErrorCode::InvalidInput,
                     fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(published)));
     }

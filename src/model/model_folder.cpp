@@ -3,124 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/json.h"
-#include "base/nearest.h"
 
 namespace polytask::model {
 namespace {
 
-constexpr int kSchema = 3;                   // 2: target_offset for target_mean; 3: private_layers
+namespace fs = std::filesystem;
+
+// 2: target_offset for target_mean; 3: private_layers; 4: a folder for each task
+constexpr int kSchema = 4;
 constexpr std::int64_t kMostLayers = 1'000;  // of any encoder
-
-OrderedJson to_json(HeadSpec const& head) {
-  OrderedJson json;
-  json["name"] = head.task.name;
-  json["type"] = task::to_string(head.task.type);
-  json["datasets"] = head.task.datasets;
-  json["text"] = head.task.text;
-  if (!head.task.label.empty()) json["label"] = head.task.label;
-  if (!head.task.spans.empty()) json["spans"] = head.task.spans;
-  if (head.task.tokens_column) json["tokens"] = *head.task.tokens_column;
-  if (head.task.tags_column) json["tags"] = *head.task.tags_column;
-  if (head.task.text.size() == 2 && head.task.type != task::TaskType::Tagging)
-    json["pair_encoding"] = task::to_string(head.task.encoding());
-  json["labels"] = head.labels.names();
-  json["metric"] = head.task.metric;
-  json["owner"] = head.task.owner;
-  if (head.task.type == task::TaskType::Regression) {
-    json["target_offset"] = head.target_offset;
-    json["target_scale"] = head.target_scale;
-  }
-  if (head.task.type == task::TaskType::Multilabel) json["threshold"] = head.threshold;
-  return json;
-}
-
-std::optional<int> column_of(Json const& json, char const* key, std::string const& where) {
-  if (!json.contains(key)) return std::nullopt;
-  auto const& value = json[key];
-  if (!value.is_number_integer() || value.get<std::int64_t>() < 1 || value.get<std::int64_t>() > 1'000'000)
-    throw Error(ErrorCode::InvalidInput,
-                fmt::format("{}: \"{}\" is {}; expected the number of a column, the first is 1", where, key,
-                            quote(value.dump())));
-  return value.get<int>();
-}
-
-HeadSpec head_from_json(Json const& json, std::string const& where) {
-  auto const contradicts = [&](std::string const& task, std::string const& reason) {
-    return Error(ErrorCode::InvalidInput,
-                 fmt::format("{}: task {} {}; the file is damaged", where, quote(task), reason));
-  };
-  HeadSpec head;
-  head.task.name = json.at("name").get<std::string>();
-  auto const type = json.at("type").get<std::string>();
-  auto const known = task::parse_task_type(type);
-  if (!known)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} has type {}, which this version does not know", where,
-                                                     quote(head.task.name), quote(type)));
-  head.task.type = *known;
-  head.task.datasets = json.at("datasets").get<std::vector<std::string>>();
-  head.task.text = json.at("text").get<std::vector<std::string>>();
-  head.task.label = json.value("label", "");
-  head.task.spans = json.value("spans", "");
-  if (auto const word = json.value("pair_encoding", ""); !word.empty()) {
-    head.task.pair_encoding = task::parse_pair_encoding(word);
-    if (!head.task.pair_encoding)
-      throw contradicts(head.task.name,
-                        fmt::format("has the pair encoding {}, which this version does not know", quote(word)));
-  }
-  head.task.tokens_column = column_of(json, "tokens", where);
-  head.task.tags_column = column_of(json, "tags", where);
-  try {
-    head.labels = task::LabelSet(json.at("labels").get<std::vector<std::string>>());
-  } catch (Error const& error) {
-    throw contradicts(head.task.name, fmt::format("has labels that cannot be used ({})", error.what()));
-  }
-  head.task.metric = json.value("metric", task::default_metric(*known));
-  head.task.owner = json.value("owner", "");
-  if (head.task.type == task::TaskType::Regression) {
-    head.target_offset = json.at("target_offset").get<double>();
-    head.target_scale = json.at("target_scale").get<double>();
-  }
-  head.threshold = json.value("threshold", 0.5);
-  bool const needs_labels = head.task.type != task::TaskType::Regression;
-  if (head.task.name.empty()) throw contradicts(head.task.name, "has no name");
-  if (head.labels.empty() == needs_labels)
-    throw contradicts(head.task.name, fmt::format("is of type {} and has {} labels", type, head.labels.size()));
-  if (!std::isfinite(head.target_offset) || !(head.target_scale > 0) || !std::isfinite(head.target_scale))
-    throw contradicts(head.task.name, "has an offset or a scale that no number can have");
-  if (!(head.threshold >= 0 && head.threshold <= 1))
-    throw contradicts(head.task.name, fmt::format("has the threshold {}; expected 0 to 1", head.threshold));
-  if (head.task.text.size() > 2)
-    throw contradicts(head.task.name,
-                      fmt::format("reads {} columns; expected one text or a pair", head.task.text.size()));
-  auto const& metrics = task::metrics_of(*known);
-  if (std::find(metrics.begin(), metrics.end(), head.task.metric) == metrics.end())
-    throw contradicts(head.task.name,
-                      fmt::format("has the metric {}, which {} does not know{}", quote(head.task.metric), type,
-                                  did_you_mean(head.task.metric, metrics)));
-  return head;
-}
 
 }  // namespace
 
 std::string_view to_string(Pooling pooling) { return pooling == Pooling::Mean ? "mean" : "first"; }
-
-std::string_view to_string(Reading reading) {
-  switch (reading) {
-    case Reading::Text: return "text";
-    case Reading::Words: return "words";
-    case Reading::Pair: return "pair";
-    case Reading::Comparison: return "comparison";
-  }
-  expects(false, "every reading has a name");
-  return "";
-}
 
 std::optional<Pooling> parse_pooling(std::string_view word) {
   if (word == "mean") return Pooling::Mean;
@@ -140,37 +40,23 @@ std::vector<Reading> ModelSpec::readings() const {
   return {readings.begin(), readings.end()};
 }
 
-Reading HeadSpec::reading() const {
-  if (task.type == task::TaskType::Tagging) return Reading::Words;
-  if (task.encodes_apart()) return Reading::Comparison;
-  return task.text.size() == 2 ? Reading::Pair : Reading::Text;
+std::vector<Reading> ModelSpec::private_readings() const {
+  auto own = readings();
+  if (private_layers == 0 || own.empty()) return {};
+  std::erase(own, encoder_reading.value_or(own.front()));
+  return own;
 }
 
-std::size_t HeadSpec::n_outputs() const {
-  switch (task.type) {
-    case task::TaskType::Classification:
-    case task::TaskType::Multilabel: return labels.size();
-    case task::TaskType::Regression: return 1;
-    case task::TaskType::Tagging: return 1 + 2 * labels.size();
-  }
-  expects(false, "every task type has outputs");
-  return 0;
-}
-
-std::int64_t HeadSpec::n_inputs(std::int64_t hidden_size) const {
-  if (sees_cosine()) return 1;
-  return compares(reading()) ? 3 * hidden_size : hidden_size;
-}
-
-ModelSpec parse_model_spec(std::string_view text, std::string const& where) {
+ModelSpec parse_model_spec(std::string_view text, std::string const& where,
+                           std::function<HeadSpec(std::string const& task)> const& head_of) {
   auto const json = parse_json(text, where).value();
   try {
     int const schema = json.at("schema").get<int>();
     if (schema != kSchema)
-      throw Error(
-          ErrorCode::InvalidInput,
-          fmt::format("{}: was written in schema {}, this version reads {}; use the version of polytask that wrote it",
-                      where, schema, kSchema));
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: was written in schema {}, this version reads {}; {}", where, schema, kSchema,
+                              schema < kSchema ? "train the model again, or use the version of polytask that wrote it"
+                                               : "use the version of polytask that wrote it"));
     ModelSpec spec;
     auto const pooling = parse_pooling(json.at("pooling").get<std::string>());
     if (!pooling)
@@ -189,14 +75,20 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where) {
                   fmt::format("{}: \"private_layers\" is {}; expected a whole number of 0 to {}", where,
                               private_layers.dump(), kMostLayers));
     spec.private_layers = private_layers.get<std::int64_t>();
-    if (!json.at("tasks").is_array())
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"tasks\" is not a list; the file is damaged", where));
-    for (auto const& head : json["tasks"]) {
-      spec.heads.push_back(head_from_json(head, where));
-      auto const same = [&](HeadSpec const& other) { return other.task.name == spec.heads.back().task.name; };
-      if (std::any_of(spec.heads.begin(), spec.heads.end() - 1, same))
-        throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} stands twice; the file is damaged", where,
-                                                         quote(spec.heads.back().task.name)));
+    if (json.contains("encoder_reading")) {
+      auto const word = json["encoder_reading"].get<std::string>();
+      spec.encoder_reading = parse_reading(word);
+      if (!spec.encoder_reading)
+        throw Error(
+            ErrorCode::InvalidInput,
+            fmt::format("{}: \"encoder_reading\" is {}; expected \"text\", \"words\", \"pair\" or \"comparison\"",
+                        where, quote(word)));
+    }
+    for (auto const& name : json.at("tasks").get<std::vector<std::string>>()) {
+      if (spec.find(name))
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: task {} stands twice; the file is damaged", where, quote(name)));
+      spec.heads.push_back(head_of(name));
     }
     return spec;
   } catch (Json::exception const& error) {
@@ -205,33 +97,38 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where) {
   }
 }
 
-ModelSpec read_model_spec(std::filesystem::path const& folder) {
+ModelSpec read_model_spec(fs::path const& folder) {
+  constexpr std::uintmax_t kLargest = 1 << 26;
   auto const path = folder / "model.json";
-  return parse_model_spec(read_file(path, 1 << 26), path.string());
+  return parse_model_spec(read_file(path, kLargest), path.string(), [&](std::string const& task) {
+    auto const description = task_folder(folder, task) / "task.json";
+    return parse_head_spec(read_file(description, kLargest), description.string(), task);
+  });
 }
 
-void write_model_spec(std::filesystem::path const& folder, ModelSpec const& spec) {
+void write_model_spec(fs::path const& folder, ModelSpec const& spec) {
   OrderedJson json;
   json["schema"] = kSchema;
   json["pooling"] = to_string(spec.pooling);
   json["max_length"] = spec.max_length;
   json["private_layers"] = spec.private_layers;
+  auto const readings = spec.readings();
+  if (spec.private_layers > 0 && !readings.empty())
+    json["encoder_reading"] = to_string(spec.encoder_reading.value_or(readings.front()));
   json["tasks"] = OrderedJson::array();
-  for (auto const& head : spec.heads) json["tasks"].push_back(to_json(head));
+  for (auto const& head : spec.heads) {
+    json["tasks"].push_back(head.task.name);
+    write_file_atomically(task_folder(folder, head.task.name) / "task.json", head_json(head));
+  }
   write_file_atomically(folder / "model.json", json.dump(2) + "\n");
 }
 
-std::string head_file_name(std::string const& task_name) {
-  constexpr std::size_t kLongest = 100;
-  bool plain = !task_name.empty() && task_name.size() <= kLongest;
-  std::string safe;
-  for (char const c : task_name) {
-    // Capital letters are escaped too: some file systems take "A" and "a" for one.
-    bool const kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    plain = plain && kept;
-    if (kept && safe.size() < kLongest) safe.push_back(c);
-  }
-  return plain ? task_name : fmt::format("{}.{}", safe, sha256_hex(task_name).substr(0, 16));
+fs::path task_folder(fs::path const& model_folder, std::string const& task_name) {
+  return model_folder / "tasks" / head_file_name(task_name);
+}
+
+fs::path private_file(fs::path const& model_folder, Reading reading) {
+  return model_folder / "private" / (std::string(to_string(reading)) + ".safetensors");
 }
 
 }  // namespace polytask::model

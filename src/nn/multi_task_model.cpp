@@ -1,7 +1,6 @@
 #include "nn/multi_task_model.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "model/model_weights.h"
 #include "nn/functions.h"
 #include "task/task_spec.h"
 
@@ -20,14 +20,6 @@ using torch::Tensor;
 
 Tensor index_tensor(std::vector<std::int64_t> const& values, torch::Device device) {
   return torch::tensor(values, torch::kInt64).to(device);
-}
-
-fs::path head_path(fs::path const& model_folder, std::string const& task) {
-  return model_folder / "tasks" / (model::head_file_name(task) + ".safetensors");
-}
-
-fs::path private_path(fs::path const& model_folder, model::Reading reading) {
-  return model_folder / "private" / (std::string(model::to_string(reading)) + ".safetensors");
 }
 
 std::span<std::byte const> bytes_of(Tensor const& values) {
@@ -75,23 +67,10 @@ std::vector<bool> texts_of(std::span<HeadInput const> inputs, std::int64_t n_tex
   return chosen;
 }
 
-void load_parameter(Tensor parameter, model::SafetensorsFile const& file, std::string const& name,
-                    fs::path const& path) {
-  auto const found = file.tensors().find(name);
-  auto const expected = parameter.sizes().vec();
-  if (found == file.tensors().end())
-    throw Error(ErrorCode::InvalidInput,
-                fmt::format("{}: has no tensor {}; the file is incomplete", path.string(), quote(name)));
-  if (found->second.shape != expected)
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} has shape [{}], expected [{}] by model.json and "
-                                                     "the encoder's config.json; the files do not belong together",
-                                                     path.string(), quote(name), fmt::join(found->second.shape, ", "),
-                                                     fmt::join(expected, ", ")));
-  auto const values = found->second.to_floats();
-  parameter.copy_(torch::from_blob(const_cast<float*>(values.data()), expected, torch::kFloat32));
-  if (!torch::isfinite(parameter).all().item<bool>())
-    throw Error(ErrorCode::InvalidInput,
-                fmt::format("{}: tensor {} holds values that are not finite numbers", path.string(), quote(name)));
+/// From weights that were checked when they were read.
+void load_parameter(Tensor parameter, model::Tensor const& weights) {
+  expects(weights.shape == parameter.sizes().vec(), "weights were checked before they are loaded");
+  parameter.copy_(torch::from_blob(const_cast<float*>(weights.values.data()), weights.shape, torch::kFloat32));
 }
 
 }  // namespace
@@ -108,12 +87,11 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
     heads_->push_back(
         torch::nn::Linear(head.n_inputs(encoder_config.hidden_size), static_cast<std::int64_t>(head.n_outputs())));
   register_module("heads", heads_);
-  auto const readings = spec_.readings();
-  for (std::size_t i = 1; i < readings.size() && spec_.private_layers > 0; ++i) {
+  for (auto const reading : spec_.private_readings()) {
     torch::nn::ModuleList layers;
     for (std::int64_t layer = 0; layer < spec_.private_layers; ++layer) layers->push_back(Layer(encoder_config));
-    register_module("private_" + std::string(model::to_string(readings[i])), layers);
-    private_layers_.emplace(readings[i], layers);
+    register_module("private_" + std::string(model::to_string(reading)), layers);
+    private_layers_.emplace(reading, layers);
   }
 }
 
@@ -175,17 +153,6 @@ void MultiTaskModelImpl::initialize_tasks(Rng& rng) {
     }
 }
 
-void MultiTaskModelImpl::refuse_unread_layers(fs::path const& model_folder) const {
-  std::error_code absent;
-  for (auto const& entry : fs::directory_iterator(model_folder / "private", absent)) {
-    auto const reads = [&](auto const& own) { return entry.path() == private_path(model_folder, own.first); };
-    if (std::none_of(private_layers_.begin(), private_layers_.end(), reads))
-      throw Error(ErrorCode::InvalidInput,
-                  fmt::format("{}: no task of model.json reads these layers; the files do not belong together",
-                              entry.path().string()));
-  }
-}
-
 void MultiTaskModelImpl::set_line(std::size_t head, double slope, double intercept) {
   torch::NoGradGuard const no_grad;
   auto* line = heads_->ptr(head)->as<torch::nn::LinearImpl>();
@@ -202,7 +169,7 @@ void MultiTaskModelImpl::save(fs::path const& model_folder) const {
     auto const* head = heads_->ptr(i)->as<torch::nn::LinearImpl>();
     auto const weight = head->weight.detach().to(torch::kCPU).contiguous();
     auto const bias = head->bias.detach().to(torch::kCPU).contiguous();
-    model::write_safetensors(head_path(model_folder, spec_.heads[i].task.name),
+    model::write_safetensors(model::task_folder(model_folder, spec_.heads[i].task.name) / "head.safetensors",
                              {{"weight", model::DType::F32, weight.sizes().vec(), bytes_of(weight)},
                               {"bias", model::DType::F32, bias.sizes().vec(), bytes_of(bias)}});
   }
@@ -214,7 +181,7 @@ void MultiTaskModelImpl::save(fs::path const& model_folder) const {
       tensors.push_back(
           {published_name(parameter.key()), model::DType::F32, kept.back().sizes().vec(), bytes_of(kept.back())});
     }
-    model::write_safetensors(private_path(model_folder, reading), std::move(tensors));
+    model::write_safetensors(model::private_file(model_folder, reading), std::move(tensors));
   }
   model::write_model_spec(model_folder, spec_);
 }
@@ -227,25 +194,16 @@ std::string MultiTaskModelImpl::published_name(std::string const& parameter) con
 
 void MultiTaskModelImpl::load(fs::path const& model_folder) {
   torch::NoGradGuard const no_grad;
-  encoder_->load(model::read_encoder_weights(model_folder / "encoder", encoder_->config()));
+  auto const weights = model::read_model_weights(model_folder, encoder_->config(), spec_);
+  encoder_->load(weights.encoder);
   for (std::size_t i = 0; i < spec_.heads.size(); ++i) {
-    auto const path = head_path(model_folder, spec_.heads[i].task.name);
-    auto const file = model::SafetensorsFile::open(path);
     auto* head = heads_->ptr(i)->as<torch::nn::LinearImpl>();
-    load_parameter(head->weight, file, "weight", path);
-    load_parameter(head->bias, file, "bias", path);
+    load_parameter(head->weight, weights.heads[i].weight);
+    load_parameter(head->bias, weights.heads[i].bias);
   }
-  refuse_unread_layers(model_folder);
-  for (auto& [reading, layers] : private_layers_) {
-    auto const path = private_path(model_folder, reading);
-    auto const file = model::SafetensorsFile::open(path);
-    if (auto const n = layers->parameters().size(); file.tensors().size() > n)
-      throw Error(ErrorCode::InvalidInput,
-                  fmt::format("{}: has {} tensors, {} private layers have {}; it does not belong to model.json",
-                              path.string(), file.tensors().size(), spec_.private_layers, n));
+  for (auto& [reading, layers] : private_layers_)
     for (auto& parameter : layers->named_parameters())
-      load_parameter(parameter.value(), file, published_name(parameter.key()), path);
-  }
+      load_parameter(parameter.value(), weights.private_layers.at(reading).at(published_name(parameter.key())));
 }
 
 }  // namespace polytask::nn

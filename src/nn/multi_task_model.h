@@ -42,7 +42,7 @@ class MultiTaskModelImpl : public torch::nn::Module {
 
   /// Weights only; the caller adds the tokenizer's files.
   void save(std::filesystem::path const& model_folder) const;
-  /// Throws Error{InvalidInput} naming the file and the tensor that does not fit.
+  /// Throws what read_model_weights throws.
   void load(std::filesystem::path const& model_folder);
 
  private:
@@ -51,7 +51,6 @@ class MultiTaskModelImpl : public torch::nn::Module {
   /// What the head's linear layer sees.
   [[nodiscard]] torch::Tensor states_of(HeadInput const& input, TextSelection const& own,
                                         torch::Tensor const& hidden) const;
-  void refuse_unread_layers(std::filesystem::path const& model_folder) const;
   /// Of a parameter of private layers, as the encoder names its own.
   [[nodiscard]] std::string published_name(std::string const& parameter) const;
 
@@ -60,7 +59,7 @@ class MultiTaskModelImpl : public torch::nn::Module {
   std::int64_t n_shared_layers_;
   Encoder encoder_;
   torch::nn::ModuleList heads_;
-  std::map<model::Reading, torch::nn::ModuleList> private_layers_;  ///< of the readings after the first
+  std::map<model::Reading, torch::nn::ModuleList> private_layers_;  ///< of spec_.private_readings()
 };
 TORCH_MODULE(MultiTaskModel);
 

@@ -1,9 +1,8 @@
 #include "train/predictor.h"
 
-#include <fmt/format.h>
 #include <torch/torch.h>
 
-#include "base/error.h"
+#include "model/model_weights.h"
 #include "train/internal/device.h"
 #include "train/internal/inference.h"
 #include "train/internal/torch_errors.h"
@@ -28,19 +27,7 @@ Predictor Predictor::load(std::filesystem::path const& model_folder, int n_threa
   auto const encoder_folder = model_folder / "encoder";
   auto const config = model::read_encoder_config(encoder_folder);
   auto tokenizer = text::load_tokenizer(encoder_folder);
-  if (static_cast<std::int64_t>(tokenizer->vocabulary_size()) > config.vocab_size ||
-      static_cast<std::int64_t>(spec.max_length) > config.max_position_embeddings)
-    throw Error(
-        ErrorCode::InvalidInput,
-        fmt::format(
-            "{}: tokenizer ({} tokens, texts of {}) and encoder ({} embeddings, {} positions) do not belong together",
-            model_folder.string(), tokenizer->vocabulary_size(), spec.max_length, config.vocab_size,
-            config.max_position_embeddings));
-  if (spec.private_layers > config.num_hidden_layers)
-    throw Error(
-        ErrorCode::InvalidInput,
-        fmt::format("{}: {} layers are private, the encoder has {}; model.json and the encoder do not belong together",
-                    model_folder.string(), spec.private_layers, config.num_hidden_layers));
+  model::check_belongs(model_folder, spec, config, tokenizer->vocabulary_size());
   return translated(model_folder.string(), [&] {
     nn::MultiTaskModel model(config, std::move(spec), 0.0);
     model->load(model_folder);

@@ -2,15 +2,18 @@
 #include "model/model_folder.h"
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
-  polytask::fuzzing::expect_value_or_error(data, size, [](std::string_view text) {
-    for (auto const& head : polytask::model::parse_model_spec(text, "model.json").heads) {
-      polytask::fuzzing::require(head.n_outputs() > 0 && head.target_scale > 0, "a head has outputs and a scale");
-      polytask::fuzzing::require(head.task.text.size() <= 2, "a task reads one text or a pair");
-      auto const name = polytask::model::head_file_name(head.task.name);
-      polytask::fuzzing::require(
-          !name.empty() && name != ".." && name.find('/') == std::string::npos && name.find('\0') == std::string::npos,
-          "a head's file stays in its folder");
-    }
+  using namespace polytask;
+  fuzzing::expect_value_or_error(data, size, [](std::string_view text) {
+    auto const spec = model::parse_model_spec(text, "model.json", [](std::string const& task) {
+      auto const folder = model::task_folder("model", task).string();
+      fuzzing::require(folder.starts_with("model/tasks/") && folder.find('/', 12) == std::string::npos &&
+                           folder.find('\0') == std::string::npos && !folder.ends_with("/..") && folder.size() > 12,
+                       "a task's folder stays in its place");
+      model::HeadSpec head;
+      head.task.name = task;
+      return head;
+    });
+    fuzzing::require(spec.max_length >= 8 && spec.private_layers >= 0, "sizes are checked");
   });
   return 0;
 }

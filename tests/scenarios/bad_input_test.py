@@ -327,20 +327,20 @@ class DamagedModel(Trained):
         self.expect(self.copy.run('predict', '--text', 'buy a lamp'), 0)
 
     def test_damaged_weights(self):
-        head = self.copy.run_folder('shared', 'model', 'tasks', 'intent.safetensors')
+        head = self.copy.run_folder('shared', 'model', 'tasks', 'intent', 'head.safetensors')
         header, data = read_tensors(head)
         write_tensors(head, header, b'\xff' * len(data))
-        self.expect_refused('tasks/intent.safetensors: tensor "', 'holds values that are not finite numbers')
+        self.expect_refused('tasks/intent/head.safetensors: tensor "', 'nan at position 0')
         os.remove(head)
-        self.expect_refused('tasks/intent.safetensors', 'No such file or directory')
+        self.expect_refused('tasks/intent/head.safetensors', 'No such file or directory')
 
     def test_damaged_private_layers(self):
         words = self.copy.run_folder('shared', 'model', 'private', 'words.safetensors')
         header, data = read_tensors(words)
         write_tensors(words, header, b'\xff' * len(data))
-        self.expect_refused('private/words.safetensors: tensor "encoder.layer.1.', 'holds values that are not finite numbers')
+        self.expect_refused('private/words.safetensors: tensor "encoder.layer.1.', 'nan at position 0; the weights are damaged')
         write_tensors(words, {**header, 'encoder.layer.7.output.dense.bias': {'dtype': 'F32', 'shape': [1], 'data_offsets': [len(data), len(data) + 4]}}, data + bytes(4))
-        self.expect_refused('private/words.safetensors: has 17 tensors, 1 private layers have 16')
+        self.expect_refused('private/words.safetensors: has 17 tensors, 1 private layer has 16')
         shutil.copy(words, words.replace('words', 'pair'))
         self.expect_refused('private/pair.safetensors: no task of model.json reads these layers')
         os.remove(words.replace('words', 'pair'))
@@ -355,15 +355,31 @@ class DamagedModel(Trained):
         self.expect_refused('3 layers are private, the encoder has 2')
 
     def test_a_damaged_description(self):
-        path = self.copy.run_folder('shared', 'model', 'model.json')
+        def damage(name, change, *phrases):
+            path = self.copy.run_folder('shared', 'model', *name.split('/'))
+            with open(path, encoding='utf-8') as file:
+                good = file.read()
+            description = json.loads(good)
+            change(description)
+            self.copy.write(path, json.dumps(description))
+            self.expect_refused(f'model/{name}', *phrases)
+            self.copy.write(path, good)
+
+        damage('model.json', lambda model: model.update(schema=99), 'was written in schema 99')
+        damage('model.json', lambda model: model.update(schema=3), 'was written in schema 3', 'train the model again')
+        damage('model.json', lambda model: model.update(max_length=1 << 40), '"max_length"')
+        damage('model.json', lambda model: model['tasks'].append('intent'), 'task "intent" stands twice')
+        damage('tasks/intent/task.json', lambda task: task.update(labels=[]), 'task "intent" is of type classification and has 0 labels')
+        damage('tasks/intent/task.json', lambda task: task.pop('type'), 'is not a task description')
+        damage('tasks/intent/task.json', lambda task: task.update(name='urgency'), 'is of the task "urgency", model.json names "intent" here')
+        damage('tasks/intent/task.json', lambda task: task.update(temperature=0), 'has the temperature 0')
+
+    def test_labels_that_do_not_fit_the_head(self):
+        path = self.copy.run_folder('shared', 'model', 'tasks', 'intent', 'task.json')
         with open(path, encoding='utf-8') as file:
-            good = json.load(file)
-        for damage, phrase in ((lambda model: model.update(schema=99), 'was written in schema 99'), (lambda model: model['tasks'][0].update(labels=['a']), 'intent'),
-                               (lambda model: model['tasks'][0].pop('type'), 'is not a model description'), (lambda model: model.update(max_length=1 << 40), '"max_length"')):
-            model = json.loads(json.dumps(good))
-            damage(model)
-            self.copy.write(path, json.dumps(model))
-            self.expect_refused('model/', phrase)
+            task = json.load(file)
+        self.copy.write(path, json.dumps({**task, 'labels': ['a']}))
+        self.expect_refused('tasks/intent/head.safetensors: tensor "bias" has shape [3], task.json with the encoder\'s config.json asks for [1]')
 
     def test_a_damaged_state(self):
         self.copy.write(self.copy.run_folder('shared', 'state.json'), '{"status": "comp')

@@ -19,9 +19,10 @@ class Runs(Scenario):
         labels = labels or sorted(set(GOLD))
         write = lambda file, content: self.here.write(os.path.join(folder, file), content)
         write('state.json', json.dumps({'status': status, 'started': started, **state}))
-        write('model/model.json', json.dumps({'schema': 3, 'pooling': 'mean', 'max_length': 128, 'private_layers': 0, 'tasks': [
-            {'name': 'intent', 'type': 'classification', 'datasets': ['tickets'], 'text': ['body'], 'label': 'intent', 'labels': labels, 'metric': 'accuracy', 'owner': ''}]}))
-        write('model/tasks/intent.safetensors', b'x' * 100)
+        write('model/model.json', json.dumps({'schema': 4, 'pooling': 'mean', 'max_length': 128, 'private_layers': 0, 'tasks': ['intent']}))
+        write('model/tasks/intent/task.json', json.dumps(
+            {'name': 'intent', 'type': 'classification', 'datasets': ['tickets'], 'text': ['body'], 'label': 'intent', 'labels': labels, 'metric': 'accuracy', 'owner': ''}))
+        write('model/tasks/intent/head.safetensors', b'x' * 100)
         write('predictions/test.intent.jsonl', [{'row': row, 'gold': gold, 'predicted': {'label': label, 'score': 0.9}} for row, gold, label in zip(rows or ROWS, GOLD, answers)])
 
     def runs(self, *more, code=0):

@@ -54,7 +54,7 @@ class Contract(Trained):
         documented = {'config.json', 'environment.json', 'state.json', 'metrics.jsonl', 'checkpoints', 'model', 'predictions', 'scores.json', 'misses.jsonl', 'result.json', 'report.html', 'lock'}
         self.assertEqual(set(os.listdir(folder)), documented)
         self.assertEqual(set(self.trained.hashes('shared')),
-                         {'model.json', 'private/words.safetensors'} | {f'tasks/{task}.safetensors' for task in FOUR_TASKS}
+                         {'model.json', 'private/words.safetensors'} | {f'tasks/{task}/{name}' for task in FOUR_TASKS for name in ('task.json', 'head.safetensors')}
                          | {f'encoder/{name}' for name in ('config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'vocab.txt')})
         self.assertEqual(set(os.listdir(self.trained.run_folder('shared', 'predictions'))), {f'{split}.{task}.jsonl' for split in ('dev', 'test') for task in FOUR_TASKS})
         self.assertEqual(self.trained.leftovers(), [])
@@ -231,7 +231,7 @@ class Train(Scenario):
         project = self.project().fill().describe(tasks={**FOUR_TASKS, 'same': PAIR}, datasets={'tickets': TICKETS, 'pairs': {'train': 'absent.jsonl'}})
         answer = self.expect(project.run('train', '--run', 'a', '--only', 'intent', '--only', 'urgency', '--output', 'json'), 0).json
         self.assertEqual(set(answer['tasks']), {'intent', 'urgency'})
-        self.assertEqual(set(os.listdir(project.run_folder('a', 'model', 'tasks'))), {'intent.safetensors', 'urgency.safetensors'})
+        self.assertEqual(set(os.listdir(project.run_folder('a', 'model', 'tasks'))), {'intent', 'urgency'})
         self.expect_one_sentence(project.run('train', '--run', 'b', '--only', 'intend'), 2, 'there is no task "intend"; did you mean "intent"?')
 
     def test_a_run_without_a_name_is_named_after_project_and_time(self):
@@ -296,7 +296,7 @@ class Train(Scenario):
         project = self.project().fill().describe(tasks={'../Größe: 1/2': INTENT})
         self.expect(project.run('train', '--run', 'a'), 0)
         name, = os.listdir(project.run_folder('a', 'model', 'tasks'))
-        self.assertRegex(name, r'^[a-z0-9_-]+\.[0-9a-f]{16}\.safetensors$')
+        self.assertRegex(name, r'^[a-z0-9_-]+\.[0-9a-f]{16}$')
         self.assertEqual(list(self.expect(project.run('predict', '--text', 'buy it'), 0).rows[0]['tasks']), ['../Größe: 1/2'])
 
     def refused(self, code, *phrases, setting=None, options=()):

@@ -1,0 +1,188 @@
+#include "model/head_spec.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/nearest.h"
+
+namespace polytask::model {
+namespace {
+
+bool has_temperature(HeadSpec const& head) {
+  return head.task.type == task::TaskType::Classification || head.task.type == task::TaskType::Multilabel;
+}
+
+OrderedJson to_json(HeadSpec const& head) {
+  OrderedJson json;
+  json["name"] = head.task.name;
+  json["type"] = task::to_string(head.task.type);
+  json["datasets"] = head.task.datasets;
+  json["text"] = head.task.text;
+  if (!head.task.label.empty()) json["label"] = head.task.label;
+  if (!head.task.spans.empty()) json["spans"] = head.task.spans;
+  if (head.task.tokens_column) json["tokens"] = *head.task.tokens_column;
+  if (head.task.tags_column) json["tags"] = *head.task.tags_column;
+  if (head.task.text.size() == 2 && head.task.type != task::TaskType::Tagging)
+    json["pair_encoding"] = task::to_string(head.task.encoding());
+  json["labels"] = head.labels.names();
+  json["metric"] = head.task.metric;
+  json["owner"] = head.task.owner;
+  if (head.task.type == task::TaskType::Regression) {
+    json["target_offset"] = head.target_offset;
+    json["target_scale"] = head.target_scale;
+  }
+  if (head.task.type == task::TaskType::Multilabel) json["threshold"] = head.threshold;
+  if (has_temperature(head)) json["temperature"] = head.temperature;
+  return json;
+}
+
+std::optional<int> column_of(Json const& json, char const* key, std::string const& where) {
+  if (!json.contains(key)) return std::nullopt;
+  auto const& value = json[key];
+  if (!value.is_number_integer() || value.get<std::int64_t>() < 1 || value.get<std::int64_t>() > 1'000'000)
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: \"{}\" is {}; expected the number of a column, the first is 1", where, key,
+                            quote(value.dump())));
+  return value.get<int>();
+}
+
+HeadSpec head_from_json(Json const& json, std::string const& where) {
+  auto const contradicts = [&](std::string const& task, std::string const& reason) {
+    return Error(ErrorCode::InvalidInput,
+                 fmt::format("{}: task {} {}; the file is damaged", where, quote(task), reason));
+  };
+  HeadSpec head;
+  head.task.name = json.at("name").get<std::string>();
+  auto const type = json.at("type").get<std::string>();
+  auto const known = task::parse_task_type(type);
+  if (!known)
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: task {} has type {}, which this version does not know", where,
+                                                     quote(head.task.name), quote(type)));
+  head.task.type = *known;
+  head.task.datasets = json.at("datasets").get<std::vector<std::string>>();
+  head.task.text = json.at("text").get<std::vector<std::string>>();
+  head.task.label = json.value("label", "");
+  head.task.spans = json.value("spans", "");
+  if (auto const word = json.value("pair_encoding", ""); !word.empty()) {
+    head.task.pair_encoding = task::parse_pair_encoding(word);
+    if (!head.task.pair_encoding)
+      throw contradicts(head.task.name,
+                        fmt::format("has the pair encoding {}, which this version does not know", quote(word)));
+  }
+  head.task.tokens_column = column_of(json, "tokens", where);
+  head.task.tags_column = column_of(json, "tags", where);
+  try {
+    head.labels = task::LabelSet(json.at("labels").get<std::vector<std::string>>());
+  } catch (Error const& error) {
+    throw contradicts(head.task.name, fmt::format("has labels that cannot be used ({})", error.what()));
+  }
+  head.task.metric = json.value("metric", task::default_metric(*known));
+  head.task.owner = json.value("owner", "");
+  if (head.task.type == task::TaskType::Regression) {
+    head.target_offset = json.at("target_offset").get<double>();
+    head.target_scale = json.at("target_scale").get<double>();
+  }
+  head.threshold = json.value("threshold", 0.5);
+  head.temperature = json.value("temperature", 1.0);
+  bool const needs_labels = head.task.type != task::TaskType::Regression;
+  if (head.task.name.empty()) throw contradicts(head.task.name, "has no name");
+  if (head.labels.empty() == needs_labels)
+    throw contradicts(head.task.name, fmt::format("is of type {} and has {} labels", type, head.labels.size()));
+  if (!std::isfinite(head.target_offset) || !(head.target_scale > 0) || !std::isfinite(head.target_scale))
+    throw contradicts(head.task.name, "has an offset or a scale that no number can have");
+  if (!(head.threshold >= 0 && head.threshold <= 1))
+    throw contradicts(head.task.name, fmt::format("has the threshold {}; expected 0 to 1", head.threshold));
+  if (!(head.temperature > 0) || !std::isfinite(head.temperature))
+    throw contradicts(head.task.name, fmt::format("has the temperature {}; expected more than 0", head.temperature));
+  if (head.temperature != 1.0 && !has_temperature(head))
+    throw contradicts(head.task.name,
+                      fmt::format("has the temperature {}, which {} does not use", head.temperature, type));
+  if (head.task.text.size() > 2)
+    throw contradicts(head.task.name,
+                      fmt::format("reads {} columns; expected one text or a pair", head.task.text.size()));
+  auto const& metrics = task::metrics_of(*known);
+  if (std::find(metrics.begin(), metrics.end(), head.task.metric) == metrics.end())
+    throw contradicts(head.task.name,
+                      fmt::format("has the metric {}, which {} does not know{}", quote(head.task.metric), type,
+                                  did_you_mean(head.task.metric, metrics)));
+  return head;
+}
+
+}  // namespace
+
+std::string_view to_string(Reading reading) {
+  switch (reading) {
+    case Reading::Text: return "text";
+    case Reading::Words: return "words";
+    case Reading::Pair: return "pair";
+    case Reading::Comparison: return "comparison";
+  }
+  expects(false, "every reading has a name");
+  return "";
+}
+
+std::optional<Reading> parse_reading(std::string_view word) {
+  for (auto const reading : {Reading::Text, Reading::Words, Reading::Pair, Reading::Comparison})
+    if (word == to_string(reading)) return reading;
+  return std::nullopt;
+}
+
+Reading HeadSpec::reading() const {
+  if (task.type == task::TaskType::Tagging) return Reading::Words;
+  if (task.encodes_apart()) return Reading::Comparison;
+  return task.text.size() == 2 ? Reading::Pair : Reading::Text;
+}
+
+std::size_t HeadSpec::n_outputs() const {
+  switch (task.type) {
+    case task::TaskType::Classification:
+    case task::TaskType::Multilabel: return labels.size();
+    case task::TaskType::Regression: return 1;
+    case task::TaskType::Tagging: return 1 + 2 * labels.size();
+  }
+  expects(false, "every task type has outputs");
+  return 0;
+}
+
+std::int64_t HeadSpec::n_inputs(std::int64_t hidden_size) const {
+  if (sees_cosine()) return 1;
+  return compares(reading()) ? 3 * hidden_size : hidden_size;
+}
+
+std::string head_json(HeadSpec const& head) { return to_json(head).dump(2) + "\n"; }
+
+HeadSpec parse_head_spec(std::string_view text, std::string const& where, std::string_view task_name) {
+  auto const json = parse_json(text, where).value();
+  try {
+    auto head = head_from_json(json, where);
+    if (head.task.name != task_name)
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: is of the task {}, model.json names {} here; the files do not "
+                              "belong together",
+                              where, quote(head.task.name), quote(task_name)));
+    return head;
+  } catch (Json::exception const& error) {
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: is not a task description ({}); the file is damaged", where, error.what()));
+  }
+}
+
+std::string head_file_name(std::string const& task_name) {
+  constexpr std::size_t kLongest = 100;
+  bool plain = !task_name.empty() && task_name.size() <= kLongest;
+  std::string safe;
+  for (char const c : task_name) {
+    // Capital letters are escaped too: some file systems take "A" and "a" for one.
+    bool const kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    plain = plain && kept;
+    if (kept && safe.size() < kLongest) safe.push_back(c);
+  }
+  return plain ? task_name : fmt::format("{}.{}", safe, sha256_hex(task_name).substr(0, 16));
+}
+
+}  // namespace polytask::model

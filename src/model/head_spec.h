@@ -1,0 +1,56 @@
+// One task's output layer: what it answers and from what. On disk a task.json beside the weights
+// (model/model_folder.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "task/label_set.h"
+#include "task/task_spec.h"
+
+namespace polytask::model {
+
+/// What a task answers about: a text, its words, a pair as one sequence, or two texts each by itself. Tasks of one
+/// reading share every layer of the encoder.
+enum class Reading { Text, Words, Pair, Comparison };
+/// Whether a head also sees how two texts differ.
+[[nodiscard]] constexpr bool compares(Reading reading) {
+  return reading == Reading::Pair || reading == Reading::Comparison;
+}
+[[nodiscard]] std::string_view to_string(Reading reading);
+[[nodiscard]] std::optional<Reading> parse_reading(std::string_view word);
+
+/// One task's output layer. Outputs: one per label (classification, multilabel), one (regression), or one per BIO tag:
+/// O, then B-x and I-x for each label x in order (tagging).
+struct HeadSpec {
+  task::TaskSpec task;
+  task::LabelSet labels;
+  double target_offset = 0.0;  ///< regression: the head predicts (value - offset) / scale
+  double target_scale = 1.0;   ///< > 0
+  double threshold = 0.5;      ///< multilabel
+  double temperature = 1.0;    ///< > 0; classification and multilabel divide their logits by it
+  [[nodiscard]] std::size_t n_outputs() const;
+  /// A tagging head reads words, of a pair too.
+  [[nodiscard]] Reading reading() const;
+  /// A regression over two texts that are encoded apart is a line through their cosine.
+  [[nodiscard]] bool sees_cosine() const {
+    return reading() == Reading::Comparison && task.type == task::TaskType::Regression;
+  }
+  /// Width of what the head's linear layer sees: a hidden state, three times as much for a pair, or one number
+  /// (nn::MultiTaskModel).
+  [[nodiscard]] std::int64_t n_inputs(std::int64_t hidden_size) const;
+};
+
+/// The text of a task.json; equal heads have equal texts.
+[[nodiscard]] std::string head_json(HeadSpec const& head);
+/// Back again, for the task that model.json names; `where` starts the messages. Throws Error{InvalidInput} naming the
+/// file, the task and what contradicts what.
+[[nodiscard]] HeadSpec parse_head_spec(std::string_view text, std::string const& where, std::string_view task_name);
+
+/// Name of a task's folder: the name itself when it is made of small letters, digits, "-" and "_"; otherwise those
+/// characters and a hash of the whole name.
+[[nodiscard]] std::string head_file_name(std::string const& task_name);
+
+}  // namespace polytask::model

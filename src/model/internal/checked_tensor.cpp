@@ -1,0 +1,29 @@
+#include "model/internal/checked_tensor.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+#include "base/error.h"
+
+namespace polytask::model {
+
+Tensor checked_tensor(std::filesystem::path const& path, std::string const& name, TensorView const& view,
+                      std::vector<std::int64_t> const& expected, std::string const& asked_by) {
+  auto const refuse = [&](std::string const& reason) {
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} {}", path.string(), quote(name), reason));
+  };
+  if (view.shape != expected)
+    refuse(fmt::format("has shape [{}], {} asks for [{}]; the files do not belong together",
+                       fmt::join(view.shape, ", "), asked_by, fmt::join(expected, ", ")));
+  if (view.dtype != DType::F32 && view.dtype != DType::F16 && view.dtype != DType::BF16 && view.dtype != DType::F64)
+    refuse(fmt::format("has dtype {}; expected floating-point weights (F32, F16, BF16, F64)", to_string(view.dtype)));
+  Tensor tensor{view.shape, view.to_floats()};
+  for (std::size_t i = 0; i < tensor.values.size(); ++i)
+    if (!std::isfinite(tensor.values[i]))
+      refuse(fmt::format("holds {} at position {}; the weights are damaged, get them again", tensor.values[i], i));
+  return tensor;
+}
+
+}  // namespace polytask::model

@@ -1,0 +1,95 @@
+#include "model/model_weights.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "model/internal/checked_tensor.h"
+
+namespace polytask::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Shapes = std::map<std::string, std::vector<std::int64_t>>;
+
+/// The tensors of one file: these and no others. `whose` says in a message who has so many.
+std::map<std::string, Tensor> read_tensors(fs::path const& path, Shapes const& expected, std::string const& asked_by,
+                                           std::string const& whose) {
+  auto const file = SafetensorsFile::open(path);
+  std::map<std::string, Tensor> tensors;
+  for (auto const& [name, shape] : expected) {
+    auto const found = file.tensors().find(name);
+    if (found == file.tensors().end())
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: has no tensor {}; the file is incomplete", path.string(), quote(name)));
+    tensors.emplace(name, checked_tensor(path, name, found->second, shape, asked_by));
+  }
+  if (file.tensors().size() > expected.size())
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: has {} tensors, {} {}; the files do not belong together",
+                                                     path.string(), file.tensors().size(), whose, expected.size()));
+  return tensors;
+}
+
+HeadWeights read_head(fs::path const& folder, HeadSpec const& head, EncoderConfig const& config) {
+  auto const n_outputs = static_cast<std::int64_t>(head.n_outputs());
+  Shapes const expected{{"weight", {n_outputs, head.n_inputs(config.hidden_size)}}, {"bias", {n_outputs}}};
+  auto tensors = read_tensors(task_folder(folder, head.task.name) / "head.safetensors", expected,
+                              "task.json with the encoder's config.json", "a head has");
+  return {std::move(tensors.at("weight")), std::move(tensors.at("bias"))};
+}
+
+/// The encoder's top layers.
+Shapes private_shapes(EncoderConfig const& config, ModelSpec const& spec) {
+  Shapes shapes;
+  auto const all = expected_encoder_tensors(config);
+  for (auto layer = config.num_hidden_layers - spec.private_layers; layer < config.num_hidden_layers; ++layer) {
+    auto const prefix = fmt::format("encoder.layer.{}.", layer);
+    for (auto at = all.lower_bound(prefix); at != all.end() && at->first.starts_with(prefix); ++at) shapes.insert(*at);
+  }
+  return shapes;
+}
+
+void refuse_unread_layers(fs::path const& folder, ModelSpec const& spec) {
+  auto const own = spec.private_readings();
+  auto const reads = [&](fs::path const& file) {
+    return std::any_of(own.begin(), own.end(), [&](Reading reading) { return private_file(folder, reading) == file; });
+  };
+  std::error_code absent;
+  for (auto const& entry : fs::directory_iterator(folder / "private", absent))
+    if (!reads(entry.path()))
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: no task of model.json reads these layers; the files do not belong together",
+                              entry.path().string()));
+}
+
+}  // namespace
+
+ModelWeights read_model_weights(fs::path const& folder, EncoderConfig const& config, ModelSpec const& spec) {
+  ModelWeights weights{.encoder = read_encoder_weights(folder / "encoder", config)};
+  for (auto const& head : spec.heads) weights.heads.push_back(read_head(folder, head, config));
+  refuse_unread_layers(folder, spec);
+  auto const shapes = private_shapes(config, spec);
+  for (auto const reading : spec.private_readings())
+    weights.private_layers[reading] = read_tensors(
+        private_file(folder, reading), shapes, "the encoder's config.json",
+        fmt::format("{} private layer{}", spec.private_layers, spec.private_layers == 1 ? " has" : "s have"));
+  return weights;
+}
+
+void check_belongs(fs::path const& folder, ModelSpec const& spec, EncoderConfig const& config, std::size_t n_tokens) {
+  check_vocabulary(folder / "encoder", config, n_tokens);
+  if (static_cast<std::int64_t>(spec.max_length) > config.max_position_embeddings)
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: texts are {} tokens long, the encoder has {} positions; model.json and the encoder do "
+                            "not belong together",
+                            folder.string(), spec.max_length, config.max_position_embeddings));
+  if (spec.private_layers > config.num_hidden_layers)
+    throw Error(
+        ErrorCode::InvalidInput,
+        fmt::format("{}: {} layers are private, the encoder has {}; model.json and the encoder do not belong together",
+                    folder.string(), spec.private_layers, config.num_hidden_layers));
+}
+
+}  // namespace polytask::model

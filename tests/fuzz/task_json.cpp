@@ -1,0 +1,26 @@
+#include <vector>
+
+#include "fuzzing.h"
+#include "model/decode.h"
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+  using namespace polytask;
+  fuzzing::expect_value_or_error(data, size, [](std::string_view text) {
+    for (auto const* name : {"intent", "s", "n", "m"})
+      fuzzing::expect_value_or_error(nullptr, 0, [&](std::string_view) {
+        auto const head = model::parse_head_spec(text, "task.json", name);
+        fuzzing::require(head.n_outputs() > 0 && head.target_scale > 0 && head.temperature > 0,
+                         "a head has outputs, a scale and a temperature");
+        fuzzing::require(head.task.text.size() <= 2, "a task reads one text or a pair");
+        if (head.task.type == task::TaskType::Tagging) return;
+        std::vector<float> logits(head.n_outputs(), -3.0F);
+        logits.back() = 3.0F;
+        auto const prediction = model::decode_text(head, logits);
+        if (auto const* one = std::get_if<task::ClassPrediction>(&prediction))
+          for (auto const score : one->scores) fuzzing::require(score >= 0 && score <= 1, "a probability is one");
+        if (auto const* several = std::get_if<task::MultilabelPrediction>(&prediction))
+          for (auto const score : several->scores) fuzzing::require(score >= 0 && score <= 1, "a probability is one");
+      });
+  });
+  return 0;
+}
