@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -90,6 +91,14 @@ void add_run(CLI::App& verb, CommandLine& line) {
   verb.add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID");
 }
 
+void add_precision(CLI::App& verb, CommandLine& line) {
+  verb.add_option("--precision", line.precision,
+                  "what products are computed in: f32, bf16 (faster where the processor has it) or int8 (fastest)")
+      ->type_name("f32|bf16|int8")
+      ->check(one_of({"f32", "bf16", "int8"}))
+      ->capture_default_str();
+}
+
 void add_train(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("train", "trains one model for all tasks");
   add_common(verb, line);
@@ -111,6 +120,7 @@ void add_evaluate(CLI::App& app, CommandLine& line) {
       ->type_name("SPLIT")
       ->check(one_of({"train", "dev", "test"}))
       ->capture_default_str();
+  add_precision(verb, line);
   verb.footer("Example: polytask evaluate --run first --split dev --output json");
 }
 
@@ -132,6 +142,7 @@ void add_predict(CLI::App& app, CommandLine& line) {
       ->check(one_of({"jsonl", "csv", "tsv", "conll"}));
   verb.add_option("--output-file", line.output_file, "where the answers go, - for standard output")
       ->type_name("FILE|-");
+  add_precision(verb, line);
   verb.footer("Example: polytask predict --run first --text \"my card has not arrived\"");
 }
 
@@ -189,6 +200,12 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   auto const chosen = std::find(kVerbs.begin(), kVerbs.end(), app.get_subcommands().front()->get_name());
   line.verb = static_cast<Verb>(chosen - kVerbs.begin());
   return line;
+}
+
+int n_threads_of(CommandLine const& line) {
+  if (line.n_threads > 0) return line.n_threads;
+  cpu_set_t cores;
+  return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? std::max(1, CPU_COUNT(&cores)) : 1;
 }
 
 }  // namespace polytask::cli

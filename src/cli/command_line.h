@@ -16,8 +16,9 @@ struct CommandLine {
   std::filesystem::path project = "polytask.yaml";
   std::vector<std::string> overrides;  ///< --set key=value, in order
   Output output = Output::Text;
-  int n_threads = 0;  ///< 0 = all cores of the process
-  std::string run;    ///< --run; empty = made (train) or the latest complete one
+  int n_threads = 0;              ///< 0 = all cores of the process
+  std::string run;                ///< --run; empty = made (train) or the latest complete one
+  std::string precision = "f32";  ///< evaluate, predict: what the engine computes in
   // init
   std::filesystem::path data = ".";  ///< the folder that is looked at
   std::string encoder;               ///< --encoder; empty = none
@@ -37,6 +38,9 @@ struct CommandLine {
   std::vector<std::string> compared;  ///< `runs compare A B ...`: the joint run first
   bool baselines = false;
 };
+
+/// --threads, or the cores that this process may use.
+[[nodiscard]] int n_threads_of(CommandLine const& line);
 
 /// Nothing when help or the version was printed. Throws Error{InvalidUsage} naming the nearest verb or option.
 [[nodiscard]] std::optional<CommandLine> parse_command_line(int argc, char const* const* argv);

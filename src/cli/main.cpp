@@ -1,4 +1,4 @@
-// The command. It does not link LibTorch: the verbs that train and predict start `polytask-torch` in its place.
+// The command. It does not link LibTorch: the verb that trains starts `polytask-torch` in its place.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -32,9 +32,9 @@ int run(cli::CommandLine const& line, int /*argc*/, char** argv) {
     case cli::Verb::Init: return cli::init(line);
     case cli::Verb::Validate: return cli::validate(line);
     case cli::Verb::Runs: return cli::runs(line);
-    case cli::Verb::Train:
-    case cli::Verb::Evaluate:
-    case cli::Verb::Predict: become_torch(argv);
+    case cli::Verb::Evaluate: return cli::evaluate(line);
+    case cli::Verb::Predict: return cli::predict(line);
+    case cli::Verb::Train: become_torch(argv);
   }
   return 42;
 }

@@ -14,6 +14,9 @@ namespace polytask::cli {
 int init(CommandLine const& line);
 /// `polytask validate`: 0, or 3 when there are errors.
 int validate(CommandLine const& line);
+int evaluate(CommandLine const& line);
+/// 0, or 3 when a row could not be answered.
+int predict(CommandLine const& line);
 /// `polytask runs` and `polytask runs compare`.
 int runs(CommandLine const& line);
 

@@ -1,11 +1,11 @@
 // Products with AVX2 and FMA: vectors of 8, blocks of 6 rows and 16 columns (12 of the 16 registers hold sums).
-#ifdef __x86_64__
+#include "kernels/internal/micro_kernel.h"
+
+#ifdef POLYTASK_X86_KERNELS
 #include <immintrin.h>
 
 #include <cstring>
 #include <type_traits>
-
-#include "kernels/internal/micro_kernel.h"
 #pragma GCC target("arch=x86-64-v3")
 
 namespace polytask::kernels {

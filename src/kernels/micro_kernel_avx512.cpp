@@ -1,11 +1,11 @@
 // Products with AVX-512: vectors of 16, blocks of 8 rows and 48 columns (24 of the 32 registers hold sums).
-#ifdef __x86_64__
+#include "kernels/internal/micro_kernel.h"
+
+#ifdef POLYTASK_X86_KERNELS
 #include <immintrin.h>
 
 #include <cstring>
 #include <type_traits>
-
-#include "kernels/internal/micro_kernel.h"
 #pragma GCC target("arch=x86-64-v4")
 
 namespace polytask::kernels {

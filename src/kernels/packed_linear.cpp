@@ -34,7 +34,7 @@ std::uint16_t to_bfloat16(float value) {
 MicroKernels micro_kernels(InstructionSet instructions, Precision precision) {
   switch (instructions) {
     case InstructionSet::Portable: return micro_kernels_portable(precision);
-#ifdef __x86_64__
+#ifdef POLYTASK_X86_KERNELS
     case InstructionSet::Avx2: return micro_kernels_avx2(precision);
     case InstructionSet::Avx512: return micro_kernels_avx512(precision);
     case InstructionSet::Avx512Vnni: return micro_kernels_avx512_vnni(precision);
@@ -75,7 +75,7 @@ std::string_view to_string(InstructionSet instructions) {
 }
 
 InstructionSet detected_instructions() {
-#ifdef __x86_64__
+#ifdef POLYTASK_X86_KERNELS
   if (__builtin_cpu_supports("x86-64-v4")) {
     if (!__builtin_cpu_supports("avx512vnni")) return InstructionSet::Avx512;
     return __builtin_cpu_supports("avx512bf16") ? InstructionSet::Avx512Bf16 : InstructionSet::Avx512Vnni;

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/utsname.h>
 #include <torch/version.h>
 #include <unistd.h>
@@ -20,14 +19,15 @@
 #include "cli/answers.h"
 #include "cli/project_file.h"
 #include "cli/run_store.h"
+#include "cli/scoring.h"
 #include "cli/terminal.h"
 #include "cli/torch/progress.h"
-#include "cli/torch/scoring.h"
 #include "cli/torch/verbs.h"
 #include "cli/verbs.h"
 #include "kernels/linear.h"
 #include "report/run_files.h"
 #include "report/run_page.h"
+#include "train/predictor.h"
 #include "train/trainer.h"
 
 namespace polytask::cli {
@@ -204,12 +204,12 @@ OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, Comman
   auto const predictor = train::Predictor::load(folder / "model", n_threads_of(line), line.device);
   OrderedJson scores;
   for (auto const split : {data::Split::Dev, data::Split::Test}) {
-    auto const answers = answer_split(predictor, corpus, split, stop);
+    auto const answers = answer_split(answering(predictor), corpus, split, stop);
     if (answers.empty()) continue;
     auto& of_split = scores[std::string(data::to_string(split))] = OrderedJson::object();
     for (auto const& of_task : answers) {
       leave_if_stopped(stop);
-      auto const task_scores = score_answers(predictor, corpus, of_task);
+      auto const task_scores = score_answers(answering(predictor), corpus, of_task);
       of_split[task_scores.task] = scores_json(task_scores);
       write_answers(folder / "predictions", split, corpus, of_task);
     }
@@ -309,12 +309,6 @@ OrderedJson state_json(std::string_view status, std::string const& started) {
 }
 
 }  // namespace
-
-int n_threads_of(CommandLine const& line) {
-  if (line.n_threads > 0) return line.n_threads;
-  cpu_set_t cores;
-  return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? std::max(1, CPU_COUNT(&cores)) : 1;
-}
 
 int train(CommandLine const& line) {
   StopOnSignal stop;

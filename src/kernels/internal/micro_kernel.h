@@ -6,6 +6,11 @@
 
 #include "kernels/packed_linear.h"
 
+// Other compilers have no pragma that sets the instructions of all that follows; what they build is portable.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define POLYTASK_X86_KERNELS
+#endif
+
 namespace polytask::kernels {
 
 /// One block of a product. Panels are `panel_bytes` apart; everything about columns starts at the block's first.
@@ -41,7 +46,7 @@ struct MicroKernels {
 };
 
 [[nodiscard]] MicroKernels micro_kernels_portable(Precision precision);
-#ifdef __x86_64__
+#ifdef POLYTASK_X86_KERNELS
 [[nodiscard]] MicroKernels micro_kernels_avx2(Precision precision);
 [[nodiscard]] MicroKernels micro_kernels_avx512(Precision precision);
 [[nodiscard]] MicroKernels micro_kernels_avx512_vnni(Precision precision);

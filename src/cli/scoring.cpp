@@ -1,4 +1,4 @@
-#include "cli/torch/scoring.h"
+#include "cli/scoring.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,6 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/answers.h"
-#include "model/model_folder.h"
 
 namespace polytask::cli {
 namespace {
@@ -47,7 +46,7 @@ void leave_if_stopped(std::stop_token const& stop) {
   if (stop.stop_requested()) throw Error(ErrorCode::Interrupted, "stopped while the trained model was scored");
 }
 
-std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::Corpus const& corpus, data::Split split,
+std::vector<TaskAnswers> answer_split(AnsweringModel const& model, data::Corpus const& corpus, data::Split split,
                                       std::stop_token const& stop) {
   std::vector<TaskAnswers> answers(corpus.tasks.size());
   for (std::size_t t = 0; t < answers.size(); ++t) answers[t].task = t;
@@ -55,7 +54,7 @@ std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::C
     std::vector<std::size_t> heads;
     std::vector<std::size_t> positions;
     for (std::size_t position = 0; position < stream.tasks.size(); ++position)
-      if (auto const head = predictor.spec().find(corpus.tasks[stream.tasks[position]].name)) {
+      if (auto const head = model.spec.find(corpus.tasks[stream.tasks[position]].name)) {
         heads.push_back(*head);
         positions.push_back(position);
       }
@@ -70,7 +69,7 @@ std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::C
       std::vector<task::Example const*> places;
       for (; next != examples.end() && rows.size() < kRowsPerCall; ++next)
         if (is_asked(*next)) rows.push_back(*next), places.push_back(&*next);
-      auto results = predictor.predict(rows, heads);
+      auto results = model.predict(rows, heads);
       for (std::size_t row = 0; row < rows.size(); ++row)
         for (std::size_t i = 0; i < heads.size(); ++i) {
           auto const& label = rows[row].labels[positions[i]];
@@ -86,11 +85,10 @@ std::vector<TaskAnswers> answer_split(train::Predictor const& predictor, data::C
   return answers;
 }
 
-eval::TaskScores score_answers(train::Predictor const& predictor, data::Corpus const& corpus,
-                               TaskAnswers const& answers) {
+eval::TaskScores score_answers(AnsweringModel const& model, data::Corpus const& corpus, TaskAnswers const& answers) {
   auto const& task = corpus.tasks[answers.task];
-  auto const head = predictor.spec().find(task.name);
-  return eval::score_task(task, predictor.spec().heads[*head].labels, answers.gold, answers.predicted, {});
+  auto const head = model.spec.find(task.name);
+  return eval::score_task(task, model.spec.heads[*head].labels, answers.gold, answers.predicted, {});
 }
 
 void write_answers(std::filesystem::path const& folder, data::Split split, data::Corpus const& corpus,

@@ -9,10 +9,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/answers.h"
+#include "cli/load_engine.h"
 #include "cli/project_file.h"
 #include "cli/run_store.h"
-#include "cli/torch/scoring.h"
-#include "cli/torch/verbs.h"
+#include "cli/scoring.h"
 #include "cli/verbs.h"
 
 namespace polytask::cli {
@@ -87,12 +87,12 @@ void warn_of_moved_splits(RunInfo const& run, Project const& project, data::Corp
 int evaluate(CommandLine const& line) {
   auto project = read_project(line.project, line.overrides);
   auto const run = complete_run(project.folder, line.run);
-  auto const predictor = train::Predictor::load(run.folder / "model", n_threads_of(line));
+  auto const engine = load_engine(run.folder / "model", line);
   std::vector<std::string> names;
-  for (auto const& head : predictor.spec().heads) names.push_back(head.task.name);
+  for (auto const& head : engine.spec().heads) names.push_back(head.task.name);
   project = only_tasks(std::move(project), names);
   auto const head_of = [&](std::string const& task) -> model::HeadSpec const& {
-    return predictor.spec().heads[predictor.spec().find(task).value()];
+    return engine.spec().heads[engine.spec().find(task).value()];
   };
   for (auto const& task : project.tasks) check_same_task(task, head_of(task.name), run.id);
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
@@ -108,8 +108,8 @@ int evaluate(CommandLine const& line) {
   json["run"] = run.id;
   json["split"] = line.split;
   json["tasks"] = OrderedJson::object();
-  for (auto const& answers : answer_split(predictor, corpus, split)) {
-    auto const scores = score_answers(predictor, corpus, answers);
+  for (auto const& answers : answer_split(answering(engine), corpus, split)) {
+    auto const scores = score_answers(answering(engine), corpus, answers);
     json["tasks"][scores.task] = scores_json(scores);
     if (line.output == Output::Json) continue;
     std::cout << fmt::format("{} ({}, {} rows of {})\n", scores.task, scores.metric, scores.n, line.split);

@@ -11,12 +11,12 @@
 #include "base/nearest.h"
 #include "cli/answers.h"
 #include "cli/input_columns.h"
+#include "cli/load_engine.h"
 #include "cli/project_file.h"
 #include "cli/row_queue.h"
 #include "cli/run_store.h"
-#include "cli/torch/verbs.h"
+#include "cli/verbs.h"
 #include "data/row_reader.h"
-#include "train/predictor.h"
 
 namespace polytask::cli {
 namespace {
@@ -82,8 +82,7 @@ std::optional<Result<task::Example>> example_for(Group const& group, data::Row c
 
 class Answerer {
  public:
-  Answerer(train::Predictor const& predictor, std::vector<Group> groups)
-      : predictor_(predictor), groups_(std::move(groups)) {}
+  Answerer(engine::Engine const& engine, std::vector<Group> groups) : engine_(engine), groups_(std::move(groups)) {}
 
   /// One JSON line for each row, in order.
   std::vector<std::string> answer(std::vector<NumberedRow> const& rows) {
@@ -105,11 +104,11 @@ class Answerer {
         examples.push_back(**example);
         owners.push_back(i);
       }
-      auto const results = predictor_.predict(examples, group.heads);
+      auto const results = engine_.predict(examples, group.heads);
       for (std::size_t k = 0; k < owners.size(); ++k) {
         answered[owners[k]] = true;
         for (std::size_t h = 0; h < group.heads.size(); ++h) {
-          auto const& head = predictor_.spec().heads[group.heads[h]];
+          auto const& head = engine_.spec().heads[group.heads[h]];
           answers[owners[k]][head.task.name] = answer_json(head.labels, results[k][h], examples[k].texts[0]);
         }
       }
@@ -146,7 +145,7 @@ class Answerer {
     return fmt::format("{}", fmt::join(choices, ", or "));
   }
 
-  train::Predictor const& predictor_;
+  engine::Engine const& engine_;
   std::vector<Group> groups_;
 };
 
@@ -200,7 +199,7 @@ class AnswerSink {
 /// Opens the rows and answers them as they come.
 void answer_input(CommandLine const& line, std::vector<std::string> const& columns, Answerer& answerer,
                   AnswerSink& sink) {
-  constexpr std::size_t kRowsPerBatch = 64;
+  constexpr std::size_t kRowsPerBatch = 1'024;
   StoppableInput input(STDIN_FILENO);
   std::istream stream(&input);
   data::RowReaderOptions const options{.format = data::parse_format(line.format), .columns = columns};
@@ -236,9 +235,9 @@ int predict(CommandLine const& line) {
     throw Error(ErrorCode::InvalidUsage, "predict needs either --text or --input FILE (- for standard input)");
   auto const project = read_project(line.project, line.overrides);
   auto const run = complete_run(project.folder, line.run);
-  auto const predictor = train::Predictor::load(run.folder / "model", n_threads_of(line));
-  auto const groups = groups_of(predictor.spec(), line.tasks);
-  Answerer answerer(predictor, groups);
+  auto const engine = load_engine(run.folder / "model", line);
+  auto const groups = groups_of(engine.spec(), line.tasks);
+  Answerer answerer(engine, groups);
   if (line.run.empty() && has_several_complete_runs(project.folder))
     std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n", quote(run.id));
 
@@ -246,7 +245,7 @@ int predict(CommandLine const& line) {
   if (!line.texts.empty()) {
     sink.print(answerer.answer({{1, row_of_texts(line.texts, groups)}}));
   } else {
-    answer_input(line, columns_of(run, predictor.spec(), groups), answerer, sink);
+    answer_input(line, columns_of(run, engine.spec(), groups), answerer, sink);
   }
   sink.commit();
   if (answerer.n_errors > 0)

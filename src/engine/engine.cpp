@@ -1,0 +1,131 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include "base/error.h"
+#include "engine/internal/network.h"
+#include "engine/internal/pass.h"
+#include "engine/internal/tile.h"
+#include "engine/internal/workers.h"
+#include "model/decode.h"
+#include "model/model_weights.h"
+#include "text/tokenizer.h"
+
+namespace polytask::engine {
+namespace {
+
+/// Enough rows for the products to run at the processor's peak, few enough for a layer's rows to stay in its cache.
+constexpr std::int64_t kTokensPerTile = 128;
+
+}  // namespace
+
+struct Engine::State {
+  State(Options wanted, Network loaded, std::unique_ptr<text::Tokenizer const> tokens)
+      : options(wanted),
+        network(std::move(loaded)),
+        tokenizer(std::move(tokens)),
+        workers(wanted.n_workers),
+        workspaces(static_cast<std::size_t>(wanted.n_workers)),
+        scratches(static_cast<std::size_t>(wanted.n_workers)) {}
+
+  Options options;
+  Network network;
+  std::unique_ptr<text::Tokenizer const> tokenizer;
+  std::mutex one_at_a_time;
+  Workers workers;
+  std::vector<Workspace> workspaces;                 ///< by worker
+  std::vector<kernels::AttentionScratch> scratches;  ///< by worker
+
+  /// Calls `work(i)` for every i below n, on all workers.
+  template <typename Work>
+  void for_each(std::size_t n, Work const& work) {
+    std::atomic<std::size_t> next{0};
+    workers.run([&](Member const& member) {
+      for (auto i = next.fetch_add(1); i < n; i = next.fetch_add(1)) work(i, static_cast<std::size_t>(member.rank));
+    });
+  }
+
+  /// Calls `take(text index, text, position in heads, its logits)`, from any worker.
+  template <typename Take>
+  void answer(std::span<task::Example const> examples, std::span<std::size_t const> heads, Take const& take) {
+    std::lock_guard const lock(one_at_a_time);
+    std::vector<EncodedText> texts(examples.size());
+    for_each(examples.size(), [&](std::size_t i, std::size_t /*worker*/) {
+      texts[i] = encode_text(*tokenizer, examples[i], network.spec.max_length);
+    });
+    auto const tiles = tiles_of(texts, kTokensPerTile);
+    auto const hand_out = [&](Tile const& tile, TileLogits& logits) {
+      for (std::size_t head = 0; head < heads.size(); ++head)
+        for (std::size_t text = 0; text < tile.texts.size(); ++text)
+          take(tile.first + text, tile.texts[text], head, std::move(logits[head][text]));
+    };
+    if (tiles.size() >= static_cast<std::size_t>(workers.size())) {
+      for_each(tiles.size(), [&](std::size_t i, std::size_t worker) {
+        TileLogits logits;
+        reserve(workspaces[worker], network, tiles[i].n_tokens());
+        run_pass(network, tiles[i], heads, workspaces[worker], scratches[worker], Member{}, logits);
+        hand_out(tiles[i], logits);
+      });
+      return;
+    }
+    for (auto const& tile : tiles) {
+      TileLogits logits;
+      reserve(workspaces[0], network, tile.n_tokens());
+      workers.run([&](Member const& member) {
+        run_pass(network, tile, heads, workspaces[0], scratches[static_cast<std::size_t>(member.rank)], member, logits);
+      });
+      hand_out(tile, logits);
+    }
+  }
+};
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Engine Engine::load(std::filesystem::path const& model_folder, Options const& options) {
+  expects(options.n_workers >= 1, "somebody has to work");
+  auto spec = model::read_model_spec(model_folder);
+  auto tokenizer = text::load_tokenizer(model_folder / "encoder");
+  model::check_belongs(model_folder, spec, model::read_encoder_config(model_folder / "encoder"),
+                       tokenizer->vocabulary_size());
+  auto network = load_network(model_folder, std::move(spec), options.precision, options.instructions);
+  return Engine(std::make_unique<State>(options, std::move(network), std::move(tokenizer)));
+}
+
+model::ModelSpec const& Engine::spec() const noexcept { return state_->network.spec; }
+Options const& Engine::options() const noexcept { return state_->options; }
+
+std::vector<std::vector<task::Prediction>> Engine::predict(std::span<task::Example const> examples,
+                                                           std::span<std::size_t const> task_indices) const {
+  std::vector<std::vector<task::Prediction>> results(examples.size());
+  for (auto& result : results) result.resize(task_indices.size());
+  state_->answer(examples, task_indices,
+                 [&](std::size_t text, EncodedText const& encoded, std::size_t position, std::vector<float> logits) {
+                   auto const& head = spec().heads[task_indices[position]];
+                   results[text][position] = head.task.type == task::TaskType::Tagging
+                                                 ? model::decode_units(head, encoded.units, logits)
+                                                 : model::decode_text(head, logits);
+                 });
+  return results;
+}
+
+std::vector<std::vector<std::vector<float>>> Engine::logits(std::span<task::Example const> examples,
+                                                            std::span<std::size_t const> task_indices) const {
+  std::vector<std::vector<std::vector<float>>> results(examples.size());
+  for (auto& result : results) result.resize(task_indices.size());
+  state_->answer(examples, task_indices,
+                 [&](std::size_t text, EncodedText const& /*encoded*/, std::size_t position,
+                     std::vector<float> logits) { results[text][position] = std::move(logits); });
+  return results;
+}
+
+std::size_t Engine::n_tokens(task::Example const& example) const {
+  return encode_text(*state_->tokenizer, example, spec().max_length).ids.size();
+}
+
+}  // namespace polytask::engine

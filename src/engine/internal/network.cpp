@@ -1,0 +1,107 @@
+#include "engine/internal/network.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "model/model_weights.h"
+
+namespace polytask::engine {
+namespace {
+
+using kernels::PackedLinear;
+using kernels::Precision;
+using Tensors = std::map<std::string, model::Tensor>;
+
+kernels::Activation activation_of(std::string const& name) {
+  if (name == "gelu") return kernels::Activation::Gelu;
+  if (name == "gelu_new") return kernels::Activation::GeluTanh;
+  expects(name == "relu", "read_encoder_config knows the activation");
+  return kernels::Activation::Relu;
+}
+
+/// Takes layers out of tensors by their published names; what was taken no longer fills memory twice.
+class LayerReader {
+ public:
+  LayerReader(Tensors& tensors, model::EncoderConfig const& config, Precision precision,
+              kernels::InstructionSet instructions)
+      : tensors_(tensors), config_(config), precision_(precision), instructions_(instructions) {}
+
+  [[nodiscard]] std::vector<float> take(std::string const& name) { return std::move(tensors_.at(name).values); }
+
+  [[nodiscard]] LayerNorm take_norm(std::string const& name) {
+    return {take(name + ".weight"), take(name + ".bias"), static_cast<float>(config_.layer_norm_eps)};
+  }
+
+  [[nodiscard]] Layer take_layer(std::int64_t index) {
+    std::string const name = "encoder.layer." + std::to_string(index);
+    std::string const attention = name + ".attention.self.";
+    return {take_linear({attention + "query"}),
+            take_linear({attention + "key", attention + "value"}),
+            take_linear({name + ".attention.output.dense"}),
+            take_norm(name + ".attention.output.LayerNorm"),
+            take_linear({name + ".intermediate.dense"}),
+            take_linear({name + ".output.dense"}),
+            take_norm(name + ".output.LayerNorm")};
+  }
+
+ private:
+  /// Layers that read the same rows as one, their outputs side by side.
+  [[nodiscard]] PackedLinear take_linear(std::vector<std::string> const& names) {
+    auto const n_in = tensors_.at(names[0] + ".weight").shape[1];
+    std::vector<float> weight, bias;
+    for (auto const& name : names) {
+      auto const rows = take(name + ".weight");
+      auto const offsets = take(name + ".bias");
+      weight.insert(weight.end(), rows.begin(), rows.end());
+      bias.insert(bias.end(), offsets.begin(), offsets.end());
+    }
+    // Rows of a width that does not fill whole steps of four bytes are multiplied as floats.
+    auto const precision = n_in % 4 == 0 ? precision_ : Precision::Float32;
+    return {{static_cast<std::int64_t>(bias.size()), n_in}, weight.data(), bias.data(), precision, instructions_};
+  }
+
+  Tensors& tensors_;
+  model::EncoderConfig const& config_;
+  Precision precision_;
+  kernels::InstructionSet instructions_;
+};
+
+}  // namespace
+
+std::size_t Network::n_lower_layers() const {
+  return layers.size() - static_cast<std::size_t>(std::max<std::int64_t>(spec.private_layers, 1));
+}
+
+std::span<Layer const> Network::upper_layers(model::Reading reading) const {
+  auto const own = own_layers.find(reading);
+  return own == own_layers.end() ? std::span(layers).subspan(n_lower_layers()) : std::span(own->second);
+}
+
+Network load_network(std::filesystem::path const& model_folder, model::ModelSpec spec, Precision precision,
+                     kernels::InstructionSet instructions) {
+  Network network;
+  network.config = model::read_encoder_config(model_folder / "encoder");
+  network.spec = std::move(spec);
+  network.activation = activation_of(network.config.hidden_act);
+  auto weights = model::read_model_weights(model_folder, network.config, network.spec);
+  LayerReader encoder(weights.encoder, network.config, precision, instructions);
+  network.embeddings = {
+      encoder.take("embeddings.word_embeddings.weight"), encoder.take("embeddings.position_embeddings.weight"),
+      encoder.take("embeddings.token_type_embeddings.weight"), encoder.take_norm("embeddings.LayerNorm")};
+  std::int64_t const n_layers = network.config.num_hidden_layers;
+  for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i));
+  for (auto& [reading, tensors] : weights.private_layers) {
+    LayerReader own(tensors, network.config, precision, instructions);
+    auto& layers = network.own_layers[reading];
+    for (std::int64_t i = n_layers - network.spec.private_layers; i < n_layers; ++i)
+      layers.push_back(own.take_layer(i));
+  }
+  for (auto const& head : weights.heads)
+    network.heads.emplace_back(PackedLinear::Shape{head.weight.shape[0], head.weight.shape[1]},
+                               head.weight.values.data(), head.bias.values.data(), Precision::Float32, instructions);
+  return network;
+}
+
+}  // namespace polytask::engine

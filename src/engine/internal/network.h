@@ -1,0 +1,62 @@
+// A model's weights as the engine multiplies with them.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <vector>
+
+#include "kernels/packed_linear.h"
+#include "kernels/rows.h"
+#include "model/encoder_files.h"
+#include "model/model_folder.h"
+
+namespace polytask::engine {
+
+struct LayerNorm {
+  std::vector<float> gamma;
+  std::vector<float> beta;
+  float epsilon = 0;
+  [[nodiscard]] kernels::LayerNormWeights weights() const { return {gamma.data(), beta.data(), epsilon}; }
+};
+
+/// One Transformer layer, post-LayerNorm (Devlin et al. 2019, arXiv:1810.04805). `query` and `key_value` have one
+/// precision, as they read the same rows.
+struct Layer {
+  kernels::PackedLinear query;
+  kernels::PackedLinear key_value;
+  kernels::PackedLinear attention_output;
+  LayerNorm attention_norm;
+  kernels::PackedLinear intermediate;
+  kernels::PackedLinear output;
+  LayerNorm output_norm;
+};
+
+struct Embeddings {
+  std::vector<float> words;      ///< [vocabulary, hidden]
+  std::vector<float> positions;  ///< [positions, hidden]
+  std::vector<float> types;      ///< [types, hidden]
+  LayerNorm norm;
+};
+
+/// Immutable; safe to share between threads.
+struct Network {
+  model::EncoderConfig config;
+  model::ModelSpec spec;
+  kernels::Activation activation = kernels::Activation::Gelu;
+  Embeddings embeddings;
+  std::vector<Layer> layers;                                ///< of the encoder, the first reading's top ones included
+  std::map<model::Reading, std::vector<Layer>> own_layers;  ///< top layers of the other readings
+  std::vector<kernels::PackedLinear> heads;                 ///< as spec.heads; always float32
+
+  /// Layers below those that may differ between readings: all but the last where none are private, so that only the
+  /// rows that heads look at go through it.
+  [[nodiscard]] std::size_t n_lower_layers() const;
+  /// From the lower layers' end to the end, for tasks of one reading.
+  [[nodiscard]] std::span<Layer const> upper_layers(model::Reading reading) const;
+};
+
+/// Throws as Engine::load.
+[[nodiscard]] Network load_network(std::filesystem::path const& model_folder, model::ModelSpec spec,
+                                   kernels::Precision precision, kernels::InstructionSet instructions);
+
+}  // namespace polytask::engine

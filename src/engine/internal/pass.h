@@ -1,0 +1,71 @@
+// One tile through the network: embeddings, layers, the heads that are asked for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/internal/network.h"
+#include "engine/internal/tile.h"
+#include "engine/internal/workers.h"
+#include "kernels/rows.h"
+#include "kernels/text_attention.h"
+
+namespace polytask::engine {
+
+/// Memory that starts at a cache line and only grows; what it holds is lost when it does.
+template <typename T>
+class Buffer {
+ public:
+  void reserve(std::int64_t n) {
+    auto const wanted = static_cast<std::size_t>(n) + 64 / sizeof(T);
+    if (storage_.size() < wanted) storage_ = std::vector<T>(wanted);
+  }
+  [[nodiscard]] T* data() noexcept {
+    auto const address = reinterpret_cast<std::uintptr_t>(storage_.data());
+    return reinterpret_cast<T*>((address + 63) / 64 * 64);
+  }
+
+ private:
+  std::vector<T> storage_;
+};
+
+/// Rows of one width, as floats and in the precision that their reader wants.
+struct Rows {
+  Buffer<float> floats;
+  Buffer<std::byte> converted;
+  Buffer<float> scales;
+  void reserve(std::int64_t n_rows, std::int64_t width);
+  [[nodiscard]] kernels::ConvertedRows destination(kernels::Precision precision) {
+    return {precision, converted.data(), scales.data()};
+  }
+  [[nodiscard]] kernels::InputRows as(kernels::Precision precision, std::int64_t n_rows, std::int64_t width);
+};
+
+/// What a pass works in; one for each team of workers.
+struct Workspace {
+  Rows lower;               ///< hidden states below the upper layers
+  Rows upper;               ///< and above
+  Rows middle;              ///< between the halves of a layer
+  Rows chosen;              ///< the rows that are looked at, before the last layer
+  Buffer<float> query;      ///< [rows, hidden]
+  Buffer<float> key_value;  ///< [tokens, 2 hidden]
+  Rows context;             ///< [rows, hidden]
+  Rows inner;               ///< [rows, intermediate]
+  Buffer<float> states;     ///< what a head sees
+};
+
+/// Logits of a tile: [position in heads][text], each [units * outputs].
+using TileLogits = std::vector<std::vector<std::vector<float>>>;
+
+/// Goes through the tile as one of a team: all members call this with the same arguments but `member` and `scratch`,
+/// and return together. `logits` is filled by the first. The workspace must have been reserved for the tile.
+void run_pass(Network const& network, Tile const& tile, std::span<std::size_t const> heads, Workspace& workspace,
+              kernels::AttentionScratch& scratch, Member const& member, TileLogits& logits);
+
+/// Makes room for a tile of `n_tokens`.
+void reserve(Workspace& workspace, Network const& network, std::int64_t n_tokens);
+
+}  // namespace polytask::engine

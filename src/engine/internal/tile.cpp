@@ -1,0 +1,45 @@
+#include "engine/internal/tile.h"
+
+#include <utility>
+
+#include "text/encode_example.h"
+
+namespace polytask::engine {
+namespace {
+
+void append(Tile& tile, EncodedText const& text) {
+  auto const first = static_cast<std::int32_t>(tile.ids.size());
+  auto const n = static_cast<std::int32_t>(text.ids.size());
+  if (text.second_sequence > 0) tile.sequences.push_back(first + text.second_sequence);
+  for (std::int32_t i = 0; i < n; ++i) {
+    bool const starts_anew = text.second_sequence > 0 && i >= text.second_sequence;
+    tile.positions.push_back(starts_anew ? i - text.second_sequence : i);
+  }
+  tile.ids.insert(tile.ids.end(), text.ids.begin(), text.ids.end());
+  tile.types.insert(tile.types.end(), text.type_ids.begin(), text.type_ids.end());
+  tile.offsets.push_back(first + n);
+  tile.sequences.push_back(first + n);
+}
+
+}  // namespace
+
+EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length) {
+  auto encoding = text::encode_example(tokenizer, example, max_length);
+  auto units = task::tagged_units(encoding, example);
+  auto const second_text = text::second_text_of(encoding, example);
+  return {std::move(encoding.ids), std::move(encoding.type_ids), second_text,
+          static_cast<std::int32_t>(encoding.second_sequence), std::move(units)};
+}
+
+std::vector<Tile> tiles_of(std::span<EncodedText const> texts, std::int64_t max_tokens) {
+  std::vector<Tile> tiles;
+  for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {
+    auto& tile = tiles.emplace_back(Tile{.first = first, .offsets = {0}, .sequences = {0}});
+    do append(tile, texts[end++]);
+    while (end < texts.size() && tile.n_tokens() + static_cast<std::int64_t>(texts[end].ids.size()) <= max_tokens);
+    tile.texts = texts.subspan(first, end - first);
+  }
+  return tiles;
+}
+
+}  // namespace polytask::engine

@@ -1,0 +1,40 @@
+// Texts that go through the encoder together, their tokens one after another.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "task/example.h"
+#include "task/tagging.h"
+#include "text/tokenizer.h"
+
+namespace polytask::engine {
+
+/// A text, or a pair, as the encoder reads it.
+struct EncodedText {
+  std::vector<std::int32_t> ids;
+  std::vector<std::uint8_t> type_ids;
+  std::int32_t second_text = 0;      ///< text::second_text_of
+  std::int32_t second_sequence = 0;  ///< task::Encoding::second_sequence
+  std::vector<task::TaggedUnit> units;
+};
+
+[[nodiscard]] EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example,
+                                      std::size_t max_length);
+
+struct Tile {
+  std::size_t first = 0;  ///< index of its first text among all
+  std::span<EncodedText const> texts;
+  std::vector<std::int32_t> ids, positions, types;  ///< [tokens]
+  std::vector<std::int32_t> offsets;                ///< [texts + 1]: where each text's tokens begin
+  std::vector<std::int32_t> sequences;              ///< bounds that attention stays inside
+
+  [[nodiscard]] std::int64_t n_tokens() const { return static_cast<std::int64_t>(ids.size()); }
+  [[nodiscard]] std::int64_t n_texts() const { return static_cast<std::int64_t>(texts.size()); }
+};
+
+/// Texts in their order, as many a tile as `max_tokens` hold; one text always fits.
+[[nodiscard]] std::vector<Tile> tiles_of(std::span<EncodedText const> texts, std::int64_t max_tokens);
+
+}  // namespace polytask::engine
