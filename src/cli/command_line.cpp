@@ -41,7 +41,7 @@ void add_common(CLI::App& verb, CommandLine& line) {
 }
 
 /// In the order of `Verb`.
-std::vector<std::string> const kVerbs{"init", "validate", "train", "evaluate", "predict", "runs"};
+std::vector<std::string> const kVerbs{"init", "validate", "train", "evaluate", "predict", "bench", "runs"};
 
 /// CLI11's words for a mistake, with the nearest verb or option.
 std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc, char const* const* argv) {
@@ -146,6 +146,23 @@ void add_predict(CLI::App& app, CommandLine& line) {
   verb.footer("Example: polytask predict --run first --text \"my card has not arrived\"");
 }
 
+void add_bench(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("bench", "measures how fast a model answers on this machine");
+  add_common(verb, line);
+  add_run(verb, line);
+  verb.add_option("--precision", line.precisions, "measures this one alone (repeatable)")
+      ->type_name("f32|bf16|int8")
+      ->allow_extra_args(false)
+      ->take_all()
+      ->check(one_of({"f32", "bf16", "int8"}));
+  verb.add_option("--input", line.input, "a file of rows to answer; made-up texts when not given")->type_name("FILE");
+  verb.add_option("--seconds", line.seconds, "how long each row's throughput is measured; the best pass counts")
+      ->type_name("N")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  verb.footer("Example: polytask bench --run first --threads 2");
+}
+
 void add_runs(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("runs", "lists the runs of the project, or compares some");
   add_common(verb, line);
@@ -185,6 +202,7 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   add_train(app, line);
   add_evaluate(app, line);
   add_predict(app, line);
+  add_bench(app, line);
   add_runs(app, line);
   try {
     app.parse(arguments_of(argc, argv));

@@ -8,7 +8,7 @@
 
 namespace polytask::cli {
 
-enum class Verb { Init, Validate, Train, Evaluate, Predict, Runs };
+enum class Verb { Init, Validate, Train, Evaluate, Predict, Bench, Runs };
 enum class Output { Text, Json };
 
 struct CommandLine {
@@ -34,6 +34,9 @@ struct CommandLine {
   std::string input;               ///< a file, or "-"
   std::string format;              ///< of the input; empty = by its extension, JSONL on standard input
   std::string output_file = "-";
+  // bench
+  std::vector<std::string> precisions;  ///< empty = all
+  double seconds = 5;                   ///< of each measurement of throughput
   // runs
   std::vector<std::string> compared;  ///< `runs compare A B ...`: the joint run first
   bool baselines = false;

@@ -34,6 +34,7 @@ int run(cli::CommandLine const& line, int /*argc*/, char** argv) {
     case cli::Verb::Runs: return cli::runs(line);
     case cli::Verb::Evaluate: return cli::evaluate(line);
     case cli::Verb::Predict: return cli::predict(line);
+    case cli::Verb::Bench: return cli::bench(line);
     case cli::Verb::Train: become_torch(argv);
   }
   return 42;

@@ -17,6 +17,8 @@ int validate(CommandLine const& line);
 int evaluate(CommandLine const& line);
 /// 0, or 3 when a row could not be answered.
 int predict(CommandLine const& line);
+/// `polytask bench`: throughput, latency, memory, by precision and number of tasks.
+int bench(CommandLine const& line);
 /// `polytask runs` and `polytask runs compare`.
 int runs(CommandLine const& line);
 

@@ -17,6 +17,13 @@ constexpr std::int64_t kPanel = PackedLinear::kPanel;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+std::uint16_t to_bfloat16(float value) {
+  auto const bits = std::bit_cast<std::uint32_t>(value);
+  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
+}
+
+}  // namespace
+
 std::int64_t elements_per_step(Precision precision) {
   switch (precision) {
     case Precision::Float32: return 1;
@@ -24,11 +31,6 @@ std::int64_t elements_per_step(Precision precision) {
     case Precision::Int8: return 4;
   }
   return 1;
-}
-
-std::uint16_t to_bfloat16(float value) {
-  auto const bits = std::bit_cast<std::uint32_t>(value);
-  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
 }
 
 MicroKernels micro_kernels(InstructionSet instructions, Precision precision) {
@@ -45,8 +47,6 @@ MicroKernels micro_kernels(InstructionSet instructions, Precision precision) {
   }
   return micro_kernels_portable(precision);
 }
-
-}  // namespace
 
 std::string_view to_string(Precision precision) {
   switch (precision) {

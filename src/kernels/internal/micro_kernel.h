@@ -45,6 +45,9 @@ struct MicroKernels {
   MicroKernel (*choose)(std::int64_t n_rows, std::int64_t n_panels);
 };
 
+[[nodiscard]] std::int64_t elements_per_step(Precision precision);
+[[nodiscard]] MicroKernels micro_kernels(InstructionSet instructions, Precision precision);
+
 [[nodiscard]] MicroKernels micro_kernels_portable(Precision precision);
 #ifdef POLYTASK_X86_KERNELS
 [[nodiscard]] MicroKernels micro_kernels_avx2(Precision precision);
