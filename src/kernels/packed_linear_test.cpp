@@ -146,6 +146,19 @@ TEST_P(PackedLayer, ActivatesByTheDefinitions) {
   }
 }
 
+TEST_P(PackedLayer, ActivatesResultsThatAreRoundedWithinTheirRounding) {
+  Rows const x(precision, 9, kIn, random_floats(9 * kIn, 3));
+  auto const plain = apply(x.rows);
+  std::vector<std::uint16_t> halves(9 * kOut);
+  layer.apply(x.rows, {.activation = Activation::Gelu}, {OutputRows::Type::BFloat16, halves.data(), kOut});
+  for (std::size_t i = 0; i < halves.size(); ++i) {
+    double const v = plain[i];
+    ASSERT_NEAR(std::bit_cast<float>(static_cast<std::uint32_t>(halves[i]) << 16U),
+                v * 0.5 * std::erfc(-v / std::sqrt(2.0)), 2.5e-4 + std::abs(v) / 256)
+        << v;
+  }
+}
+
 TEST_P(PackedLayer, RoundsToTheNearestBfloat16WhereThatIsAskedFor) {
   Rows const x(precision, 9, kIn, random_floats(9 * kIn, 3));
   auto const plain = apply(x.rows);

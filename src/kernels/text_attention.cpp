@@ -1,9 +1,12 @@
 #include "kernels/text_attention.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
+#include "kernels/internal/bfloat16_attention.h"
 #include "kernels/internal/simd.h"
+#include "kernels/rows.h"
 
 namespace polytask::kernels {
 namespace {
@@ -47,7 +50,7 @@ constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes
   return 1.0F / sum;
 }
 
-[[gnu::always_inline]] inline void attend_head(TextAttention const& text, std::int64_t head, std::int64_t d,
+[[gnu::always_inline]] inline void attend_head(TextAttention<float> const& text, std::int64_t head, std::int64_t d,
                                                float* scratch) {
   std::int64_t const n = text.n_keys;
   std::int64_t const np = padded(n);
@@ -92,25 +95,75 @@ constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes
 }
 
 // A head size that the compiler knows lets it unroll; the usual ones get their own code.
-POLYTASK_SIMD_CLONES void attend_32(TextAttention const& text, std::int64_t head, float* scratch) {
+POLYTASK_SIMD_CLONES void attend_32(TextAttention<float> const& text, std::int64_t head, float* scratch) {
   attend_head(text, head, 32, scratch);
 }
-POLYTASK_SIMD_CLONES void attend_64(TextAttention const& text, std::int64_t head, float* scratch) {
+POLYTASK_SIMD_CLONES void attend_64(TextAttention<float> const& text, std::int64_t head, float* scratch) {
   attend_head(text, head, 64, scratch);
 }
-POLYTASK_SIMD_CLONES void attend_any(TextAttention const& text, std::int64_t head, float* scratch) {
+POLYTASK_SIMD_CLONES void attend_any(TextAttention<float> const& text, std::int64_t head, float* scratch) {
   attend_head(text, head, text.hidden / text.heads, scratch);
+}
+
+float* room(AttentionScratch& scratch, std::int64_t n) {
+  if (scratch.size() < static_cast<std::size_t>(n)) scratch.resize(static_cast<std::size_t>(n));
+  return scratch.data();
+}
+
+void to_floats(std::int64_t n, std::uint16_t const* halves, float* out) {
+  for (std::int64_t i = 0; i < n; ++i) out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(halves[i]) << 16U);
 }
 
 }  // namespace
 
-void attend(TextAttention const& text, std::int64_t first_head, std::int64_t last_head, AttentionScratch& scratch) {
+void attend(TextAttention<float> const& text, std::int64_t first_head, std::int64_t last_head,
+            AttentionScratch& scratch) {
   if (text.n_queries == 0) return;
   std::int64_t const d = text.hidden / text.heads;
-  auto const needed = static_cast<std::size_t>((d + kQueries) * padded(text.n_keys));
-  if (scratch.size() < needed) scratch.resize(needed);
+  float* const work = room(scratch, (d + kQueries) * padded(text.n_keys));
   auto const one = d == 32 ? attend_32 : d == 64 ? attend_64 : attend_any;
-  for (std::int64_t head = first_head; head < last_head; ++head) one(text, head, scratch.data());
+  for (std::int64_t head = first_head; head < last_head; ++head) one(text, head, work);
+}
+
+void attend(TextAttention<std::uint16_t> const& text, std::int64_t first_head, std::int64_t last_head,
+            AttentionScratch& scratch, [[maybe_unused]] InstructionSet instructions) {
+  if (text.n_queries == 0) return;
+  std::int64_t const d = text.hidden / text.heads;
+#ifdef POLYTASK_X86_KERNELS
+  if (instructions >= InstructionSet::Avx512Bf16 && (d == 32 || d == 64)) {
+    float* const work = room(scratch, bfloat16_attention_scratch(text.n_keys, d));
+    for (std::int64_t head = first_head; head < last_head; ++head) attend_head_bfloat16(text, head, work);
+    return;
+  }
+#endif
+  // As floats, one head at a time.
+  std::int64_t const n_queries = text.n_queries * d;
+  std::int64_t const n_keys = text.n_keys * d;
+  std::int64_t const n_work = (d + kQueries) * padded(text.n_keys);
+  float* const work = room(scratch, n_work + 2 * n_queries + 2 * n_keys);
+  float* const queries = work + n_work;
+  float* const keys = queries + n_queries;
+  float* const context = keys + 2 * n_keys;
+  for (std::int64_t head = first_head; head < last_head; ++head) {
+    for (std::int64_t i = 0; i < text.n_queries; ++i)
+      to_floats(d, text.queries + i * text.query_stride + head * d, queries + i * d);
+    for (std::int64_t i = 0; i < text.n_keys; ++i) {
+      to_floats(d, text.keys + i * text.key_stride + head * d, keys + i * 2 * d);
+      to_floats(d, text.keys + i * text.key_stride + text.hidden + head * d, keys + i * 2 * d + d);
+    }
+    attend_any({.hidden = d,
+                .heads = 1,
+                .n_queries = text.n_queries,
+                .queries = queries,
+                .query_stride = d,
+                .n_keys = text.n_keys,
+                .keys = keys,
+                .key_stride = 2 * d,
+                .context = context},
+               0, work);
+    for (std::int64_t i = 0; i < text.n_queries; ++i)
+      convert_rows(1, d, context + i * d, {Precision::BFloat16, text.context + i * text.hidden + head * d, nullptr});
+  }
 }
 
 }  // namespace polytask::kernels

@@ -5,19 +5,23 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/packed_linear.h"
+
 namespace polytask::kernels {
 
-/// Rows are float32 and may stand in wider rows; strides count elements. hidden = heads * head size.
+/// Rows of float or of bfloat16 (std::uint16_t) may stand in wider rows; strides count elements. hidden = heads * head
+/// size.
+template <typename Value>
 struct TextAttention {
   std::int64_t hidden = 0;
   std::int64_t heads = 0;
   std::int64_t n_queries = 0;
-  float const* queries = nullptr;
+  Value const* queries = nullptr;
   std::int64_t query_stride = 0;
   std::int64_t n_keys = 0;
-  float const* keys = nullptr;  ///< values stand beside them, `hidden` further on
+  Value const* keys = nullptr;  ///< values stand beside them, `hidden` further on
   std::int64_t key_stride = 0;
-  float* context = nullptr;  ///< [n_queries, hidden], written
+  Value* context = nullptr;  ///< [n_queries, hidden], written
 };
 
 /// What a call needs to work in; grows to the longest text it meets.
@@ -25,6 +29,10 @@ using AttentionScratch = std::vector<float>;
 
 /// Writes the contexts of heads [first_head, last_head). A query's context depends on the text alone, not on which
 /// other queries are chosen.
-void attend(TextAttention const& text, std::int64_t first_head, std::int64_t last_head, AttentionScratch& scratch);
+void attend(TextAttention<float> const& text, std::int64_t first_head, std::int64_t last_head,
+            AttentionScratch& scratch);
+/// The same with products of bfloat16 where the instructions have them, of floats elsewhere; sums are float32.
+void attend(TextAttention<std::uint16_t> const& text, std::int64_t first_head, std::int64_t last_head,
+            AttentionScratch& scratch, InstructionSet instructions = detected_instructions());
 
 }  // namespace polytask::kernels

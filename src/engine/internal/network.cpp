@@ -84,6 +84,7 @@ Network load_network(std::filesystem::path const& model_folder, model::ModelSpec
   Network network;
   network.config = model::read_encoder_config(model_folder / "encoder");
   network.spec = std::move(spec);
+  network.instructions = instructions;
   network.activation = activation_of(network.config.hidden_act);
   auto weights = model::read_model_weights(model_folder, network.config, network.spec);
   LayerReader encoder(weights.encoder, network.config, precision, instructions);

@@ -42,6 +42,7 @@ struct Embeddings {
 struct Network {
   model::EncoderConfig config;
   model::ModelSpec spec;
+  kernels::InstructionSet instructions = kernels::InstructionSet::Portable;
   kernels::Activation activation = kernels::Activation::Gelu;
   Embeddings embeddings;
   std::vector<Layer> layers;                                ///< of the encoder, the first reading's top ones included

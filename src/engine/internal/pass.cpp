@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <type_traits>
 
 #include "base/error.h"
 
@@ -145,22 +146,28 @@ class Pass {
     layer.apply(x, {first, last}, finish, out);
   }
 
-  void attend(LookedAt const& tokens) {
+  /// `query` and `key_value` hold values of that type; so will `context`.
+  template <typename Value>
+  void attend(LookedAt const& tokens, Value* context) {
     auto const [first_head, last_head] = me_.share(network_.config.num_attention_heads);
     for (std::size_t s = 0; s + 1 < tile_.sequences.size(); ++s) {
       int64_t const begin = tile_.sequences[s];
       int64_t const end = tile_.sequences[s + 1];
       int64_t const first = tokens.row_of(begin);
-      kernels::attend({.hidden = hidden_,
-                       .heads = network_.config.num_attention_heads,
-                       .n_queries = tokens.row_of(end) - first,
-                       .queries = work_.query.data() + first * hidden_,
-                       .query_stride = hidden_,
-                       .n_keys = end - begin,
-                       .keys = work_.key_value.data() + begin * 2 * hidden_,
-                       .key_stride = 2 * hidden_,
-                       .context = work_.context.floats.data() + first * hidden_},
-                      first_head, last_head, scratch_);
+      kernels::TextAttention<Value> const text{
+          .hidden = hidden_,
+          .heads = network_.config.num_attention_heads,
+          .n_queries = tokens.row_of(end) - first,
+          .queries = reinterpret_cast<Value const*>(work_.query.data()) + first * hidden_,
+          .query_stride = hidden_,
+          .n_keys = end - begin,
+          .keys = reinterpret_cast<Value const*>(work_.key_value.data()) + begin * 2 * hidden_,
+          .key_stride = 2 * hidden_,
+          .context = context + first * hidden_};
+      if constexpr (std::is_same_v<Value, float>)
+        kernels::attend(text, first_head, last_head, scratch_);
+      else
+        kernels::attend(text, first_head, last_head, scratch_, network_.instructions);
     }
   }
 
@@ -187,16 +194,18 @@ class Pass {
     int64_t const n_rows = tokens.count(tile_);
     int64_t const n_inner = network_.config.intermediate_size;
     auto const precision = layer.query.precision();
-    Rows& own = choose(from, tokens, precision);
-    apply(layer.query, own.as(precision, n_rows, hidden_), {},
-          {OutputRows::Type::Float32, work_.query.data(), hidden_});
-    apply(layer.key_value, from.as(precision, n_tokens, hidden_), {},
-          {OutputRows::Type::Float32, work_.key_value.data(), 2 * hidden_});
-    me_.wait();
-    attend(tokens);
-    me_.wait();
     auto const of_context = layer.attention_output.precision();
-    convert(work_.context, n_rows, of_context);
+    Rows& own = choose(from, tokens, precision);
+    auto const type = of_context == Precision::Float32 ? OutputRows::Type::Float32 : OutputRows::Type::BFloat16;
+    apply(layer.query, own.as(precision, n_rows, hidden_), {}, {type, work_.query.data(), hidden_});
+    apply(layer.key_value, from.as(precision, n_tokens, hidden_), {}, {type, work_.key_value.data(), 2 * hidden_});
+    me_.wait();
+    if (of_context == Precision::Float32)
+      attend(tokens, work_.context.floats.data());
+    else
+      attend(tokens, halves_of(work_.context, of_context));
+    me_.wait();
+    convert_halves(work_.context, n_rows, hidden_, of_context);
     apply(layer.attention_output, work_.context.as(of_context, n_rows, hidden_),
           {.residual = own.floats.data(), .residual_stride = hidden_},
           {OutputRows::Type::Float32, work_.middle.floats.data(), hidden_});
@@ -222,17 +231,26 @@ class Pass {
       apply(layer.intermediate, x, finish, {OutputRows::Type::Float32, work_.inner.floats.data(), n_inner});
       return me_.wait();
     }
-    // Int8 needs a row's largest value first: the row waits as bfloat16 where floats would stand.
-    void* const halves =
-        wanted == Precision::BFloat16 ? static_cast<void*>(work_.inner.converted.data()) : work_.inner.floats.data();
-    apply(layer.intermediate, x, finish, {OutputRows::Type::BFloat16, halves, n_inner});
+    apply(layer.intermediate, x, finish, {OutputRows::Type::BFloat16, halves_of(work_.inner, wanted), n_inner});
     me_.wait();
-    if (wanted == Precision::BFloat16) return;
+    convert_halves(work_.inner, n_rows, n_inner, wanted);
+  }
+
+  /// Where rows that their reader wants in less than float32 are written as bfloat16: int8 needs a row's largest value
+  /// first, so such rows wait where floats would stand.
+  [[nodiscard]] static std::uint16_t* halves_of(Rows& rows, Precision wanted) {
+    return wanted == Precision::BFloat16 ? reinterpret_cast<std::uint16_t*>(rows.converted.data())
+                                         : reinterpret_cast<std::uint16_t*>(rows.floats.data());
+  }
+
+  /// What `halves_of` pointed to -> what the reader wants. Every member comes back when all rows are converted.
+  void convert_halves(Rows& rows, int64_t n_rows, int64_t width, Precision wanted) const {
+    if (wanted != Precision::Int8) return;
     auto const [first, last] = me_.share(n_rows);
-    auto out = work_.inner.destination(wanted);
-    out.values = static_cast<std::byte*>(out.values) + first * n_inner;
+    auto out = rows.destination(wanted);
+    out.values = static_cast<std::byte*>(out.values) + first * width;
     out.scales += first;
-    kernels::convert_rows(last - first, n_inner, static_cast<std::uint16_t const*>(halves) + first * n_inner, out);
+    kernels::convert_rows(last - first, width, halves_of(rows, wanted) + first * width, out);
     me_.wait();
   }
 

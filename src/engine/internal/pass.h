@@ -50,8 +50,8 @@ struct Workspace {
   Rows upper;               ///< and above
   Rows middle;              ///< between the halves of a layer
   Rows chosen;              ///< the rows that are looked at, before the last layer
-  Buffer<float> query;      ///< [rows, hidden]
-  Buffer<float> key_value;  ///< [tokens, 2 hidden]
+  Buffer<float> query;      ///< [rows, hidden]; bfloat16 where the layer computes in less than float32
+  Buffer<float> key_value;  ///< [tokens, 2 hidden], as the query
   Rows context;             ///< [rows, hidden]
   Rows inner;               ///< [rows, intermediate]
   Buffer<float> states;     ///< what a head sees

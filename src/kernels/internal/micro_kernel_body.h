@@ -41,19 +41,21 @@ template <Precision precision>
   }
 }
 
-template <Activation activation>
+template <Activation activation, OutputRows::Type type>
 [[gnu::always_inline]] inline Floats activated(Floats x) {
-  if constexpr (activation == Activation::Gelu) return gelu(x);
+  if constexpr (activation == Activation::Gelu)
+    return type == OutputRows::Type::Float32 ? gelu(x) : gelu_for_bfloat16(x);
   if constexpr (activation == Activation::GeluTanh) return gelu_by_tanh(x);
   if constexpr (activation == Activation::Relu) return x > Floats{} ? x : Floats{};
   return x;
 }
 
 /// One vector of results, of which `n` lanes belong to the layer.
+template <OutputRows::Type type>
 [[gnu::always_inline]] inline void store_result(Block const& block, std::int64_t row, std::int64_t column,
                                                 std::int64_t n, Floats result) {
   std::int64_t const at = row * block.out.stride + column;
-  if (block.out.type == OutputRows::Type::Float32) {
+  if constexpr (type == OutputRows::Type::Float32) {
     auto* const place = static_cast<float*>(block.out.values) + at;
     if (n >= kLanes)
       store(place, result);
@@ -78,31 +80,44 @@ template <Activation activation>
   return values;
 }
 
-template <Precision precision, Activation activation>
+template <Precision precision, Activation activation, OutputRows::Type type>
 void finish_as(Block const& block, int n_rows, int n_vectors, Sums<precision> const* sums) {
-  for (int r = 0; r < n_rows; ++r)
-    for (std::int64_t column = 0; column < block.n_columns; column += kLanes) {
+  for (std::int64_t column = 0; column < block.n_columns; column += kLanes) {
+    std::int64_t const n = block.n_columns - column;
+    Floats const bias = load(block.bias + column);
+    Floats scale{};
+    if constexpr (precision == Precision::Int8) scale = load(block.column_scales + column);
+    for (int r = 0; r < n_rows; ++r) {
       Sums<precision> const sum = sums[r * n_vectors + column / kLanes];
-      Floats result = load(block.bias + column);
+      Floats result;
       if constexpr (precision == Precision::Int8)
-        result += __builtin_convertvector(sum, Floats) * (load(block.column_scales + column) * block.row_scales[r]);
+        result = __builtin_convertvector(sum, Floats) * scale * block.row_scales[r] + bias;
       else
-        result += sum;
-      std::int64_t const n = block.n_columns - column;
+        result = sum + bias;
       if (block.residual != nullptr) result += residual_at(block, r, column, n);
-      store_result(block, r, column, n, activated<activation>(result));
+      store_result<type>(block, r, column, n, activated<activation, type>(result));
     }
+  }
+}
+
+template <Precision precision, OutputRows::Type type>
+[[gnu::always_inline]] inline void finish_into(Block const& block, int n_rows, int n_vectors,
+                                               Sums<precision> const* sums) {
+  switch (block.activation) {
+    case Activation::None: return finish_as<precision, Activation::None, type>(block, n_rows, n_vectors, sums);
+    case Activation::Gelu: return finish_as<precision, Activation::Gelu, type>(block, n_rows, n_vectors, sums);
+    case Activation::GeluTanh: return finish_as<precision, Activation::GeluTanh, type>(block, n_rows, n_vectors, sums);
+    case Activation::Relu: return finish_as<precision, Activation::Relu, type>(block, n_rows, n_vectors, sums);
+  }
 }
 
 /// What follows the product. Not unrolled and not inlined: it is little beside the product, but much code.
 template <Precision precision>
 [[gnu::noinline]] void finish(Block const& block, int n_rows, int n_vectors, Sums<precision> const* sums) {
-  switch (block.activation) {
-    case Activation::None: return finish_as<precision, Activation::None>(block, n_rows, n_vectors, sums);
-    case Activation::Gelu: return finish_as<precision, Activation::Gelu>(block, n_rows, n_vectors, sums);
-    case Activation::GeluTanh: return finish_as<precision, Activation::GeluTanh>(block, n_rows, n_vectors, sums);
-    case Activation::Relu: return finish_as<precision, Activation::Relu>(block, n_rows, n_vectors, sums);
-  }
+  if (block.out.type == OutputRows::Type::Float32)
+    finish_into<precision, OutputRows::Type::Float32>(block, n_rows, n_vectors, sums);
+  else
+    finish_into<precision, OutputRows::Type::BFloat16>(block, n_rows, n_vectors, sums);
 }
 
 template <Precision precision, int n_rows, int n_panels>

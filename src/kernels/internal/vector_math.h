@@ -48,6 +48,22 @@ using HalvesAt = std::uint16_t __attribute__((vector_size(kLanes * 2), may_alias
   return x * (x < Floats{} ? tail : 1.0F - tail);
 }
 
+/// x Phi(x) within 2e-4, for results that are rounded to bfloat16: an odd polynomial for Phi - 1/2 on |x| < 3.9, 0 and
+/// 1 beyond (least largest error of x Phi(x), with Phi(3.9) = 1).
+[[gnu::always_inline]] inline Floats gelu_for_bfloat16(Floats x) {
+  Floats const edge = Floats{} + 3.9F;
+  Floats const below = x < edge ? x : edge;
+  Floats const t = below > -edge ? below : -edge;
+  Floats const s = t * t;
+  Floats p = s * 2.58496357e-8F - 1.73616014e-6F;
+  p = p * s + 5.02438155e-5F;
+  p = p * s - 8.31231724e-4F;
+  p = p * s + 8.82912149e-3F;
+  p = p * s - 6.46398441e-2F;
+  p = p * s + 3.97895875e-1F;
+  return x * (p * t + 0.5F);
+}
+
 /// x / (1 + e^-2u), u = sqrt(2 / pi) (x + 0.044715 x^3): the tanh form of Hendrycks and Gimpel 2016.
 [[gnu::always_inline]] inline Floats gelu_by_tanh(Floats x) {
   Floats const u2 = (x * x * x * 0.044715F + x) * 1.5957691216F;
