@@ -40,7 +40,7 @@ void add_common(CLI::App& verb, CommandLine& line) {
 }
 
 /// In the order of `Verb`.
-std::vector<std::string> const kVerbs{"init", "validate", "train", "evaluate", "predict", "runs"};
+std::vector<std::string> const kVerbs{"init", "validate", "train", "evaluate", "predict", "runs", "package"};
 
 /// CLI11's words for a mistake, with the nearest verb or option.
 std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc, char const* const* argv) {
@@ -145,6 +145,31 @@ void add_runs(CLI::App& app, CommandLine& line) {
   verb.footer("Example: polytask runs compare together intent-alone urgency-alone");
 }
 
+void add_package(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("package", "makes a model that can be handed on, from a run or from other packages");
+  add_common(verb, line);
+  add_run(verb, line);
+  verb.add_option("--to", line.to, "the new folder")->type_name("FOLDER");
+  verb.add_option("--from", line.from, "a package to start from, instead of a run")->type_name("PACKAGE");
+  verb.add_option("--task", line.tasks, "takes this task as another package has it (repeatable)")
+      ->type_name("TASK=PACKAGE")
+      ->allow_extra_args(false)
+      ->take_all();
+  verb.add_option("--drop", line.dropped, "leaves this task out (repeatable)")
+      ->type_name("TASK")
+      ->allow_extra_args(false)
+      ->take_all();
+  auto& diff = *verb.add_subcommand("diff", "what differs between two packages, and whose answers can change");
+  add_common(diff, line);
+  diff.add_option("package", line.packages, "two packages")->type_name("PACKAGE PACKAGE")->required()->expected(2);
+  diff.callback([&line] { line.package_action = PackageAction::Diff; });
+  auto& check = *verb.add_subcommand("verify", "checks every byte of a package");
+  add_common(check, line);
+  check.add_option("package", line.packages, "a package")->type_name("PACKAGE")->required()->expected(1);
+  check.callback([&line] { line.package_action = PackageAction::Verify; });
+  verb.footer("Example: polytask package --run first --to models/helpdesk-1");
+}
+
 /// In the order that the library wants, the last first. "--text=" is an empty text; the library would take the next
 /// argument for its value.
 std::vector<std::string> arguments_of(int argc, char const* const* argv) {
@@ -175,6 +200,7 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   add_evaluate(app, line);
   add_predict(app, line);
   add_runs(app, line);
+  add_package(app, line);
   try {
     app.parse(arguments_of(argc, argv));
   } catch (CLI::CallForHelp const& call) {

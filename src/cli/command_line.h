@@ -8,8 +8,9 @@
 
 namespace polytask::cli {
 
-enum class Verb { Init, Validate, Train, Evaluate, Predict, Runs };
+enum class Verb { Init, Validate, Train, Evaluate, Predict, Runs, Package };
 enum class Output { Text, Json };
+enum class PackageAction { Make, Diff, Verify };
 
 struct CommandLine {
   Verb verb = Verb::Init;
@@ -36,6 +37,12 @@ struct CommandLine {
   // runs
   std::vector<std::string> compared;  ///< `runs compare A B ...`: the joint run first
   bool baselines = false;
+  // package
+  PackageAction package_action = PackageAction::Make;
+  std::string from;                   ///< --from; empty = a run
+  std::string to;                     ///< --to
+  std::vector<std::string> dropped;   ///< --drop; with `tasks` as "task=package"
+  std::vector<std::string> packages;  ///< `package diff A B`, `package verify A`
 };
 
 /// Nothing when help or the version was printed. Throws Error{InvalidUsage} naming the nearest verb or option.

@@ -32,6 +32,7 @@ int run(cli::CommandLine const& line, int /*argc*/, char** argv) {
     case cli::Verb::Init: return cli::init(line);
     case cli::Verb::Validate: return cli::validate(line);
     case cli::Verb::Runs: return cli::runs(line);
+    case cli::Verb::Package: return cli::package(line);
     case cli::Verb::Train:
     case cli::Verb::Evaluate:
     case cli::Verb::Predict: become_torch(argv);

@@ -9,11 +9,13 @@ namespace {
 int run(polytask::cli::CommandLine const& line, int /*argc*/, char** /*argv*/) {
   using polytask::cli::Verb;
   switch (line.verb) {
+    case Verb::Init: return polytask::cli::init(line);
     case Verb::Train: return polytask::cli::train(line);
     case Verb::Evaluate: return polytask::cli::evaluate(line);
     case Verb::Predict: return polytask::cli::predict(line);
     case Verb::Validate: return polytask::cli::validate(line);
     case Verb::Runs: return polytask::cli::runs(line);
+    case Verb::Package: return polytask::cli::package(line);
   }
   return 42;
 }
