@@ -11,8 +11,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "cli/command_line.h"
-#include "cli/project_file.h"
-#include "cli/run_store.h"
+#include "cli/load_engine.h"
 #include "cli/verbs.h"
 #include "data/row_reader.h"
 #include "engine/engine.h"
@@ -157,8 +156,7 @@ std::vector<std::size_t> tasks_of_one_pass(model::ModelSpec const& spec) {
 }  // namespace
 
 int bench(CommandLine const& line) {
-  auto const run = complete_run(read_project(line.project, line.overrides).folder, line.run);
-  auto const folder = run.folder / "model";
+  auto const folder = model_place(line).folder;
   auto const config = model::read_encoder_config(folder / "encoder");
   auto const instructions = kernels::detected_instructions();
   auto precisions = line.precisions;

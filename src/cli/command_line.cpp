@@ -41,7 +41,7 @@ void add_common(CLI::App& verb, CommandLine& line) {
 }
 
 /// In the order of `Verb`.
-std::vector<std::string> const kVerbs{"init", "validate", "train", "evaluate", "predict", "bench", "runs"};
+std::vector<std::string> const kVerbs{"init", "validate", "train", "evaluate", "predict", "bench", "runs", "package"};
 
 /// CLI11's words for a mistake, with the nearest verb or option.
 std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc, char const* const* argv) {
@@ -91,6 +91,12 @@ void add_run(CLI::App& verb, CommandLine& line) {
   verb.add_option("--run", line.run, "the run; the latest complete one when not given")->type_name("ID");
 }
 
+void add_model(CLI::App& verb, CommandLine& line) {
+  add_run(verb, line);
+  verb.add_option("--package", line.package, "a package, in place of a run; no project file is needed")
+      ->type_name("FOLDER");
+}
+
 void add_precision(CLI::App& verb, CommandLine& line) {
   verb.add_option("--precision", line.precision,
                   "what products are computed in: f32, bf16 (faster where the processor has it) or int8 (fastest)")
@@ -127,7 +133,7 @@ void add_evaluate(CLI::App& app, CommandLine& line) {
 void add_predict(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("predict", "answers rows, one JSON line each");
   add_common(verb, line);
-  add_run(verb, line);
+  add_model(verb, line);
   verb.add_option("--task", line.tasks, "answers this task alone (repeatable)")
       ->type_name("TASK")
       ->allow_extra_args(false)
@@ -149,7 +155,7 @@ void add_predict(CLI::App& app, CommandLine& line) {
 void add_bench(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("bench", "measures how fast a model answers on this machine");
   add_common(verb, line);
-  add_run(verb, line);
+  add_model(verb, line);
   verb.add_option("--precision", line.precisions, "measures this one alone (repeatable)")
       ->type_name("f32|bf16|int8")
       ->allow_extra_args(false)
@@ -171,6 +177,31 @@ void add_runs(CLI::App& app, CommandLine& line) {
   compare.add_option("run", line.compared, "runs; the joint one first")->required();
   compare.add_flag("--baselines", line.baselines, "adds majority and bag-of-words");
   verb.footer("Example: polytask runs compare together intent-alone urgency-alone");
+}
+
+void add_package(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("package", "makes a model that can be handed on, from a run or from other packages");
+  add_common(verb, line);
+  add_run(verb, line);
+  verb.add_option("--to", line.to, "the new folder")->type_name("FOLDER");
+  verb.add_option("--from", line.from, "a package to start from, instead of a run")->type_name("PACKAGE");
+  verb.add_option("--task", line.tasks, "takes this task as another package has it (repeatable)")
+      ->type_name("TASK=PACKAGE")
+      ->allow_extra_args(false)
+      ->take_all();
+  verb.add_option("--drop", line.dropped, "leaves this task out (repeatable)")
+      ->type_name("TASK")
+      ->allow_extra_args(false)
+      ->take_all();
+  auto& diff = *verb.add_subcommand("diff", "what differs between two packages, and whose answers can change");
+  add_common(diff, line);
+  diff.add_option("package", line.packages, "two packages")->type_name("PACKAGE PACKAGE")->required()->expected(2);
+  diff.callback([&line] { line.package_action = PackageAction::Diff; });
+  auto& check = *verb.add_subcommand("verify", "checks every byte of a package");
+  add_common(check, line);
+  check.add_option("package", line.packages, "a package")->type_name("PACKAGE")->required()->expected(1);
+  check.callback([&line] { line.package_action = PackageAction::Verify; });
+  verb.footer("Example: polytask package --run first --to models/helpdesk-1");
 }
 
 /// In the order that the library wants, the last first. "--text=" is an empty text; the library would take the next
@@ -204,6 +235,7 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   add_predict(app, line);
   add_bench(app, line);
   add_runs(app, line);
+  add_package(app, line);
   try {
     app.parse(arguments_of(argc, argv));
   } catch (CLI::CallForHelp const& call) {

@@ -8,8 +8,9 @@
 
 namespace polytask::cli {
 
-enum class Verb { Init, Validate, Train, Evaluate, Predict, Bench, Runs };
+enum class Verb { Init, Validate, Train, Evaluate, Predict, Bench, Runs, Package };
 enum class Output { Text, Json };
+enum class PackageAction { Make, Diff, Verify };
 
 struct CommandLine {
   Verb verb = Verb::Init;
@@ -18,6 +19,7 @@ struct CommandLine {
   Output output = Output::Text;
   int n_threads = 0;              ///< 0 = all cores of the process
   std::string run;                ///< --run; empty = made (train) or the latest complete one
+  std::string package;            ///< --package of predict and bench; empty = a run
   std::string precision = "f32";  ///< evaluate, predict: what the engine computes in
   // init
   std::filesystem::path data = ".";  ///< the folder that is looked at
@@ -40,6 +42,12 @@ struct CommandLine {
   // runs
   std::vector<std::string> compared;  ///< `runs compare A B ...`: the joint run first
   bool baselines = false;
+  // package
+  PackageAction package_action = PackageAction::Make;
+  std::string from;                   ///< --from; empty = a run
+  std::string to;                     ///< --to
+  std::vector<std::string> dropped;   ///< --drop; with `tasks` as "task=package"
+  std::vector<std::string> packages;  ///< `package diff A B`, `package verify A`
 };
 
 /// --threads, or the cores that this process may use.

@@ -30,6 +30,7 @@ TEST(CommandLine, KnowsItsVerb) {
   EXPECT_EQ(parse({"evaluate"}).verb, Verb::Evaluate);
   EXPECT_EQ(parse({"predict"}).verb, Verb::Predict);
   EXPECT_EQ(parse({"runs"}).verb, Verb::Runs);
+  EXPECT_EQ(parse({"package"}).verb, Verb::Package);
 }
 
 TEST(CommandLine, ReadsTheOptionsOfAVerb) {
@@ -45,6 +46,20 @@ TEST(CommandLine, ReadsTheOptionsOfAVerb) {
   auto const compared = parse({"runs", "compare", "a", "b", "--baselines"});
   EXPECT_THAT(compared.compared, ElementsAre("a", "b"));
   EXPECT_TRUE(compared.baselines);
+}
+
+TEST(CommandLine, KnowsWhatIsToBeDoneWithPackages) {
+  auto const made = parse({"package", "--from", "a", "--task", "x=b", "--task", "y=c", "--drop", "z", "--to", "d"});
+  EXPECT_EQ(made.package_action, PackageAction::Make);
+  EXPECT_EQ(made.from + made.to, "ad");
+  EXPECT_THAT(made.tasks, ElementsAre("x=b", "y=c"));
+  EXPECT_THAT(made.dropped, ElementsAre("z"));
+  auto const compared = parse({"package", "diff", "a", "b", "--output", "json"});
+  EXPECT_EQ(compared.package_action, PackageAction::Diff);
+  EXPECT_THAT(compared.packages, ElementsAre("a", "b"));
+  EXPECT_EQ(parse({"package", "verify", "a"}).package_action, PackageAction::Verify);
+  EXPECT_THAT(error_of({"package", "verify"}), HasSubstr("see `polytask package verify --help`"));
+  EXPECT_THAT(error_of({"package", "--form", "a"}), HasSubstr("did you mean \"--from\"?"));
 }
 
 TEST(CommandLine, NamesTheNearestVerbOptionAndWord) {

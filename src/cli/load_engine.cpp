@@ -1,6 +1,21 @@
 #include "cli/load_engine.h"
 
+#include "base/error.h"
+#include "cli/project_file.h"
+#include "model/package.h"
+
 namespace polytask::cli {
+
+ModelPlace model_place(CommandLine const& line) {
+  if (!line.package.empty()) {
+    if (!line.run.empty())
+      throw Error(ErrorCode::InvalidUsage, "--run and --package exclude one another: one model answers");
+    return {model::open_package(line.package).folder, std::nullopt};
+  }
+  auto run = complete_run(read_project(line.project, line.overrides).folder, line.run);
+  auto folder = run.folder / "model";
+  return {std::move(folder), std::move(run)};
+}
 
 engine::Engine load_engine(std::filesystem::path const& model_folder, CommandLine const& line) {
   return engine::Engine::load(

@@ -1,12 +1,24 @@
-// The engine with what the command line says.
+// The model that the command line names, in the engine.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "cli/command_line.h"
+#include "cli/run_store.h"
 #include "engine/engine.h"
 
 namespace polytask::cli {
+
+/// Where a verb's model stands.
+struct ModelPlace {
+  std::filesystem::path folder;
+  std::optional<RunInfo> run;  ///< nothing for a package
+};
+
+/// --package, every file of it verified, or --run of the project. Throws as model::open_package and complete_run, and
+/// Error{InvalidUsage} when both are named.
+[[nodiscard]] ModelPlace model_place(CommandLine const& line);
 
 /// --threads and --precision applied. Throws as engine::Engine::load.
 [[nodiscard]] engine::Engine load_engine(std::filesystem::path const& model_folder, CommandLine const& line);

@@ -35,7 +35,7 @@ std::vector<Group> groups_of(model::ModelSpec const& spec, std::vector<std::stri
   for (auto const& name : asked)
     if (std::find(names.begin(), names.end(), name) == names.end())
       throw Error(ErrorCode::InvalidUsage,
-                  fmt::format("the run has no task {}{}", quote(name), did_you_mean(name, names)));
+                  fmt::format("the model has no task {}{}", quote(name), did_you_mean(name, names)));
   std::vector<Group> groups;
   for (std::size_t i = 0; i < spec.heads.size(); ++i) {
     auto const& task = spec.heads[i].task;
@@ -233,19 +233,21 @@ int predict(CommandLine const& line) {
   if (line.texts.size() > 2) throw Error(ErrorCode::InvalidUsage, "--text can be given once, or twice for a pair");
   if (line.texts.empty() == line.input.empty())
     throw Error(ErrorCode::InvalidUsage, "predict needs either --text or --input FILE (- for standard input)");
-  auto const project = read_project(line.project, line.overrides);
-  auto const run = complete_run(project.folder, line.run);
-  auto const engine = load_engine(run.folder / "model", line);
+  auto const place = model_place(line);
+  auto const engine = load_engine(place.folder, line);
   auto const groups = groups_of(engine.spec(), line.tasks);
   Answerer answerer(engine, groups);
-  if (line.run.empty() && has_several_complete_runs(project.folder))
-    std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n", quote(run.id));
+  if (place.run && line.run.empty() &&
+      has_several_complete_runs(place.run->folder.parent_path().parent_path().parent_path()))
+    std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n",
+                             quote(place.run->id));
 
   AnswerSink sink(line.output_file);
   if (!line.texts.empty()) {
     sink.print(answerer.answer({{1, row_of_texts(line.texts, groups)}}));
   } else {
-    answer_input(line, columns_of(run, engine.spec(), groups), answerer, sink);
+    answer_input(line, place.run ? columns_of(*place.run, engine.spec(), groups) : std::vector<std::string>{}, answerer,
+                 sink);
   }
   sink.commit();
   if (answerer.n_errors > 0)

@@ -21,6 +21,8 @@ int predict(CommandLine const& line);
 int bench(CommandLine const& line);
 /// `polytask runs` and `polytask runs compare`.
 int runs(CommandLine const& line);
+/// `polytask package`, `polytask package diff` and `polytask package verify`.
+int package(CommandLine const& line);
 
 /// Prints problems one line each, errors first: "place: message" or "warning: place: message".
 void print_problems(std::ostream& out, std::vector<Problem> const& problems);

@@ -106,7 +106,7 @@ ModelSpec read_model_spec(fs::path const& folder) {
   });
 }
 
-void write_model_spec(fs::path const& folder, ModelSpec const& spec) {
+std::string model_json(ModelSpec const& spec) {
   OrderedJson json;
   json["schema"] = kSchema;
   json["pooling"] = to_string(spec.pooling);
@@ -116,11 +116,14 @@ void write_model_spec(fs::path const& folder, ModelSpec const& spec) {
   if (spec.private_layers > 0 && !readings.empty())
     json["encoder_reading"] = to_string(spec.encoder_reading.value_or(readings.front()));
   json["tasks"] = OrderedJson::array();
-  for (auto const& head : spec.heads) {
-    json["tasks"].push_back(head.task.name);
+  for (auto const& head : spec.heads) json["tasks"].push_back(head.task.name);
+  return json.dump(2) + "\n";
+}
+
+void write_model_spec(fs::path const& folder, ModelSpec const& spec) {
+  for (auto const& head : spec.heads)
     write_file_atomically(task_folder(folder, head.task.name) / "task.json", head_json(head));
-  }
-  write_file_atomically(folder / "model.json", json.dump(2) + "\n");
+  write_file_atomically(folder / "model.json", model_json(spec));
 }
 
 fs::path task_folder(fs::path const& model_folder, std::string const& task_name) {

@@ -40,7 +40,9 @@ struct ModelSpec {
   [[nodiscard]] std::optional<std::size_t> find(std::string_view task) const;
 };
 
-/// The text of a model.json. `head_of` reads the head of each task it names; `where` starts the messages. Throws
+/// The text of a model.json.
+[[nodiscard]] std::string model_json(ModelSpec const& spec);
+/// Back again. `head_of` reads the head of each task it names; `where` starts the messages. Throws
 /// Error{InvalidInput} naming the file and the key.
 [[nodiscard]] ModelSpec parse_model_spec(std::string_view text, std::string const& where,
                                          std::function<HeadSpec(std::string const& task)> const& head_of);

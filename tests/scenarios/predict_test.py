@@ -138,7 +138,7 @@ class Predict(Scenario):
     def test_task_answers_the_named_tasks_alone(self):
         answer, = self.expect(self.predict('--text', 'buy a lamp', '--task', 'urgency', '--task', 'intent'), 0).rows
         self.assertEqual(set(answer['tasks']), {'intent', 'urgency'})
-        self.expect_one_sentence(self.predict('--text', 'x', '--task', 'urgncy'), 2, 'the run has no task "urgncy"; did you mean "urgency"?')
+        self.expect_one_sentence(self.predict('--text', 'x', '--task', 'urgncy'), 2, 'the model has no task "urgncy"; did you mean "urgency"?')
 
     def test_two_texts_are_a_pair(self):
         answer, = self.expect(self.predict('--text', 'left 5', '--text', 'yes it is'), 0).rows

@@ -1,0 +1,119 @@
+#include "model/package.h"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "model/internal/package_files.h"
+#include "model/model_weights.h"
+
+namespace polytask::model {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kManifest = "manifest.json";
+constexpr std::uintmax_t kLargestManifest = 1 << 24;
+
+Error corrupt(fs::path const& path, std::string const& reason) {
+  return {ErrorCode::Corrupt, fmt::format("{}: {}", path.string(), reason)};
+}
+
+void check_listing(Package const& package, std::map<std::string, std::uintmax_t> const& found) {
+  for (auto const& [path, size] : found)
+    if (path != kManifest && !package.manifest.files.contains(path))
+      throw corrupt(package.folder / path, "is not listed in manifest.json: it was added after packaging; remove it");
+  for (auto const& [path, hash] : package.manifest.files)
+    if (!found.contains(path))
+      throw corrupt(package.folder / path, "is listed in manifest.json and missing; get the package again");
+}
+
+void check_hashes(Package const& package) {
+  for (auto const& [path, expected] : package.manifest.files)
+    if (auto const hash = hash_package_file(package.folder, path); hash != expected)
+      throw corrupt(
+          package.folder / path,
+          fmt::format("was changed after packaging: its SHA-256 is {}, manifest.json says {}; get the package again",
+                      hash, expected));
+}
+
+/// What manifest.json says of a task against what the package is.
+void check_task(Package const& package, HeadSpec const& head, std::set<std::string>& of_tasks) {
+  auto const& manifest = package.manifest;
+  auto const where = package.folder / kManifest;
+  auto const name = quote(head.task.name);
+  auto const found = manifest.tasks.find(head.task.name);
+  if (found == manifest.tasks.end())
+    throw corrupt(where,
+                  fmt::format("does not have the task {} of model.json; the files do not belong together", name));
+  auto const& task = found->second;
+  auto const folder = task_folder("", head.task.name).string();
+  if (task.folder != folder)
+    throw corrupt(where, fmt::format("puts the task {} into {}; expected {}", name, quote(task.folder), quote(folder)));
+  for (auto const* file : {"task.json", "head.safetensors", "card.md"}) {
+    auto const path = folder + "/" + file;
+    if (!manifest.files.contains(path)) throw corrupt(package.folder / path, "is missing; get the package again");
+    of_tasks.insert(path);
+  }
+  if (task.head != manifest.files.at(folder + "/head.safetensors"))
+    throw corrupt(where,
+                  fmt::format("gives the head of task {} another hash than its file; the file is damaged", name));
+  if (task.encoder != manifest.encoder)
+    throw corrupt(where,
+                  fmt::format("the head of task {} was trained on another encoder ({}) than the package has ({}); "
+                              "it would answer nonsense",
+                              name, task.encoder.substr(0, 12), manifest.encoder.substr(0, 12)));
+  auto const layers = package_private_file(package.spec, head.reading());
+  auto const file = layers ? manifest.files.find(*layers) : manifest.files.end();
+  if (layers && file == manifest.files.end())
+    throw corrupt(package.folder / *layers, fmt::format("is missing: task {} needs it; get the package again", name));
+  if (task.private_layers != (layers ? std::optional(file->second) : std::nullopt))
+    throw corrupt(where, fmt::format("the head of task {} was trained on other private layers than the package has; it "
+                                     "would answer nonsense",
+                                     name));
+}
+
+}  // namespace
+
+std::optional<std::string> package_private_file(ModelSpec const& spec, Reading reading) {
+  for (auto const own : spec.private_readings())
+    if (own == reading) return private_file("", reading).string();
+  return std::nullopt;
+}
+
+bool is_package(fs::path const& folder) {
+  std::error_code absent;
+  return fs::is_regular_file(folder / kManifest, absent);
+}
+
+Package open_package(fs::path const& folder) {
+  Package package{.folder = folder};
+  auto const found = list_package_files(folder);
+  auto const text = PackageFile(folder, kManifest).rest(kLargestManifest);
+  package.id = sha256_hex(text);
+  package.manifest = parse_manifest(text, (folder / kManifest).string());
+  for (auto const& [path, size] : found) package.n_bytes += size;
+  check_listing(package, found);
+  check_hashes(package);
+  auto const& manifest = package.manifest;
+  if (encoder_hash(manifest.files) != manifest.encoder)
+    throw corrupt(folder / kManifest,
+                  "gives the encoder another hash than its files have together; the file is damaged");
+  package.spec = read_model_spec(folder);
+  std::set<std::string> of_tasks;
+  for (auto const& head : package.spec.heads) check_task(package, head, of_tasks);
+  if (manifest.tasks.size() != package.spec.heads.size())
+    throw corrupt(folder / kManifest, fmt::format("has {} tasks, model.json {}; the files do not belong together",
+                                                  manifest.tasks.size(), package.spec.heads.size()));
+  for (auto const& [path, hash] : manifest.files)
+    if (path.starts_with("tasks/") && !of_tasks.contains(path))
+      throw corrupt(folder / path, "belongs to no task of model.json; remove the file, or get the package again");
+  auto const config = read_encoder_config(folder / "encoder");
+  check_belongs(folder, package.spec, config, 0);  // of the tokenizer nothing is known here
+  (void)read_model_weights(folder, config, package.spec);
+  return package;
+}
+
+}  // namespace polytask::model

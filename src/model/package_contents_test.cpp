@@ -1,0 +1,197 @@
+#include "model/package_contents.h"
+
+#include <gmock/gmock.h>
+
+#include "base/error.h"
+#include "model/test_support.h"
+
+namespace polytask::model {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace test_support;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TaskOrigin nothing_known(HeadSpec const&) { return {}; }
+
+std::map<std::string, std::string> files_of(fs::path const& folder) {
+  std::map<std::string, std::string> files;
+  for (auto const& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files[fs::relative(entry.path(), folder).string()] = read_file(entry.path());
+  return files;
+}
+
+std::vector<std::string> names_of(ModelSpec const& spec) {
+  std::vector<std::string> names;
+  for (auto const& head : spec.heads) names.push_back(head.task.name);
+  return names;
+}
+
+class Contents : public testing::Test {
+ protected:
+  /// A package of a sample model with these heads and values.
+  fs::path package(std::string const& name, std::vector<HeadSpec> heads = {intent(), things()},
+                   SampleValues const& values = {}) const {
+    write_sample_model(temporary_ / (name + ".model"), std::move(heads), values);
+    write(contents_of_model(temporary_ / (name + ".model"), nothing_known), temporary_ / name);
+    return temporary_ / name;
+  }
+
+  static WrittenPackage write(PackageContents contents, fs::path const& to) {
+    contents.manifest.polytask = "0.1.0";
+    return write_package(contents, to);
+  }
+
+  static std::string error_of(std::function<void()> const& attempt, ErrorCode code) {
+    try {
+      attempt();
+    } catch (Error const& error) {
+      EXPECT_EQ(error.code(), code) << error.what();
+      return error.what();
+    }
+    return "no error";
+  }
+
+  TemporaryFolder const temporary_;
+  fs::path const folder_ = temporary_ / "made";
+};
+
+TEST_F(Contents, OfEqualModelsAreEqualPackagesWhereverTheyAre) {
+  EXPECT_EQ(files_of(package("a")), files_of(package("b")));
+}
+
+TEST_F(Contents, TakeATaskAndLeaveAllElseByteByByte) {
+  auto const a = package("a");
+  auto const b = package("b", {intent(), things()}, {.heads = 7});
+  auto contents = contents_of(open_package(a));
+  take_task(contents, contents_of(open_package(b)), "intent");
+  write(contents, folder_);
+  auto made = files_of(folder_);
+  auto const before = files_of(a);
+  EXPECT_EQ(made["tasks/intent/head.safetensors"], files_of(b)["tasks/intent/head.safetensors"]);
+  made["tasks/intent/head.safetensors"] = before.at("tasks/intent/head.safetensors");
+  made["manifest.json"] = before.at("manifest.json");
+  EXPECT_EQ(made, before);
+  auto const& parent = open_package(folder_).manifest.parent;
+  EXPECT_EQ(parent.package, open_package(a).id);
+  EXPECT_EQ(parent.tasks.at("intent"), open_package(b).id);
+}
+
+TEST_F(Contents, TakeATaskFromAModelFolderToo) {
+  auto const a = package("a");
+  write_head(temporary_ / "a.model", intent(), 5);
+  auto contents = contents_of(open_package(a));
+  take_task(contents, contents_of_model(temporary_ / "a.model", nothing_known), "intent");
+  write(contents, folder_);
+  EXPECT_EQ(read_file(folder_ / "tasks/intent/head.safetensors"),
+            read_file(temporary_ / "a.model" / "tasks/intent/head.safetensors"));
+  EXPECT_TRUE(open_package(folder_).manifest.parent.tasks.empty());
+}
+
+TEST_F(Contents, PutANewTaskBehindTheOthersAndBringItsPrivateLayers) {
+  auto const whole = package("whole");
+  auto const one = package("one", {intent()});
+  EXPECT_FALSE(fs::exists(one / "private"));
+  auto contents = contents_of(open_package(one));
+  take_task(contents, contents_of(open_package(whole)), "Things & more");
+  write(contents, folder_);
+  EXPECT_THAT(names_of(open_package(folder_).spec), ElementsAre("intent", "Things & more"));
+  auto made = files_of(folder_);
+  auto expected = files_of(whole);
+  made.erase("manifest.json"), expected.erase("manifest.json");
+  EXPECT_EQ(made, expected);
+}
+
+TEST_F(Contents, DropATaskWithTheLayersThatNobodyReadsAnyMore) {
+  auto const whole = package("whole", {intent(), head_of("topics", task::TaskType::Multilabel, {"x"}), things()});
+  auto contents = contents_of(open_package(whole));
+  drop_task(contents, "Things & more");
+  write(contents, folder_);
+  EXPECT_THAT(names_of(open_package(folder_).spec), ElementsAre("intent", "topics"));
+  EXPECT_FALSE(fs::exists(folder_ / "private"));
+  EXPECT_EQ(read_file(folder_ / "tasks/topics/head.safetensors"), read_file(whole / "tasks/topics/head.safetensors"));
+}
+
+TEST_F(Contents, KeepWhatATaskComputesWhenTheOthersAreDropped) {
+  auto contents = contents_of(open_package(package("whole")));
+  drop_task(contents, "intent");
+  write(contents, folder_);
+  auto const spec = open_package(folder_).spec;
+  EXPECT_THAT(spec.private_readings(), ElementsAre(Reading::Words))
+      << "not the encoder's top layers, which are of texts";
+  EXPECT_THAT(error_of([&] { drop_task(contents, "Things & more"); }, ErrorCode::InvalidUsage),
+              HasSubstr("is its only task"));
+}
+
+TEST_F(Contents, RefuseAHeadThatWasTrainedOnSomethingElse) {
+  auto const a = contents_of(open_package(package("a")));
+  auto const from = [&](std::string const& name, SampleValues const& values, std::string const& task = "intent") {
+    auto contents = a;
+    auto const b = contents_of(open_package(package(name, {intent(), things()}, values)));
+    return error_of([&] { take_task(contents, b, task); }, ErrorCode::Conflict);
+  };
+  EXPECT_THAT(from("encoder", {.encoder = 2}), AllOf(HasSubstr("the head of task \"intent\" cannot be taken from"),
+                                                     HasSubstr("it was trained on another encoder")));
+  EXPECT_THAT(from("layers", {.private_layers = 2}, "Things & more"),
+              HasSubstr("it was trained on other private layers of the reading \"words\""));
+  EXPECT_EQ(from("heads", {.private_layers = 2}), "no error") << "a text does not go through the layers for words";
+  auto other = a, contents = a;
+  other.spec.max_length = 8;
+  EXPECT_THAT(error_of([&] { take_task(contents, other, "intent"); }, ErrorCode::Conflict),
+              HasSubstr("here texts have up to 16 tokens, there 8"));
+}
+
+TEST_F(Contents, NameTheNearestTaskForAnUnknownOne) {
+  auto const a = contents_of(open_package(package("a")));
+  auto contents = a;
+  EXPECT_THAT(error_of([&] { take_task(contents, a, "intend"); }, ErrorCode::NotFound),
+              HasSubstr("has no task \"intend\"; did you mean \"intent\"?"));
+  EXPECT_THAT(error_of([&] { drop_task(contents, "intend"); }, ErrorCode::NotFound),
+              HasSubstr("did you mean \"intent\"?"));
+}
+
+TEST_F(Contents, AreWrittenOnceAndNeverOverSomethingElse) {
+  auto const a = package("a");
+  auto const again = contents_of_model(temporary_ / "a.model", nothing_known);
+  EXPECT_FALSE(write(again, a).is_new);
+  EXPECT_FALSE(write(again, a / "").is_new) << "the same folder";
+  auto contents = contents_of(open_package(a));
+  drop_task(contents, "intent");
+  EXPECT_THAT(error_of([&] { write(contents, a); }, ErrorCode::Conflict),
+              HasSubstr("is there already and is another package"));
+  EXPECT_EQ(open_package(a).spec.heads.size(), 2u);
+  write_file_atomically(a / "model.json", "{}");
+  EXPECT_THAT(error_of([&] { write(again, a); }, ErrorCode::Conflict), HasSubstr("is no whole package"));
+  fs::create_directory(folder_);
+  EXPECT_THAT(error_of([&] { write(again, folder_); }, ErrorCode::Conflict),
+              HasSubstr("is there already and is no package"));
+  for (auto const* name : {".", "..", "", "/"})
+    EXPECT_THAT(error_of([&] { write(again, name); }, ErrorCode::InvalidUsage),
+                HasSubstr("expected the name of a new folder"))
+        << name;
+  EXPECT_THAT(error_of([&] { write(again, temporary_ / "a.model" / "package"); }, ErrorCode::InvalidUsage),
+              HasSubstr("lies inside"));
+}
+
+TEST_F(Contents, LeaveNothingWhenTheyCannotBeWritten) {
+  auto contents = contents_of_model((package("a"), temporary_ / "a.model"), nothing_known);
+  write_file_atomically(temporary_ / "a.model" / "encoder" / "vocab.txt", "changed");
+  EXPECT_THAT(error_of([&] { write(contents, temporary_ / "b"); }, ErrorCode::Corrupt),
+              HasSubstr("encoder/vocab.txt: was changed while it was copied"));
+  for (auto const& entry : fs::directory_iterator(temporary_ / ""))
+    EXPECT_THAT(entry.path().filename().string(), testing::AnyOf("a", "a.model"));
+}
+
+TEST_F(Contents, RemoveWhatADeadProcessLeftAndNothingElse) {
+  auto const left = temporary_ / ".polytask-new-123-0.part";
+  fs::create_directories(left / "encoder");
+  fs::create_directories(temporary_ / ".polytask-new-mine");
+  package("a");
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(temporary_ / ".polytask-new-mine"));
+}
+
+}  // namespace
+}  // namespace polytask::model

@@ -1,0 +1,76 @@
+#include "model/package_diff.h"
+
+#include <algorithm>
+
+namespace polytask::model {
+namespace {
+
+/// Names of `labels` that `others` lacks.
+std::vector<std::string> without(task::LabelSet const& labels, task::LabelSet const& others) {
+  std::vector<std::string> names;
+  for (auto const& name : labels.names())
+    if (std::find(others.names().begin(), others.names().end(), name) == others.names().end()) names.push_back(name);
+  return names;
+}
+
+bool same_columns(task::TaskSpec const& a, task::TaskSpec const& b) {
+  return a.text == b.text && a.encoding() == b.encoding() && a.tokens_column == b.tokens_column;
+}
+
+TaskDifference compare(HeadSpec const& a, HeadSpec const& b, PackagedTask const& first, PackagedTask const& second,
+                       PackageDifference const& whole) {
+  TaskDifference found{.task = a.task.name,
+                       .labels_added = without(b.labels, a.labels),
+                       .labels_removed = without(a.labels, b.labels),
+                       .threshold = {a.threshold, b.threshold},
+                       .temperature = {a.temperature, b.temperature},
+                       .score = {first.origin.score, second.origin.score}};
+  auto const note = [&](bool differs, char const* what) {
+    if (differs) found.because.emplace_back(what);
+  };
+  note(whole.encoder, "encoder");
+  note(whole.reading, "how texts are read");
+  note(first.private_layers != second.private_layers, "private layers");
+  note(first.head != second.head, "head");
+  note(a.task.type != b.task.type, "type");
+  note(!same_columns(a.task, b.task), "columns");
+  note(a.labels != b.labels, "labels");
+  note(a.threshold != b.threshold, "threshold");
+  note(a.target_offset != b.target_offset || a.target_scale != b.target_scale, "scale");
+  note(a.temperature != b.temperature, "temperature");
+  found.probabilities_alone =
+      a.task.type == task::TaskType::Classification && found.because == std::vector<std::string>{"temperature"};
+  return found;
+}
+
+}  // namespace
+
+PackageDifference difference(PackageContents const& first, PackageContents const& second) {
+  PackageDifference whole{.encoder = first.manifest.encoder != second.manifest.encoder};
+  auto const& a = first.spec;
+  auto const& b = second.spec;
+  whole.reading = a.pooling != b.pooling || a.max_length != b.max_length || a.private_layers != b.private_layers ||
+                  a.encoder_reading != b.encoder_reading;
+  for (auto const reading : a.private_readings()) {
+    auto const path = private_file("", reading).string();
+    auto const other = second.manifest.files.find(path);
+    if (other != second.manifest.files.end() && other->second != first.manifest.files.at(path))
+      whole.private_layers.push_back(reading);
+  }
+  for (auto const& head : a.heads) {
+    auto const index = b.find(head.task.name);
+    auto const& of_first = first.manifest.tasks.at(head.task.name);
+    if (index)
+      whole.tasks.push_back(compare(head, b.heads[*index], of_first, second.manifest.tasks.at(head.task.name), whole));
+    else
+      whole.tasks.push_back({.task = head.task.name, .in = InPackages::First, .score = {of_first.origin.score, {}}});
+  }
+  for (auto const& head : b.heads)
+    if (!a.find(head.task.name))
+      whole.tasks.push_back({.task = head.task.name,
+                             .in = InPackages::Second,
+                             .score = {{}, second.manifest.tasks.at(head.task.name).origin.score}});
+  return whole;
+}
+
+}  // namespace polytask::model
