@@ -14,6 +14,7 @@ namespace {
 constexpr std::int64_t kLanes = 16;
 constexpr std::int64_t kQueries = 4;  // that share each key or value that is loaded
 using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), may_alias, aligned(4)));
+using Indices = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
 constexpr float kNever = -1.0e30F;  // the score of a place that is no token
 
 [[gnu::always_inline]] inline Lanes& at(float* place) { return *reinterpret_cast<Lanes*>(place); }
@@ -21,14 +22,59 @@ constexpr float kNever = -1.0e30F;  // the score of a place that is no token
 
 constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
+/// Of each lane and the one `distance` further on, which is what a sum or a maximum over all needs at every halving.
+template <int distance>
+[[gnu::always_inline]] inline Lanes turned(Lanes x) {
+  constexpr Indices kNext{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return __builtin_shuffle(x, (kNext + distance) & 15);
+}
+[[gnu::always_inline]] inline float sum_of(Lanes x) {
+  x += turned<8>(x);
+  x += turned<4>(x);
+  x += turned<2>(x);
+  return x[0] + x[1];
+}
+[[gnu::always_inline]] inline Lanes larger(Lanes a, Lanes b) { return a > b ? a : b; }
+[[gnu::always_inline]] inline float largest_of(Lanes x) {
+  x = larger(x, turned<8>(x));
+  x = larger(x, turned<4>(x));
+  x = larger(x, turned<2>(x));
+  return x[0] > x[1] ? x[0] : x[1];
+}
+
+/// 16 rows of 16, in place: four rounds that interleave row i with row i + 8.
+[[gnu::always_inline]] inline void transpose_block(Lanes (&rows)[kLanes]) {
+  constexpr Indices kLow{0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23};
+  constexpr Indices kHigh{8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+#pragma GCC unroll 4
+  for (int round = 0; round < 4; ++round) {
+    Lanes next[kLanes];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      next[2 * i] = __builtin_shuffle(rows[i], rows[i + 8], kLow);
+      next[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + 8], kHigh);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) rows[i] = next[i];
+  }
+}
+
 /// keys [n, d] -> [d, padded n], zeros where there is no key.
 [[gnu::always_inline]] inline void transpose(std::int64_t n, std::int64_t d, float const* keys, std::int64_t stride,
                                              float* out) {
   std::int64_t const np = padded(n);
-  for (std::int64_t j = 0; j < n; ++j)
-    for (std::int64_t k = 0; k < d; ++k) out[k * np + j] = keys[j * stride + k];
-  for (std::int64_t k = 0; k < d; ++k)
-    for (std::int64_t j = n; j < np; ++j) out[k * np + j] = 0.0F;
+  std::int64_t k = 0;
+  for (; k + kLanes <= d; k += kLanes)
+    for (std::int64_t first = 0; first < np; first += kLanes) {
+      Lanes rows[kLanes];
+#pragma GCC unroll 16
+      for (std::int64_t i = 0; i < kLanes; ++i) rows[i] = first + i < n ? at(keys + (first + i) * stride + k) : Lanes{};
+      transpose_block(rows);
+#pragma GCC unroll 16
+      for (std::int64_t i = 0; i < kLanes; ++i) at(out + (k + i) * np + first) = rows[i];
+    }
+  for (; k < d; ++k)
+    for (std::int64_t j = 0; j < np; ++j) out[k * np + j] = j < n ? keys[j * stride + k] : 0.0F;
 }
 
 /// Scores -> exponentials, in place; returns 1 / their sum.
@@ -36,18 +82,41 @@ constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes
   std::int64_t const np = padded(n);
   for (std::int64_t j = n; j < np; ++j) row[j] = kNever;
   Lanes largest = at(row);
-  for (std::int64_t j = kLanes; j < np; j += kLanes) {
-    Lanes const here = at(row + j);
-    largest = here > largest ? here : largest;
-  }
-  float most = largest[0];
-  for (std::int64_t i = 1; i < kLanes; ++i) most = largest[i] > most ? largest[i] : most;
+  for (std::int64_t j = kLanes; j < np; j += kLanes) largest = larger(at(row + j), largest);
+  float const most = largest_of(largest);
   for (std::int64_t j = 0; j < np; ++j) row[j] = exp_nonpositive(row[j] - most);
   Lanes sums{};
   for (std::int64_t j = 0; j < np; j += kLanes) sums += at(row + j);
-  float sum = 0.0F;
-  for (std::int64_t i = 0; i < kLanes; ++i) sum += sums[i];
-  return 1.0F / sum;
+  return 1.0F / sum_of(sums);
+}
+
+/// Scores of the block's queries over `n_vectors` vectors of keys from key `first` on.
+template <int n_vectors>
+[[gnu::always_inline]] inline void score(float const* const (&queries)[kQueries], std::int64_t d, float const* keys,
+                                         std::int64_t np, std::int64_t first, float scale, float* rows) {
+  Lanes sums[kQueries][n_vectors] = {};
+  for (std::int64_t k = 0; k < d; ++k)
+    for (int v = 0; v < n_vectors; ++v) {
+      Lanes const column = at(keys + k * np + first + v * kLanes);
+      for (std::int64_t r = 0; r < kQueries; ++r) sums[r][v] += queries[r][k] * column;
+    }
+  for (std::int64_t r = 0; r < kQueries; ++r)
+    for (int v = 0; v < n_vectors; ++v) at(rows + r * np + first + v * kLanes) = sums[r][v] * scale;
+}
+
+/// `n_vectors` vectors of the contexts: the values, each as often as its row says, divided by the row's sum.
+template <int n_vectors>
+[[gnu::always_inline]] inline void mix(std::int64_t n, float const* rows, std::int64_t np, float const* values,
+                                       std::int64_t stride, float const (&inverse)[kQueries], std::int64_t n_rows,
+                                       float* context, std::int64_t context_stride) {
+  Lanes sums[kQueries][n_vectors] = {};
+  for (std::int64_t j = 0; j < n; ++j)
+    for (int v = 0; v < n_vectors; ++v) {
+      Lanes const value = at(values + j * stride + v * kLanes);
+      for (std::int64_t r = 0; r < kQueries; ++r) sums[r][v] += rows[r * np + j] * value;
+    }
+  for (std::int64_t r = 0; r < n_rows; ++r)
+    for (int v = 0; v < n_vectors; ++v) at(context + r * context_stride + v * kLanes) = sums[r][v] * inverse[r];
 }
 
 [[gnu::always_inline]] inline void attend_head(TextAttention<float> const& text, std::int64_t head, std::int64_t d,
@@ -64,31 +133,24 @@ constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes
     float const* queries[kQueries];
     for (std::int64_t r = 0; r < kQueries; ++r)
       queries[r] = text.queries + std::min(first + r, text.n_queries - 1) * text.query_stride + head * d;
-    for (std::int64_t j = 0; j < np; j += kLanes) {
-      Lanes sums[kQueries] = {};
-      for (std::int64_t k = 0; k < d; ++k) {
-        Lanes const column = at(keys + k * np + j);
-        for (std::int64_t r = 0; r < kQueries; ++r) sums[r] += queries[r][k] * column;
-      }
-      for (std::int64_t r = 0; r < kQueries; ++r) at(rows + r * np + j) = sums[r] * scale;
-    }
+    std::int64_t j = 0;
+    for (; j + 2 * kLanes <= np; j += 2 * kLanes) score<2>(queries, d, keys, np, j, scale, rows);
+    if (j < np) score<1>(queries, d, keys, np, j, scale, rows);
     std::int64_t const n_rows = std::min(kQueries, text.n_queries - first);
     float inverse[kQueries] = {};
     for (std::int64_t r = 0; r < n_rows; ++r) inverse[r] = soften(n, rows + r * np);
     std::int64_t k = 0;
-    for (; k + kLanes <= d; k += kLanes) {
-      Lanes sums[kQueries] = {};
-      for (std::int64_t j = 0; j < n; ++j) {
-        Lanes const value = at(values + j * text.key_stride + k);
-        for (std::int64_t r = 0; r < kQueries; ++r) sums[r] += rows[r * np + j] * value;
-      }
-      for (std::int64_t r = 0; r < n_rows; ++r)
-        at(text.context + (first + r) * text.hidden + head * d + k) = sums[r] * inverse[r];
+    float* const context = text.context + first * text.hidden + head * d;
+    for (; k + 2 * kLanes <= d; k += 2 * kLanes)
+      mix<2>(n, rows, np, values + k, text.key_stride, inverse, n_rows, context + k, text.hidden);
+    if (k + kLanes <= d) {
+      mix<1>(n, rows, np, values + k, text.key_stride, inverse, n_rows, context + k, text.hidden);
+      k += kLanes;
     }
     for (; k < d; ++k)
       for (std::int64_t r = 0; r < n_rows; ++r) {
         float sum = 0.0F;
-        for (std::int64_t j = 0; j < n; ++j) sum += rows[r * np + j] * values[j * text.key_stride + k];
+        for (std::int64_t i = 0; i < n; ++i) sum += rows[r * np + i] * values[i * text.key_stride + k];
         text.context[(first + r) * text.hidden + head * d + k] = sum * inverse[r];
       }
   }
