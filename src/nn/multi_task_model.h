@@ -40,6 +40,9 @@ class MultiTaskModelImpl : public torch::nn::Module {
   /// Of a head that sees one number.
   void set_line(std::size_t head, double slope, double intercept);
 
+  /// What the head's logits are divided by when they are decoded; `forward` leaves them as they are.
+  void set_temperature(std::size_t head, double temperature) { spec_.heads[head].temperature = temperature; }
+
   /// Weights only; the caller adds the tokenizer's files.
   void save(std::filesystem::path const& model_folder) const;
   /// Throws what read_model_weights throws.

@@ -282,6 +282,7 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
     if (events.on_plan) events.on_plan(plan_of(session, corpus, config, seconds_per_token));
     bool const stopped_early = Run(session, config, options, events, stop).go(seconds_per_token);
     session.load_weights(options.run_folder / "checkpoints" / "best");
+    auto calibrations = session.calibrate(stop);
     session.save_model(options.run_folder / "model");
     auto const& state = session.state();
     return {.n_steps = state.step,
@@ -292,7 +293,8 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
                 training_seconds(state) > 0 ? static_cast<double>(state.n_tokens) / training_seconds(state) : 0.0,
             .examples_drawn = state.examples_drawn,
             .n_parameters = session.n_parameters(),
-            .stopped_early = stopped_early};
+            .stopped_early = stopped_early,
+            .calibrations = std::move(calibrations)};
   });
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "data/corpus.h"
+#include "eval/calibration.h"
 #include "train/config.h"
 
 namespace polytask::train {
@@ -73,6 +74,7 @@ struct TrainResult {
   std::map<std::string, std::int64_t> examples_drawn;  ///< by task: labelled rows that were trained on
   std::int64_t n_parameters = 0;
   bool stopped_early = false;
+  std::map<std::string, eval::Calibration> calibrations;  ///< of the tasks whose probabilities were calibrated on dev
 };
 
 /// The configuration with what it leaves open filled in, as train() does: `batch_tokens`, `private_layers`, `dropout`.
@@ -81,11 +83,10 @@ struct TrainResult {
 [[nodiscard]] TrainConfig effective(TrainConfig const& config, data::Corpus const& corpus,
                                     std::optional<std::filesystem::path> const& encoder);
 
-/// Writes the selected checkpoint to `run_folder/model`. Deterministic: the same corpus, configuration, seed and
-/// thread count give the same bytes, interrupted and resumed or not.
-/// Throws Error{Interrupted} after `stop` is requested, with a checkpoint on disk if a step was done;
-/// Error{InvalidInput} for data or an encoder that cannot be trained; Error{Unavailable} when memory or disk is not
-/// enough.
+/// Writes the selected checkpoint to `run_folder/model`, its probabilities calibrated on dev. Deterministic: the same
+/// corpus, configuration, seed and thread count give the same bytes, interrupted and resumed or not. Throws
+/// Error{Interrupted} after `stop` is requested, with a checkpoint on disk if a step was done; Error{InvalidInput} for
+/// data or an encoder that cannot be trained; Error{Unavailable} when memory or disk is not enough.
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop);
 

@@ -10,7 +10,7 @@ import tempfile
 import termios
 import unittest
 
-from support import INTENT, Project, Scenario, arguments, environment, read_lines, wait_until
+from support import INTENT, Project, Scenario, arguments, environment, mistaken, read_lines, tickets, wait_until
 
 TASKS = {'intent': INTENT, 'urgency': {'type': 'regression', 'dataset': 'tickets', 'text': 'body', 'label': 'urgency'}}
 # 480 steps of some milliseconds, a checkpoint every 25.
@@ -29,14 +29,20 @@ class Resume(Scenario):
     def setUpClass(cls):
         cls.shared_folder = tempfile.TemporaryDirectory(prefix='polytask-scenario-')
         cls.addClassCleanup(cls.shared_folder.cleanup)
-        cls.reference = Project(os.path.join(cls.shared_folder.name, 'project')).fill().describe(tasks=TASKS, train=LONG)
+        cls.reference = cls.describe(Project(os.path.join(cls.shared_folder.name, 'project')))
         cls.uninterrupted = cls.reference.run('train', '--run', 'reference', '--output', 'json')
         if cls.uninterrupted.code != 0:
             raise AssertionError(str(cls.uninterrupted))
         cls.bits = cls.reference.hashes('reference')
 
+    @staticmethod
+    def describe(project):
+        project.fill().describe(tasks=TASKS, train=LONG)
+        project.write('dev.jsonl', mistaken(tickets(60, 2, 10000)))  # enough, and wrong enough, for a temperature
+        return project
+
     def long_project(self):
-        return self.project().fill().describe(tasks=TASKS, train=LONG)
+        return self.describe(self.project())
 
     def start(self, project, *more, run='a', **how):
         process = project.start('train', '--run', run, *more, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
@@ -226,6 +232,10 @@ class Resume(Scenario):
         answer = project.run('train', '--run', 'a', '--resume', '--output', 'json')
         self.assertGreater(answer.json['resumed_from_step'], 0)
         self.expect_same_as_uninterrupted(project, answer)
+
+    def test_the_bits_hold_temperatures_that_were_fitted(self):
+        with open(self.reference.run_folder('reference', 'model', 'tasks', 'intent', 'task.json'), encoding='utf-8') as file:
+            self.assertNotEqual(json.load(file)['temperature'], 1)
 
     def test_two_checkpoints_and_the_best_are_kept(self):
         self.assertEqual(len(os.listdir(self.reference.run_folder('reference', 'checkpoints'))), 3)

@@ -45,6 +45,13 @@ def tickets(n, seed, first_id=0):
     return rows
 
 
+def mistaken(rows, every=4):
+    """The rows, every fourth with the labels of another one: nobody answers all of them rightly."""
+    for row, other in list(zip(rows, rows[1:]))[::every]:
+        row['intent'], row['topics'] = next(name for name in sorted(WORDS) if name != row['intent']), other['topics']
+    return rows
+
+
 def read_lines(path):
     with open(path, encoding='utf-8') as file:
         return file.read().splitlines()

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import unittest
 
-from support import FOUR_TASKS, INTENT, SCRATCH, TICKETS, Project, Scenario, Trained, arguments, environment, limited, read_lines, tickets
+from support import FOUR_TASKS, INTENT, SCRATCH, TICKETS, Project, Scenario, Trained, arguments, environment, limited, mistaken, read_lines, tickets
 
 PAIR = {'type': 'classification', 'dataset': 'pairs', 'text': ['left', 'right'], 'label': 'same'}
 
@@ -178,6 +178,37 @@ class Reproducible(Scenario):
         self.expect(project.run('train', '--run', 'again', '--threads', '2', threads=False), 0)
         self.assertEqual(project.run_json('two', 'config.json')['threads'], 2)
         self.assertEqual(project.hashes('two'), project.hashes('again'))
+
+
+class Calibrated(Scenario):
+    def temperatures(self, project):
+        found = {}
+        for task in FOUR_TASKS:
+            with open(project.run_folder('a', 'model', 'tasks', task, 'task.json'), encoding='utf-8') as file:
+                found[task] = json.load(file).get('temperature')
+        return found
+
+    def test_probabilities_are_fitted_to_dev(self):
+        project = self.project().fill(300).describe(train={'epochs': 8, 'learning_rate': 0.005})
+        project.write('dev.jsonl', mistaken(tickets(200, 2, 10000)))
+        answer = self.expect(project.run('train', '--run', 'a', '--output', 'json'), 0).json
+        found, dev = self.temperatures(project), project.run_json('a', 'scores.json')['dev']
+        self.assertEqual((found['urgency'], found['products']), (None, None))
+        self.assertNotEqual(found['intent'], 1)
+        self.assertNotEqual(found['topics'], 1)
+        calibration = dev['intent']['calibration']
+        self.assertEqual((calibration['temperature'], calibration['ece_after']), (found['intent'], dev['intent']['all']['ece']['value']))
+        self.assertLess(calibration['ece_after'], calibration['ece_before'])
+        self.assertEqual(dev['topics']['calibration'], {'temperature': found['topics']})
+        self.assertNotIn('calibration', answer['tasks']['intent'])
+        evaluated = self.expect(project.run('evaluate', '--split', 'dev', '--output', 'json'), 0).json
+        self.assertEqual(evaluated['tasks']['intent']['all']['ece'], dev['intent']['all']['ece'])
+
+    def test_few_dev_rows_leave_them_as_they_are(self):
+        project = self.project().fill(120, 49, 20).describe()
+        self.expect(project.run('train', '--run', 'a'), 0)
+        self.assertEqual(self.temperatures(project), {'intent': 1, 'urgency': None, 'topics': 1, 'products': None})
+        self.assertNotIn('calibration', project.run_json('a', 'scores.json')['dev']['intent'])
 
 
 class Train(Scenario):

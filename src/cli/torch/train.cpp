@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cctype>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -198,9 +199,19 @@ void write_environment(fs::path const& folder, CommandLine const& line) {
   write_file_atomically(folder / "environment.json", json.dump(1) + "\n");
 }
 
+/// What the temperature did on the rows that it was fitted to.
+OrderedJson calibration_json(eval::Calibration const& calibration, eval::TaskScores const& scores) {
+  OrderedJson json{{"temperature", calibration.temperature}};
+  if (!calibration.ece_before) return json;
+  auto const rounded = [](double error) { return std::round(error * 1e6) / 1e6; };
+  json["ece_before"] = rounded(*calibration.ece_before);
+  json["ece_after"] = rounded(scores.all.at("ece").value);
+  return json;
+}
+
 /// Scores on dev and test, answers, misses; the JSON of the contract for the better known split.
 OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, CommandLine const& line,
-                      std::stop_token const& stop) {
+                      std::map<std::string, eval::Calibration> const& calibrations, std::stop_token const& stop) {
   auto const predictor = train::Predictor::load(folder / "model", n_threads_of(line), line.device);
   OrderedJson scores;
   for (auto const split : {data::Split::Dev, data::Split::Test}) {
@@ -210,7 +221,10 @@ OrderedJson score_run(fs::path const& folder, data::Corpus const& corpus, Comman
     for (auto const& of_task : answers) {
       leave_if_stopped(stop);
       auto const task_scores = score_answers(answering(predictor), corpus, of_task);
-      of_split[task_scores.task] = scores_json(task_scores);
+      auto& json = of_split[task_scores.task] = scores_json(task_scores);
+      if (auto const found = calibrations.find(task_scores.task);
+          split == data::Split::Dev && found != calibrations.end())
+        json["calibration"] = calibration_json(found->second, task_scores);
       write_answers(folder / "predictions", split, corpus, of_task);
     }
     if (split == data::Split::Dev) write_misses(folder / "misses.jsonl", corpus, answers);
@@ -230,7 +244,7 @@ OrderedJson result_json(std::string const& id, train::TrainResult const& result,
     for (auto const& [task, score] : scores[of_split].items()) {
       if (json["tasks"].contains(task)) continue;
       auto shown = score;
-      for (auto const* key : {"confusion", "confusion_labels", "confusion_by_label"}) shown.erase(key);
+      for (auto const* key : {"confusion", "confusion_labels", "confusion_by_label", "calibration"}) shown.erase(key);
       if (of_split != split) shown["split"] = of_split;
       json["tasks"][task] = std::move(shown);
     }
@@ -360,7 +374,7 @@ int train(CommandLine const& line) {
                                       .resume = line.resume},
                                      events, stop.token());
     progress.finish();
-    auto const json = result_json(id, result, score_run(folder, corpus, line, stop.token()));
+    auto const json = result_json(id, result, score_run(folder, corpus, line, result.calibrations, stop.token()));
     write_file_atomically(folder / "result.json", json.dump(1) + "\n");
     auto state = state_json("complete", started);
     state["seconds"] = result.seconds;

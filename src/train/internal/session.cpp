@@ -246,10 +246,10 @@ StepRecord Session::step() {
   return record;
 }
 
-std::optional<std::map<std::string, double>> Session::evaluate(std::function<bool()> const& should_stop) {
+std::optional<Session::DevAnswers> Session::answer_dev(std::function<bool()> const& should_stop) {
   std::size_t const n_tasks = prepared_.spec.heads.size();
-  std::vector<std::vector<task::Label>> gold(n_tasks);
-  std::vector<std::vector<task::Prediction>> predicted(n_tasks);
+  DevAnswers answers{.gold = std::vector<std::vector<task::Label>>(n_tasks),
+                     .predicted = std::vector<std::vector<task::Prediction>>(n_tasks)};
   for (auto const& of_stream : dev_) {
     auto const& stream = *of_stream.stream;
     auto results = infer(model_, of_stream.texts, stream.tasks, device_, should_stop);
@@ -258,17 +258,38 @@ std::optional<std::map<std::string, double>> Session::evaluate(std::function<boo
       auto const& labels = stream.of(Split::Dev)[of_stream.rows[i]].labels;
       for (std::size_t position = 0; position < stream.tasks.size(); ++position) {
         if (!task::is_labelled(labels[position])) continue;
-        gold[stream.tasks[position]].push_back(labels[position]);
-        predicted[stream.tasks[position]].push_back(std::move(results[i][position]));
+        answers.gold[stream.tasks[position]].push_back(labels[position]);
+        answers.predicted[stream.tasks[position]].push_back(std::move(results[i][position]));
       }
     }
   }
+  return answers;
+}
+
+std::optional<std::map<std::string, double>> Session::evaluate(std::function<bool()> const& should_stop) {
+  auto const answers = answer_dev(should_stop);
+  if (!answers) return std::nullopt;
   std::map<std::string, double> scores;
-  for (std::size_t i = 0; i < n_tasks; ++i)
-    if (!gold[i].empty())
-      scores[prepared_.spec.heads[i].task.name] =
-          eval::primary_score(prepared_.spec.heads[i].task, prepared_.spec.heads[i].labels, gold[i], predicted[i]);
+  for (std::size_t i = 0; i < prepared_.spec.heads.size(); ++i) {
+    auto const& head = prepared_.spec.heads[i];
+    if (!answers->gold[i].empty())
+      scores[head.task.name] = eval::primary_score(head.task, head.labels, answers->gold[i], answers->predicted[i]);
+  }
   return scores;
+}
+
+std::map<std::string, eval::Calibration> Session::calibrate(std::stop_token const& stop) {
+  auto const answers = answer_dev([&] { return stop.stop_requested(); });
+  if (!answers) throw Error(ErrorCode::Interrupted, "stopped while the probabilities were calibrated");
+  std::map<std::string, eval::Calibration> found;
+  for (std::size_t i = 0; i < prepared_.spec.heads.size(); ++i) {
+    auto const& head = prepared_.spec.heads[i];
+    auto const calibration = eval::calibrate(head.task, head.labels, answers->gold[i], answers->predicted[i]);
+    if (!calibration) continue;
+    model_->set_temperature(i, calibration->temperature);
+    found[head.task.name] = *calibration;
+  }
+  return found;
 }
 
 double Session::seconds_per_token() {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "eval/calibration.h"
 #include "nn/multi_task_model.h"
 #include "train/checkpoint.h"
 #include "train/internal/adamw.h"
@@ -38,6 +39,9 @@ class Session {
   StepRecord step();
   /// Dev scores of every task that has labelled dev rows; nothing when `should_stop` ended it early.
   std::optional<std::map<std::string, double>> evaluate(std::function<bool()> const& should_stop);
+  /// Fits the temperatures of the heads to their answers on dev, and sets them: to be called once, with the selected
+  /// weights. By task, what calibrate found. Throws Error{Interrupted} soon after `stop` is requested.
+  std::map<std::string, eval::Calibration> calibrate(std::stop_token const& stop);
   /// Seconds per training token, from a few steps that change nothing.
   double seconds_per_token();
 
@@ -60,6 +64,12 @@ class Session {
   [[nodiscard]] std::int64_t n_dev_tokens() const noexcept;
 
  private:
+  /// The labelled dev rows by task and what the model says about them; nothing when `should_stop` ended it early.
+  struct DevAnswers {
+    std::vector<std::vector<task::Label>> gold;
+    std::vector<std::vector<task::Prediction>> predicted;
+  };
+  std::optional<DevAnswers> answer_dev(std::function<bool()> const& should_stop);
   [[nodiscard]] nn::PackedTexts packed(data::Batch const& batch) const;
   /// A line through cosines starts where some training rows, seen by the encoder as it was given, put it.
   void fit_line(std::size_t head, std::stop_token const& stop);

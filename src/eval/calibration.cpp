@@ -1,0 +1,159 @@
+#include "eval/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "base/error.h"
+#include "eval/metrics.h"
+
+namespace polytask::eval {
+namespace {
+
+constexpr std::size_t kFewestRows = 50;
+
+/// First and second derivative of a function at one place.
+struct Slopes {
+  double first = 0;
+  double second = 0;
+};
+
+/// The likelihood is convex in 1 / T: the logits are linear in it. Newton's steps, halving the interval where a step
+/// would leave it.
+double best_temperature(std::function<Slopes(double inverse)> const& slopes) {
+  constexpr int kMostSteps = 100;
+  constexpr double kPrecision = 1e-10;
+  double low = 1 / kHighestTemperature;
+  double high = 1 / kLowestTemperature;
+  if (slopes(low).first > 0) return kHighestTemperature;
+  if (slopes(high).first < 0) return kLowestTemperature;
+  double inverse = 1;
+  for (int step = 0; step < kMostSteps && high - low > kPrecision * inverse; ++step) {
+    auto const [first, second] = slopes(inverse);
+    if (first == 0) break;
+    (first > 0 ? high : low) = inverse;
+    double next = inverse - first / second;
+    if (!(next > low && next < high)) next = (low + high) / 2;
+    bool const settled = std::abs(next - inverse) <= kPrecision * inverse;
+    inverse = next;
+    if (settled) break;
+  }
+  return 1 / inverse;
+}
+
+double rounded(double temperature) { return std::round(temperature * 1e4) / 1e4; }
+
+/// Logarithms of probabilities are logits that softmax gives the same probabilities. A probability that float32 cannot
+/// hold is taken for the smallest that it can.
+double log_of(float probability) {
+  return std::log(static_cast<double>(std::max(probability, std::numeric_limits<float>::denorm_min())));
+}
+
+/// The logit of a logistic output; near 1 float32 ends before the logistic does.
+double logit_of(float probability) {
+  constexpr double kFarthest = 17;
+  auto const p = static_cast<double>(probability);
+  return std::clamp(std::log(p) - std::log1p(-p), -kFarthest, kFarthest);
+}
+
+struct Rows {
+  std::vector<double> logits;
+  std::size_t n = 0;
+  bool all_right = true;
+};
+
+std::optional<Calibration> of_classification(task::LabelSet const& labels, std::span<task::Label const> gold,
+                                             std::span<task::Prediction const> predicted) {
+  Rows rows;
+  std::vector<std::size_t> right;
+  GoldAndPredicted all;
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    if (!task::is_labelled(gold[i])) continue;
+    all.gold.push_back(&gold[i]);
+    all.predicted.push_back(&predicted[i]);
+    auto const index = gold_index(labels, gold[i]);
+    auto const& answer = std::get<task::ClassPrediction>(predicted[i]);
+    if (index != answer.label) rows.all_right = false;
+    if (index == labels.size()) continue;  // no temperature gives a label that the model does not know
+    for (auto const score : answer.scores) rows.logits.push_back(log_of(score));
+    right.push_back(index);
+  }
+  // Where every row is right, the likelihood grows without end as the temperature goes to 0.
+  if (right.size() < kFewestRows || rows.all_right) return std::nullopt;
+  std::vector<std::uint32_t> const once(all.gold.size(), 1);
+  return Calibration{.temperature = rounded(softmax_temperature(rows.logits, labels.size(), right)),
+                     .ece_before = make_metric("ece", task::TaskType::Classification, labels, all)->value(once)};
+}
+
+std::optional<Calibration> of_multilabel(task::LabelSet const& labels, std::span<task::Label const> gold,
+                                         std::span<task::Prediction const> predicted) {
+  Rows rows;
+  std::vector<bool> right;
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    if (!task::is_labelled(gold[i])) continue;
+    ++rows.n;
+    auto const& wanted = std::get<std::vector<std::string>>(gold[i]);
+    auto const& answer = std::get<task::MultilabelPrediction>(predicted[i]);
+    for (std::size_t label = 0; label < labels.size(); ++label) {
+      bool const is_gold = std::find(wanted.begin(), wanted.end(), labels[label]) != wanted.end();
+      bool const is_answer = std::find(answer.labels.begin(), answer.labels.end(), label) != answer.labels.end();
+      if (is_gold != is_answer) rows.all_right = false;
+      rows.logits.push_back(logit_of(answer.scores[label]));
+      right.push_back(is_gold);
+    }
+  }
+  if (rows.n < kFewestRows || rows.all_right) return std::nullopt;  // as for classification
+  return Calibration{.temperature = rounded(sigmoid_temperature(rows.logits, right))};
+}
+
+}  // namespace
+
+double softmax_temperature(std::span<double const> logits, std::size_t n_outputs, std::span<std::size_t const> gold) {
+  expects(logits.size() == n_outputs * gold.size() && !gold.empty(), "every row has a logit of each output");
+  return best_temperature([&](double inverse) {
+    Slopes total;
+    for (std::size_t row = 0; row < gold.size(); ++row) {
+      auto const own = logits.subspan(row * n_outputs, n_outputs);
+      double const largest = *std::max_element(own.begin(), own.end());
+      double sum = 0, mean = 0, square = 0;  // of the logits under the softmax, counted from the largest
+      for (double const logit : own) {
+        double const weight = std::exp(inverse * (logit - largest));
+        sum += weight;
+        mean += weight * (logit - largest);
+        square += weight * (logit - largest) * (logit - largest);
+      }
+      mean /= sum;
+      total.first += mean - (own[gold[row]] - largest);
+      total.second += square / sum - mean * mean;
+    }
+    return total;
+  });
+}
+
+double sigmoid_temperature(std::span<double const> logits, std::vector<bool> const& gold) {
+  expects(logits.size() == gold.size() && !gold.empty(), "every output is right or not");
+  return best_temperature([&](double inverse) {
+    Slopes total;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      double const probability = 1 / (1 + std::exp(-inverse * logits[i]));
+      total.first += logits[i] * (probability - (gold[i] ? 1.0 : 0.0));
+      total.second += logits[i] * logits[i] * probability * (1 - probability);
+    }
+    return total;
+  });
+}
+
+std::optional<Calibration> calibrate(task::TaskSpec const& spec, task::LabelSet const& labels,
+                                     std::span<task::Label const> gold, std::span<task::Prediction const> predicted) {
+  expects(gold.size() == predicted.size(), "every row was answered");
+  switch (spec.type) {
+    case task::TaskType::Classification: return of_classification(labels, gold, predicted);
+    case task::TaskType::Multilabel: return of_multilabel(labels, gold, predicted);
+    case task::TaskType::Regression:
+    case task::TaskType::Tagging: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace polytask::eval
