@@ -95,7 +95,7 @@ double quantile(std::vector<double> const& sorted, double q) {
 Measured measure(engine::Engine const& engine, model::EncoderConfig const& config,
                  std::vector<task::Example> const& examples, std::vector<std::size_t> const& heads, double peak,
                  double seconds) {
-  Measured result{.precision = std::string(to_string(engine.options().precision)), .n_tasks = heads.size()};
+  Measured result{.precision = std::string(to_string(engine.options().precision.value())), .n_tasks = heads.size()};
   double n_tokens = 0, n_operations = 0;
   for (auto const& example : examples) {
     auto const n = static_cast<double>(engine.n_tokens(example));

@@ -41,7 +41,8 @@ void add_common(CLI::App& verb, CommandLine& line) {
 }
 
 /// In the order of `Verb`.
-std::vector<std::string> const kVerbs{"init", "validate", "train", "evaluate", "predict", "bench", "runs", "package"};
+std::vector<std::string> const kVerbs{"init",  "validate", "train",   "evaluate", "predict",
+                                      "bench", "runs",     "package", "quantize"};
 
 /// CLI11's words for a mistake, with the nearest verb or option.
 std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc, char const* const* argv) {
@@ -99,10 +100,10 @@ void add_model(CLI::App& verb, CommandLine& line) {
 
 void add_precision(CLI::App& verb, CommandLine& line) {
   verb.add_option("--precision", line.precision,
-                  "what products are computed in: f32, bf16 (faster where the processor has it) or int8 (fastest)")
+                  "what products are computed in: f32, bf16 (faster where the processor has it) or int8 (fastest); as "
+                  "quantized, or f32, when not given")
       ->type_name("f32|bf16|int8")
-      ->check(one_of({"f32", "bf16", "int8"}))
-      ->capture_default_str();
+      ->check(one_of({"f32", "bf16", "int8"}));
 }
 
 void add_train(CLI::App& app, CommandLine& line) {
@@ -121,7 +122,7 @@ void add_train(CLI::App& app, CommandLine& line) {
 void add_evaluate(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("evaluate", "scores a run on a split, with intervals");
   add_common(verb, line);
-  add_run(verb, line);
+  add_model(verb, line);
   verb.add_option("--split", line.split, "train, dev or test")
       ->type_name("SPLIT")
       ->check(one_of({"train", "dev", "test"}))
@@ -204,6 +205,21 @@ void add_package(CLI::App& app, CommandLine& line) {
   verb.footer("Example: polytask package --run first --to models/helpdesk-1");
 }
 
+void add_quantize(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("quantize", "a package that computes in int8 where dev shows that nothing is lost");
+  add_common(verb, line);
+  verb.add_option("--package", line.package, "the package to start from")->type_name("FOLDER")->required();
+  verb.add_option("--to", line.to, "the new folder")->type_name("FOLDER")->required();
+  verb.add_option("--precision", line.precision, "what is tried: int8, or bf16")
+      ->type_name("int8|bf16")
+      ->check(one_of({"int8", "bf16"}));
+  verb.add_option("--max-drop", line.max_drop, "points (hundredths) that any task's score may lose on dev")
+      ->type_name("POINTS")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  verb.footer("Example: polytask quantize --package models/helpdesk-1 --to models/helpdesk-1-int8 --max-drop 0.5");
+}
+
 /// In the order that the library wants, the last first. "--text=" is an empty text; the library would take the next
 /// argument for its value.
 std::vector<std::string> arguments_of(int argc, char const* const* argv) {
@@ -236,6 +252,7 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   add_bench(app, line);
   add_runs(app, line);
   add_package(app, line);
+  add_quantize(app, line);
   try {
     app.parse(arguments_of(argc, argv));
   } catch (CLI::CallForHelp const& call) {

@@ -8,7 +8,7 @@
 
 namespace polytask::cli {
 
-enum class Verb { Init, Validate, Train, Evaluate, Predict, Bench, Runs, Package };
+enum class Verb { Init, Validate, Train, Evaluate, Predict, Bench, Runs, Package, Quantize };
 enum class Output { Text, Json };
 enum class PackageAction { Make, Diff, Verify };
 
@@ -17,10 +17,10 @@ struct CommandLine {
   std::filesystem::path project = "polytask.yaml";
   std::vector<std::string> overrides;  ///< --set key=value, in order
   Output output = Output::Text;
-  int n_threads = 0;              ///< 0 = all cores of the process
-  std::string run;                ///< --run; empty = made (train) or the latest complete one
-  std::string package;            ///< --package of predict and bench; empty = a run
-  std::string precision = "f32";  ///< evaluate, predict: what the engine computes in
+  int n_threads = 0;      ///< 0 = all cores of the process
+  std::string run;        ///< --run; empty = made (train) or the latest complete one
+  std::string package;    ///< --package of predict and bench; empty = a run
+  std::string precision;  ///< evaluate, predict: what the engine computes in; empty = as the package says
   // init
   std::filesystem::path data = ".";  ///< the folder that is looked at
   std::string encoder;               ///< --encoder; empty = none
@@ -47,6 +47,7 @@ struct CommandLine {
   std::string from;                   ///< --from; empty = a run
   std::string to;                     ///< --to
   std::vector<std::string> dropped;   ///< --drop; with `tasks` as "task=package"
+  double max_drop = 0.5;              ///< quantize: hundredths
   std::vector<std::string> packages;  ///< `package diff A B`, `package verify A`
 };
 

@@ -12,46 +12,12 @@
 #include "cli/load_engine.h"
 #include "cli/project_file.h"
 #include "cli/run_store.h"
+#include "cli/scored_corpus.h"
 #include "cli/scoring.h"
 #include "cli/verbs.h"
 
 namespace polytask::cli {
 namespace {
-
-/// Throws Error{Conflict} where the project describes another task than the run was trained on.
-void check_same_task(task::TaskSpec const& task, model::HeadSpec const& head, std::string const& run) {
-  auto const differs = [&](std::string_view what, std::string const& trained, std::string const& now) {
-    if (trained != now)
-      throw Error(
-          ErrorCode::Conflict,
-          fmt::format(
-              "task {} of run {} was trained with {} {}, the project says {}; train a new run, or put the project back",
-              quote(task.name), quote(run), what, quote(trained), quote(now)));
-  };
-  differs("type", std::string(task::to_string(head.task.type)), std::string(task::to_string(task.type)));
-  differs("text", fmt::format("{}", fmt::join(head.task.text, ", ")), fmt::format("{}", fmt::join(task.text, ", ")));
-  differs("pair encoding", std::string(task::to_string(head.task.encoding())),
-          std::string(task::to_string(task.encoding())));
-}
-
-/// The labels of `a` that `b` lacks, in words; "none" without quotes when there is none.
-std::string labels_only_in(task::LabelSet const& a, task::LabelSet const& b) {
-  std::vector<std::string> names;
-  for (auto const& name : a.names())
-    if (!b.contains(name)) names.push_back(name);
-  return names.empty() ? "none" : quote(fmt::format("{}", fmt::join(names, ", ")));
-}
-
-/// The same for the labels that the project lists, or that its training rows have now.
-void check_same_labels(std::string const& task, task::LabelSet const& trained, task::LabelSet const& now,
-                       std::string const& run) {
-  if (std::is_permutation(trained.names().begin(), trained.names().end(), now.names().begin(), now.names().end()))
-    return;
-  throw Error(ErrorCode::Conflict,
-              fmt::format("task {} of run {} was trained with other labels than the project has (only in the run: {}, "
-                          "only in the project: {}); train a new run, or put the labels back",
-                          quote(task), quote(run), labels_only_in(trained, now), labels_only_in(now, trained)));
-}
 
 /// Where a declared split is cut anew, rows that the run was trained on can be test rows now.
 void warn_of_moved_splits(RunInfo const& run, Project const& project, data::Corpus const& corpus) {
@@ -85,27 +51,17 @@ void warn_of_moved_splits(RunInfo const& run, Project const& project, data::Corp
 }  // namespace
 
 int evaluate(CommandLine const& line) {
-  auto project = read_project(line.project, line.overrides);
-  auto const run = complete_run(project.folder, line.run);
-  auto const engine = load_engine(run.folder / "model", line);
-  std::vector<std::string> names;
-  for (auto const& head : engine.spec().heads) names.push_back(head.task.name);
-  project = only_tasks(std::move(project), names);
-  auto const head_of = [&](std::string const& task) -> model::HeadSpec const& {
-    return engine.spec().heads[engine.spec().find(task).value()];
-  };
-  for (auto const& task : project.tasks) check_same_task(task, head_of(task.name), run.id);
-  auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
-  if (has_errors(corpus.problems)) {
-    print_problems(std::cerr, corpus.problems);
-    throw Error(ErrorCode::InvalidInput, "the data has errors; nothing was evaluated");
-  }
-  for (std::size_t t = 0; t < corpus.tasks.size(); ++t)
-    check_same_labels(corpus.tasks[t].name, head_of(corpus.tasks[t].name).labels, corpus.label_sets[t], run.id);
-  warn_of_moved_splits(run, project, corpus);
+  auto const project = read_project(line.project, line.overrides);
+  auto const place = model_place(line);
+  auto const engine = load_engine(place.folder, line);
+  auto const corpus = scored_corpus(project, engine.spec(), model_name(place));
+  if (place.run) warn_of_moved_splits(*place.run, project, corpus);
   auto const split = *data::parse_split(line.split);
   OrderedJson json;
-  json["run"] = run.id;
+  if (place.run)
+    json["run"] = place.run->id;
+  else
+    json["package"] = place.package_id;
   json["split"] = line.split;
   json["tasks"] = OrderedJson::object();
   for (auto const& answers : answer_split(answering(engine), corpus, split)) {

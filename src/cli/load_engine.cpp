@@ -10,16 +10,21 @@ ModelPlace model_place(CommandLine const& line) {
   if (!line.package.empty()) {
     if (!line.run.empty())
       throw Error(ErrorCode::InvalidUsage, "--run and --package exclude one another: one model answers");
-    return {model::open_package(line.package).folder, std::nullopt};
+    auto const package = model::open_package(line.package);
+    return {package.folder, std::nullopt, package.id};
   }
   auto run = complete_run(read_project(line.project, line.overrides).folder, line.run);
   auto folder = run.folder / "model";
-  return {std::move(folder), std::move(run)};
+  return {std::move(folder), std::move(run), ""};
+}
+
+std::string model_name(ModelPlace const& place) {
+  return place.run ? "run " + quote(place.run->id) : "package " + place.package_id.substr(0, 12);
 }
 
 engine::Engine load_engine(std::filesystem::path const& model_folder, CommandLine const& line) {
-  return engine::Engine::load(
-      model_folder, {.precision = kernels::parse_precision(line.precision).value(), .n_workers = n_threads_of(line)});
+  return engine::Engine::load(model_folder,
+                              {.precision = kernels::parse_precision(line.precision), .n_workers = n_threads_of(line)});
 }
 
 }  // namespace polytask::cli

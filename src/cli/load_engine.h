@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "cli/command_line.h"
 #include "cli/run_store.h"
@@ -14,7 +15,10 @@ namespace polytask::cli {
 struct ModelPlace {
   std::filesystem::path folder;
   std::optional<RunInfo> run;  ///< nothing for a package
+  std::string package_id;
 };
+/// "run \"first\"" or "package 0123456789ab", for messages.
+[[nodiscard]] std::string model_name(ModelPlace const& place);
 
 /// --package, every file of it verified, or --run of the project. Throws as model::open_package and complete_run, and
 /// Error{InvalidUsage} when both are named.

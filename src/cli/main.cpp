@@ -33,6 +33,7 @@ int run(cli::CommandLine const& line, int /*argc*/, char** argv) {
     case cli::Verb::Validate: return cli::validate(line);
     case cli::Verb::Runs: return cli::runs(line);
     case cli::Verb::Package: return cli::package(line);
+    case cli::Verb::Quantize: return cli::quantize(line);
     case cli::Verb::Evaluate: return cli::evaluate(line);
     case cli::Verb::Predict: return cli::predict(line);
     case cli::Verb::Bench: return cli::bench(line);

@@ -24,6 +24,9 @@ int runs(CommandLine const& line);
 /// `polytask package`, `polytask package diff` and `polytask package verify`.
 int package(CommandLine const& line);
 
+/// `polytask quantize`: 4 when more is lost than may be.
+int quantize(CommandLine const& line);
+
 /// Prints problems one line each, errors first: "place: message" or "warning: place: message".
 void print_problems(std::ostream& out, std::vector<Problem> const& problems);
 

@@ -1,5 +1,7 @@
 #include "engine/engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -12,6 +14,7 @@
 #include "engine/internal/workers.h"
 #include "model/decode.h"
 #include "model/model_weights.h"
+#include "model/precision_plan.h"
 #include "text/tokenizer.h"
 
 namespace polytask::engine {
@@ -87,13 +90,39 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
-Engine Engine::load(std::filesystem::path const& model_folder, Options const& options) {
-  expects(options.n_workers >= 1, "somebody has to work");
+namespace {
+
+/// What precision.json says, where the caller leaves it open.
+Options decided(Options options, std::filesystem::path const& model_folder) {
+  if (options.precision) return options;
+  auto const plan = model::read_precision_plan(model_folder).value_or(model::PrecisionPlan{});
+  options.precision = kernels::parse_precision(plan.precision).value();
+  for (auto const& [group, precision] : plan.higher)
+    options.exceptions[group] = kernels::parse_precision(precision).value();
+  return options;
+}
+
+void check_exceptions(Options const& options, std::filesystem::path const& model_folder,
+                      model::EncoderConfig const& config, model::ModelSpec const& spec) {
+  auto const groups = model::layer_groups(config, spec);
+  for (auto const& [group, precision] : options.exceptions)
+    if (std::find(groups.begin(), groups.end(), group) == groups.end())
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: gives {} a precision, which the model does not have; it belongs to another model",
+                              (model_folder / "precision.json").string(), quote(group)));
+}
+
+}  // namespace
+
+Engine Engine::load(std::filesystem::path const& model_folder, Options const& wanted) {
+  expects(wanted.n_workers >= 1, "somebody has to work");
+  auto const options = decided(wanted, model_folder);
   auto spec = model::read_model_spec(model_folder);
   auto tokenizer = text::load_tokenizer(model_folder / "encoder");
-  model::check_belongs(model_folder, spec, model::read_encoder_config(model_folder / "encoder"),
-                       tokenizer->vocabulary_size());
-  auto network = load_network(model_folder, std::move(spec), options.precision, options.instructions);
+  auto const config = model::read_encoder_config(model_folder / "encoder");
+  model::check_belongs(model_folder, spec, config, tokenizer->vocabulary_size());
+  check_exceptions(options, model_folder, config, spec);
+  auto network = load_network(model_folder, std::move(spec), options);
   return Engine(std::make_unique<State>(options, std::move(network), std::move(tokenizer)));
 }
 

@@ -4,8 +4,11 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "kernels/packed_linear.h"
@@ -16,9 +19,12 @@
 namespace polytask::engine {
 
 struct Options {
-  kernels::Precision precision = kernels::Precision::Float32;
+  /// What all layers multiply in. Nothing = as the folder's precision.json says (model/precision_plan.h), float32 where
+  /// there is none.
+  std::optional<kernels::Precision> precision;
   int n_workers = 1;  ///< threads that compute, the caller's among them; >= 1
   kernels::InstructionSet instructions = kernels::detected_instructions();
+  std::map<std::string, kernels::Precision> exceptions;  ///< by layer group (model::layer_groups), with `precision`
 };
 
 /// Calls from several threads wait for one another.
@@ -31,6 +37,7 @@ class Engine {
   ~Engine();
 
   [[nodiscard]] model::ModelSpec const& spec() const noexcept;
+  /// With the precisions that were chosen.
   [[nodiscard]] Options const& options() const noexcept;
 
   /// Result: [example][position in task_indices]; task_indices are indices into spec().heads. The examples must fit the

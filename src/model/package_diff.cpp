@@ -30,6 +30,7 @@ TaskDifference compare(HeadSpec const& a, HeadSpec const& b, PackagedTask const&
   };
   note(whole.encoder, "encoder");
   note(whole.reading, "how texts are read");
+  note(whole.precision, "precision");
   note(first.private_layers != second.private_layers, "private layers");
   note(first.head != second.head, "head");
   note(a.task.type != b.task.type, "type");
@@ -51,6 +52,11 @@ PackageDifference difference(PackageContents const& first, PackageContents const
   auto const& b = second.spec;
   whole.reading = a.pooling != b.pooling || a.max_length != b.max_length || a.private_layers != b.private_layers ||
                   a.encoder_reading != b.encoder_reading;
+  auto const plan_of = [](PackageContents const& contents) {
+    auto const found = contents.manifest.files.find("precision.json");
+    return found == contents.manifest.files.end() ? std::string() : found->second;
+  };
+  whole.precision = plan_of(first) != plan_of(second);
   for (auto const reading : a.private_readings()) {
     auto const path = private_file("", reading).string();
     auto const other = second.manifest.files.find(path);

@@ -15,8 +15,8 @@ enum class InPackages { Both, First, Second };
 struct TaskDifference {
   std::string task;
   InPackages in = InPackages::Both;
-  /// Why the task's answers can differ: "encoder", "how texts are read", "private layers", "head", "type", "columns",
-  /// "labels", "threshold", "temperature", "scale". Empty when no answer can.
+  /// Why the task's answers can differ: "encoder", "how texts are read", "precision", "private layers", "head", "type",
+  /// "columns", "labels", "threshold", "temperature", "scale". Empty when no answer can.
   std::vector<std::string> because;
   std::vector<std::string> labels_added;    ///< the second has them, the first has not
   std::vector<std::string> labels_removed;  ///< the other way round
@@ -32,6 +32,7 @@ struct TaskDifference {
 struct PackageDifference {
   bool encoder = false;                 ///< any file of it, the tokenizer's too
   bool reading = false;                 ///< pooling, longest text, which layers are private
+  bool precision = false;               ///< what is computed in (model/precision_plan.h)
   std::vector<Reading> private_layers;  ///< readings whose own layers both have, and not the same
   std::vector<TaskDifference> tasks;    ///< in the order of the first, then what the second has more
 };

@@ -119,7 +119,7 @@ class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
   }
   [[nodiscard]] Engine engine(Precision precision, int n_workers = 1,
                               InstructionSet instructions = kernels::detected_instructions()) const {
-    return Engine::load(folder_, {precision, n_workers, instructions});
+    return Engine::load(folder_, {.precision = precision, .n_workers = n_workers, .instructions = instructions});
   }
 
   fs::path folder_;

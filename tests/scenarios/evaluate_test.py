@@ -99,7 +99,7 @@ class Evaluate(Trained):
         project.describe(tasks={**FOUR_TASKS, 'intent': {**INTENT, 'text': ['body', 'id']}})
         self.expect(project.run('evaluate', '--run', 'shared'), 5, 'task "intent" of run "shared"', '"body"', '"body, id"')
         project.describe(tasks={**FOUR_TASKS, 'intent': {**INTENT, 'labels': ['order', 'refund', 'track', 'thank']}})
-        self.expect(project.run('evaluate', '--run', 'shared'), 5, 'task "intent" of run "shared"', 'only in the run: none, only in the project: "thank"')
+        self.expect(project.run('evaluate', '--run', 'shared'), 5, 'task "intent" of run "shared"', 'only in the model: none, only in the project: "thank"')
 
     def test_the_number_of_threads_changes_no_score(self):
         one = self.expect(self.trained.run('evaluate', *JSON), 0).json

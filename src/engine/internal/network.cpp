@@ -24,9 +24,9 @@ kernels::Activation activation_of(std::string const& name) {
 /// Takes layers out of tensors by their published names; what was taken no longer fills memory twice.
 class LayerReader {
  public:
-  LayerReader(Tensors& tensors, model::EncoderConfig const& config, Precision precision,
-              kernels::InstructionSet instructions)
-      : tensors_(tensors), config_(config), precision_(precision), instructions_(instructions) {}
+  /// `prefix` stands before the names of its layer groups.
+  LayerReader(Tensors& tensors, model::EncoderConfig const& config, Options const& options, std::string prefix)
+      : tensors_(tensors), config_(config), options_(options), prefix_(std::move(prefix)) {}
 
   [[nodiscard]] std::vector<float> take(std::string const& name) { return std::move(tensors_.at(name).values); }
 
@@ -37,18 +37,19 @@ class LayerReader {
   [[nodiscard]] Layer take_layer(std::int64_t index) {
     std::string const name = "encoder.layer." + std::to_string(index);
     std::string const attention = name + ".attention.self.";
-    return {take_linear({attention + "query"}),
-            take_linear({attention + "key", attention + "value"}),
-            take_linear({name + ".attention.output.dense"}),
+    auto const of_attention = precision_of(name + ".attention.self");
+    return {take_linear({attention + "query"}, of_attention),
+            take_linear({attention + "key", attention + "value"}, of_attention),
+            take_linear({name + ".attention.output.dense"}, precision_of(name + ".attention.output")),
             take_norm(name + ".attention.output.LayerNorm"),
-            take_linear({name + ".intermediate.dense"}),
-            take_linear({name + ".output.dense"}),
+            take_linear({name + ".intermediate.dense"}, precision_of(name + ".intermediate")),
+            take_linear({name + ".output.dense"}, precision_of(name + ".output")),
             take_norm(name + ".output.LayerNorm")};
   }
 
  private:
   /// Layers that read the same rows as one, their outputs side by side.
-  [[nodiscard]] PackedLinear take_linear(std::vector<std::string> const& names) {
+  [[nodiscard]] PackedLinear take_linear(std::vector<std::string> const& names, Precision wanted) {
     auto const n_in = tensors_.at(names[0] + ".weight").shape[1];
     std::vector<float> weight, bias;
     for (auto const& name : names) {
@@ -58,14 +59,20 @@ class LayerReader {
       bias.insert(bias.end(), offsets.begin(), offsets.end());
     }
     // Rows of a width that does not fill whole steps of four bytes are multiplied as floats.
-    auto const precision = n_in % 4 == 0 ? precision_ : Precision::Float32;
-    return {{static_cast<std::int64_t>(bias.size()), n_in}, weight.data(), bias.data(), precision, instructions_};
+    auto const precision = n_in % 4 == 0 ? wanted : Precision::Float32;
+    return {
+        {static_cast<std::int64_t>(bias.size()), n_in}, weight.data(), bias.data(), precision, options_.instructions};
+  }
+
+  [[nodiscard]] Precision precision_of(std::string const& group) const {
+    auto const found = options_.exceptions.find(prefix_ + group);
+    return found == options_.exceptions.end() ? options_.precision.value() : found->second;
   }
 
   Tensors& tensors_;
   model::EncoderConfig const& config_;
-  Precision precision_;
-  kernels::InstructionSet instructions_;
+  Options const& options_;
+  std::string prefix_;
 };
 
 }  // namespace
@@ -79,29 +86,29 @@ std::span<Layer const> Network::upper_layers(model::Reading reading) const {
   return own == own_layers.end() ? std::span(layers).subspan(n_lower_layers()) : std::span(own->second);
 }
 
-Network load_network(std::filesystem::path const& model_folder, model::ModelSpec spec, Precision precision,
-                     kernels::InstructionSet instructions) {
+Network load_network(std::filesystem::path const& model_folder, model::ModelSpec spec, Options const& options) {
   Network network;
   network.config = model::read_encoder_config(model_folder / "encoder");
   network.spec = std::move(spec);
-  network.instructions = instructions;
+  network.instructions = options.instructions;
   network.activation = activation_of(network.config.hidden_act);
   auto weights = model::read_model_weights(model_folder, network.config, network.spec);
-  LayerReader encoder(weights.encoder, network.config, precision, instructions);
+  LayerReader encoder(weights.encoder, network.config, options, "");
   network.embeddings = {
       encoder.take("embeddings.word_embeddings.weight"), encoder.take("embeddings.position_embeddings.weight"),
       encoder.take("embeddings.token_type_embeddings.weight"), encoder.take_norm("embeddings.LayerNorm")};
   std::int64_t const n_layers = network.config.num_hidden_layers;
   for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i));
   for (auto& [reading, tensors] : weights.private_layers) {
-    LayerReader own(tensors, network.config, precision, instructions);
+    LayerReader own(tensors, network.config, options, "private/" + std::string(model::to_string(reading)) + "/");
     auto& layers = network.own_layers[reading];
     for (std::int64_t i = n_layers - network.spec.private_layers; i < n_layers; ++i)
       layers.push_back(own.take_layer(i));
   }
   for (auto const& head : weights.heads)
     network.heads.emplace_back(PackedLinear::Shape{head.weight.shape[0], head.weight.shape[1]},
-                               head.weight.values.data(), head.bias.values.data(), Precision::Float32, instructions);
+                               head.weight.values.data(), head.bias.values.data(), Precision::Float32,
+                               options.instructions);
   return network;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "engine/engine.h"
 #include "kernels/packed_linear.h"
 #include "kernels/rows.h"
 #include "model/encoder_files.h"
@@ -58,6 +59,6 @@ struct Network {
 
 /// Throws as Engine::load.
 [[nodiscard]] Network load_network(std::filesystem::path const& model_folder, model::ModelSpec spec,
-                                   kernels::Precision precision, kernels::InstructionSet instructions);
+                                   Options const& options);
 
 }  // namespace polytask::engine

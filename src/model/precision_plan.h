@@ -1,0 +1,50 @@
+// What a package computes in where its reader does not say otherwise: precision.json, which `polytask quantize` writes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/encoder_files.h"
+#include "model/model_folder.h"
+#include "model/package_contents.h"
+
+namespace polytask::model {
+
+/// What a task's primary score was in float32 and is now, on the same rows.
+struct PrecisionLoss {
+  std::string metric;
+  double exact = 0;
+  double now = 0;
+  std::array<double, 2> difference_interval{};  ///< of now - exact, 95 %, paired
+  std::int64_t n = 0;                           ///< rows
+  std::string split;
+};
+
+/// Precisions are "f32", "bf16" and "int8".
+struct PrecisionPlan {
+  std::string precision = "f32";                ///< of every layer group but those of `higher`
+  std::map<std::string, std::string> higher;    ///< layer group -> its precision
+  std::map<std::string, PrecisionLoss> losses;  ///< by task: what was measured when the plan was made
+};
+
+/// The products of a model that can have precisions of their own, four a layer: "encoder.layer.0.attention.self",
+/// "encoder.layer.0.attention.output", "encoder.layer.0.intermediate", "encoder.layer.0.output"; those of a reading's
+/// private layers with "private/<reading>/" in front.
+[[nodiscard]] std::vector<std::string> layer_groups(EncoderConfig const& config, ModelSpec const& spec);
+
+[[nodiscard]] std::string precision_plan_text(PrecisionPlan const& plan);
+/// Throws Error{InvalidInput, Corrupt} for a newer schema, an unknown precision, a number that is none.
+[[nodiscard]] PrecisionPlan parse_precision_plan(std::string_view text, std::string const& where);
+/// Nothing when the folder has none.
+[[nodiscard]] std::optional<PrecisionPlan> read_precision_plan(std::filesystem::path const& folder);
+
+/// The package with this plan; everything else stays.
+void set_precision(PackageContents& contents, PrecisionPlan const& plan);
+
+}  // namespace polytask::model
