@@ -1,9 +1,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <iostream>
-#include <span>
+#include <map>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -52,18 +51,33 @@ std::optional<model::TaskScore> score_in(Json const& scores, std::string const& 
   return std::nullopt;
 }
 
+/// Content hashes of the datasets that a task learned from, as far as the run's configuration has them.
+std::map<std::string, std::string> data_hashes(Json const& config, model::HeadSpec const& head, fs::path const& path) {
+  std::map<std::string, std::string> found;
+  try {
+    for (auto const& dataset : head.task.datasets)
+      if (auto const& hashes = config.at("data_sha256"); hashes.contains(dataset))
+        found[dataset] = hashes[dataset].get<std::string>();
+  } catch (Json::exception const& error) {
+    throw Error(ErrorCode::Corrupt, fmt::format("{}: the hashes of the data cannot be read ({}); the file is damaged",
+                                                path.string(), error.what()));
+  }
+  return found;
+}
+
 /// Of a model folder; what its run knows stands beside it.
 model::PackageContents contents_of_run(fs::path const& model_folder) {
   auto const run = fs::canonical(model_folder).parent_path();
   auto const config = facts_of_run(run / "config.json");
-  auto const scores = facts_of_run(run / "scores.json");
-  auto const hashes = config.is_object() ? config.value("data_sha256", Json::object()) : Json::object();
-  std::optional<std::string> id;
-  if (config.is_object()) id = run.filename().string();
+  // An encoder's folder has a config.json too.
+  bool const is_run = config.is_object() && config.contains("data_sha256");
+  auto const scores = is_run ? facts_of_run(run / "scores.json") : Json();
+  auto const id = is_run ? std::optional(run.filename().string()) : std::nullopt;
   auto contents = model::contents_of_model(model_folder, [&](model::HeadSpec const& head) {
-    model::TaskOrigin origin{.run = id, .score = score_in(scores, head.task.name, run / "scores.json")};
-    for (auto const& dataset : head.task.datasets)
-      if (hashes.contains(dataset)) origin.data[dataset] = hashes[dataset].get<std::string>();
+    model::TaskOrigin origin{.run = id};
+    if (!is_run) return origin;
+    origin.data = data_hashes(config, head, run / "config.json");
+    origin.score = score_in(scores, head.task.name, run / "scores.json");
     return origin;
   });
   contents.manifest.parent = {.run = id};

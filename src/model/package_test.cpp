@@ -115,7 +115,7 @@ TEST_F(SamplePackage, HoldsRegularFilesOfOneNameAlone) {
                 fs::remove(card);
                 ASSERT_EQ(::mkfifo(card.c_str(), 0600), 0);
               }),
-              HasSubstr("card.md: is neither a regular file nor a folder"));
+              HasSubstr("card.md: is no regular file"));
   EXPECT_THAT(error_after([&] {
                 fs::rename(folder_ / "encoder", temporary_ / "encoder");
                 fs::create_directory_symlink(temporary_ / "encoder", folder_ / "encoder");

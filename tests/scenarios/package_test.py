@@ -277,7 +277,7 @@ class Refused(Packages):
             return damage
         self.refused(moved(os.symlink), 'card.md: is a symbolic link')
         self.refused(moved(os.link), 'card.md: has another name elsewhere (a hard link)')
-        self.refused(moved(lambda away, path: os.mkfifo(path)), 'card.md: is neither a regular file nor a folder')
+        self.refused(moved(lambda away, path: os.mkfifo(path)), 'card.md: is no regular file')
 
         def linked_folder(folder):
             shutil.rmtree(self.here.path('tasks'), ignore_errors=True)

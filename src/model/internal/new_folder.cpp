@@ -30,18 +30,26 @@ Error unavailable(fs::path const& path, char const* action) {
                   path.string(), action, std::strerror(reason))};
 }
 
-/// The lock of a folder; less than 0 when another process holds it, or the folder is gone.
-int lock(fs::path const& folder) {
+enum class Locked { Yes, No, NotHere };
+
+/// A folder, opened and perhaps locked.
+struct Lock {
+  Locked state = Locked::No;  ///< No: another process has it, or it is gone; NotHere: this file system has no locks
+  int descriptor = -1;
+};
+
+Lock lock(fs::path const& folder) {
   int const descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (descriptor < 0) return -1;
+  if (descriptor < 0) return {};
+  int const reason = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
   struct stat opened {};
   struct stat named {};
   // Between the two calls another process may have taken the folder for one left behind, and removed it.
-  bool const held = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0 && ::fstat(descriptor, &opened) == 0 &&
-                    ::lstat(folder.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
-  if (held) return descriptor;
+  if (reason == 0 && ::fstat(descriptor, &opened) == 0 && ::lstat(folder.c_str(), &named) == 0 &&
+      opened.st_ino == named.st_ino)
+    return {Locked::Yes, descriptor};
   ::close(descriptor);
-  return -1;
+  return {reason == ENOLCK || reason == EOPNOTSUPP || reason == EINVAL ? Locked::NotHere : Locked::No, -1};
 }
 
 /// A lock ends with its process, however that ends: what can be locked is nobody's.
@@ -50,10 +58,10 @@ void remove_left_behind(fs::path const& parent) {
   for (auto const& entry : fs::directory_iterator(parent, ignored)) {
     auto const name = entry.path().filename().string();
     if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
-    int const descriptor = lock(entry.path());
-    if (descriptor < 0) continue;
+    auto const held = lock(entry.path());
+    if (held.state != Locked::Yes) continue;
     fs::remove_all(entry.path(), ignored);
-    ::close(descriptor);
+    ::close(held.descriptor);
   }
 }
 
@@ -63,13 +71,19 @@ NewFolder::NewFolder(fs::path target) : target_(std::move(target)) {
   auto const parent = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
   make_folders(parent);
   remove_left_behind(parent);
-  for (int n = 0; lock_ < 0; ++n) {
+  constexpr int kMostNames = 1'000;
+  for (int n = 0; n < kMostNames; ++n) {
     unfinished_ = parent / fmt::format("{}{}-{}{}", kPrefix, ::getpid(), n, kSuffix);
-    if (::mkdir(unfinished_.c_str(), 0755) == 0)
-      lock_ = lock(unfinished_);
-    else if (errno != EEXIST)
+    if (::mkdir(unfinished_.c_str(), 0755) != 0) {
+      if (errno == EEXIST) continue;
       throw unavailable(unfinished_, "made");
+    }
+    auto const held = lock(unfinished_);
+    lock_ = held.descriptor;
+    if (held.state != Locked::No) return;
   }
+  throw Error(ErrorCode::Unavailable,
+              fmt::format("{}: no folder can be made in it; remove its {}* folders", parent.string(), kPrefix));
 }
 
 NewFolder::~NewFolder() {

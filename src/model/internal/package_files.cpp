@@ -64,8 +64,7 @@ Descriptor open_top(fs::path const& folder) {
 
 void check_regular(fs::path const& path, struct stat const& status) {
   if (S_ISLNK(status.st_mode)) throw unopened(path, ELOOP);
-  if (!S_ISREG(status.st_mode))
-    throw refused(path, "is neither a regular file nor a folder; a package holds nothing else, remove it");
+  if (!S_ISREG(status.st_mode)) throw refused(path, "is no regular file; a package holds nothing else, remove it");
   if (status.st_nlink != 1)
     throw refused(path,
                   "has another name elsewhere (a hard link), so its bytes may change from there; copy the package "
