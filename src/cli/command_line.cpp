@@ -242,7 +242,7 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   app.require_subcommand(1);
   app.footer(
       "`polytask VERB --help` shows a verb's options and an example.\n"
-      "Exit codes: 0 done, 2 wrong command line or project file, 3 wrong or missing data, 5 conflict,\n"
+      "Exit codes: 0 done, 2 wrong command line or project file, 3 wrong or missing data, 4 a gate said no, 5 conflict,\n"
       "10 try again later, 20 interrupted and resumable, 42 our mistake.");
   add_init(app, line);
   add_validate(app, line);
