@@ -74,7 +74,7 @@ class BrokenRules(unittest.TestCase):
 
     def test_an_include_that_an_executable_does_not_link(self):
         self.append('src/cli/main.cpp', '\n#include "kernels/dropout.h"\n')
-        self.expect(check.includes_match_depends, 'src/cli/main.cpp', 'does not declare kernels')
+        self.expect(check.includes_match_depends, 'src/cli/main.cpp', 'does not declare stats')
 
     def test_a_declared_room_that_nobody_includes(self):
         self.replace('src/stats/CMakeLists.txt', r'DEPENDS base', 'DEPENDS base task')
