@@ -10,7 +10,7 @@ ModelPlace model_place(CommandLine const& line) {
   if (!line.package.empty()) {
     if (!line.run.empty())
       throw Error(ErrorCode::InvalidUsage, "--run and --package exclude one another: one model answers");
-    auto const package = model::open_package(line.package);
+    auto const package = model::open_package(line.package, model::WeightCheck::ByTheirReader);
     return {package.folder, std::nullopt, package.id};
   }
   auto run = complete_run(read_project(line.project, line.overrides).folder, line.run);

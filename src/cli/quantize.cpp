@@ -164,7 +164,7 @@ OrderedJson to_json(model::PrecisionPlan const& plan) { return OrderedJson::pars
 }  // namespace
 
 int quantize(CommandLine const& line) {
-  auto const package = model::open_package(line.package);
+  auto const package = model::open_package(line.package, model::WeightCheck::ByTheirReader);
   auto const project = read_project(line.project, line.overrides);
   auto const corpus = scored_corpus(project, package.spec, "package " + package.id.substr(0, 12));
   Quantization const quantization(line, package, corpus);

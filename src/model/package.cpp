@@ -88,7 +88,7 @@ bool is_package(fs::path const& folder) {
   return fs::is_regular_file(folder / kManifest, absent);
 }
 
-Package open_package(fs::path const& folder) {
+Package open_package(fs::path const& folder, WeightCheck weights) {
   Package package{.folder = folder};
   auto const found = list_package_files(folder);
   auto const text = PackageFile(folder, kManifest).rest(kLargestManifest);
@@ -112,7 +112,7 @@ Package open_package(fs::path const& folder) {
       throw corrupt(folder / path, "belongs to no task of model.json; remove the file, or get the package again");
   auto const config = read_encoder_config(folder / "encoder");
   check_belongs(folder, package.spec, config, 0);  // of the tokenizer nothing is known here
-  (void)read_model_weights(folder, config, package.spec);
+  if (weights == WeightCheck::Now) (void)read_model_weights(folder, config, package.spec);
   return package;
 }
 

@@ -24,11 +24,14 @@ struct Package {
 /// Whether the folder has a manifest.json.
 [[nodiscard]] bool is_package(std::filesystem::path const& folder);
 
+/// Whoever reads the weights next looks at every number anyway.
+enum class WeightCheck { Now, ByTheirReader };
+
 /// Reads and checks all of it: every file is regular, has one name, is listed and has its hash, and none is missing;
 /// the heads were trained on this encoder and these private layers; labels, heads and weights fit. Not checked is
 /// whether the tokenizer fits (check_belongs), which needs a tokenizer. Throws Error{NotFound, InvalidInput, Corrupt}
 /// naming the file and what is wrong with it.
-[[nodiscard]] Package open_package(std::filesystem::path const& folder);
+[[nodiscard]] Package open_package(std::filesystem::path const& folder, WeightCheck weights = WeightCheck::Now);
 
 /// Path in a package of the layers that a reading has for itself; nothing where it uses the encoder's.
 [[nodiscard]] std::optional<std::string> package_private_file(ModelSpec const& spec, Reading reading);

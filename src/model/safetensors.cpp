@@ -146,26 +146,28 @@ std::size_t size_bytes(DType dtype) { return entry_of(dtype).size_bytes; }
 std::string_view to_string(DType dtype) { return entry_of(dtype).name; }
 
 std::vector<float> TensorView::to_floats() const {
-  std::size_t const n = bytes.size() / size_bytes(dtype);
-  std::vector<float> values(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    auto const* at = bytes.data() + i * size_bytes(dtype);
-    switch (dtype) {
-      case DType::F32: values[i] = read_as<float>(at); break;
-      case DType::F16: values[i] = float_of_half(read_as<std::uint16_t>(at)); break;
-      case DType::BF16:
-        values[i] = std::bit_cast<float>(static_cast<std::uint32_t>(read_as<std::uint16_t>(at)) << 16);
-        break;
-      case DType::F64: values[i] = static_cast<float>(read_as<double>(at)); break;
-      case DType::I64:
-      case DType::I32:
-      case DType::U8:
-      case DType::I8:
-      case DType::Bool:
-        throw Error(
-            ErrorCode::InvalidInput,
-            fmt::format("a tensor of dtype {} was found where floating-point weights were expected", to_string(dtype)));
-    }
+  auto const size = size_bytes(dtype);
+  std::vector<float> values(bytes.size() / size);
+  auto const convert = [&](auto const& float_at) {
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = float_at(bytes.data() + i * size);
+  };
+  switch (dtype) {
+    case DType::F32: std::memcpy(values.data(), bytes.data(), bytes.size()); break;
+    case DType::F16: convert([](std::byte const* at) { return float_of_half(read_as<std::uint16_t>(at)); }); break;
+    case DType::BF16:
+      convert([](std::byte const* at) {
+        return std::bit_cast<float>(static_cast<std::uint32_t>(read_as<std::uint16_t>(at)) << 16);
+      });
+      break;
+    case DType::F64: convert([](std::byte const* at) { return static_cast<float>(read_as<double>(at)); }); break;
+    case DType::I64:
+    case DType::I32:
+    case DType::U8:
+    case DType::I8:
+    case DType::Bool:
+      throw Error(
+          ErrorCode::InvalidInput,
+          fmt::format("a tensor of dtype {} was found where floating-point weights were expected", to_string(dtype)));
   }
   return values;
 }
