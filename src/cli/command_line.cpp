@@ -149,6 +149,8 @@ void add_predict(CLI::App& app, CommandLine& line) {
       ->check(one_of({"jsonl", "csv", "tsv", "conll"}));
   verb.add_option("--output-file", line.output_file, "where the answers go, - for standard output")
       ->type_name("FILE|-");
+  verb.add_flag("--resume", line.resume,
+                "keeps what is answered in FILE.unfinished, and continues there after an interruption");
   add_precision(verb, line);
   verb.footer("Example: polytask predict --run first --text \"my card has not arrived\"");
 }
@@ -242,7 +244,8 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   app.require_subcommand(1);
   app.footer(
       "`polytask VERB --help` shows a verb's options and an example.\n"
-      "Exit codes: 0 done, 2 wrong command line or project file, 3 wrong or missing data, 4 a gate said no, 5 conflict,\n"
+      "Exit codes: 0 done, 2 wrong command line or project file, 3 wrong or missing data, 4 a gate said no, 5 "
+      "conflict,\n"
       "10 try again later, 20 interrupted and resumable, 42 our mistake.");
   add_init(app, line);
   add_validate(app, line);

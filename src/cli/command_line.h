@@ -25,7 +25,7 @@ struct CommandLine {
   std::filesystem::path data = ".";  ///< the folder that is looked at
   std::string encoder;               ///< --encoder; empty = none
   // train
-  bool resume = false;
+  bool resume = false;  ///< predict too
   std::vector<std::string> only;
   std::string device = "cpu";
   // evaluate

@@ -2,13 +2,15 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <memory>
 #include <optional>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/nearest.h"
+#include "cli/answer_sink.h"
 #include "cli/answers.h"
 #include "cli/input_columns.h"
 #include "cli/load_engine.h"
@@ -169,31 +171,27 @@ data::Row row_of_texts(std::vector<std::string> const& texts, std::vector<Group>
   return row;
 }
 
-/// Where the answers go: standard output as they come, or a file.
-class AnswerSink {
+/// How far it is, twice a second on a terminal: how many rows there are nobody knows before they are read.
+class RowsDone {
  public:
-  explicit AnswerSink(std::string const& name) {
-    if (name == "-" || name == "/dev/stdout") return;
-    if (std::error_code ignored; fs::is_directory(name, ignored))
-      throw Error(ErrorCode::InvalidUsage,
-                  fmt::format("--output-file {}: is a folder; name a file in it", quote(name)));
-    file_.emplace(name);
+  void show(std::size_t n_rows) {
+    auto const now = std::chrono::steady_clock::now();
+    if (!is_terminal_ || now - last_ < std::chrono::milliseconds(500)) return;
+    std::chrono::duration<double> const taken = now - start_;
+    std::cerr << fmt::format("\r{} rows, {:.0f} a second\x1b[K", n_rows, static_cast<double>(n_rows) / taken.count())
+              << std::flush;
+    last_ = now;
+    is_open_ = true;
   }
-
-  void print(std::vector<std::string> const& lines) {
-    std::string text;
-    for (auto const& line : lines) text += line + '\n';
-    if (file_) return file_->write(text);
-    if (!(std::cout << text << std::flush))
-      throw Error(ErrorCode::Unavailable, "standard output cannot be written; the answers were cut");
-  }
-
-  void commit() {
-    if (file_) file_->commit();
+  ~RowsDone() {
+    if (is_open_) std::cerr << "\r\x1b[K" << std::flush;
   }
 
  private:
-  std::optional<AtomicFile> file_;
+  bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
+  bool is_open_ = false;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point last_ = start_;
 };
 
 /// Opens the rows and answers them as they come.
@@ -207,8 +205,18 @@ void answer_input(CommandLine const& line, std::vector<std::string> const& colum
                     ? data::read_rows(stream, options.format.value_or(data::Format::Jsonl), "standard input", options)
                     : data::open_rows(line.input, options);
   RowQueue queue(std::move(reader), [&] { input.stop(); });
-  for (auto rows = queue.take(kRowsPerBatch); !rows.empty(); rows = queue.take(kRowsPerBatch))
+  for (std::size_t left = sink.n_answered(); left > 0;) {
+    auto const rows = queue.take(std::min(left, kRowsPerBatch));
+    if (rows.empty())
+      throw Error(ErrorCode::Conflict,
+                  fmt::format("{}: has fewer rows than were answered before the interruption", line.input));
+    left -= rows.size();
+  }
+  RowsDone done;
+  for (auto rows = queue.take(kRowsPerBatch); !rows.empty(); rows = queue.take(kRowsPerBatch)) {
     sink.print(answerer.answer(rows));
+    if (line.output_file != "-") done.show(answerer.n_rows);
+  }
 }
 
 /// The columns of a table without a header, for the tasks that are answered.
@@ -220,6 +228,11 @@ std::vector<std::string> columns_of(RunInfo const& run, model::ModelSpec const& 
     for (auto const head : group.heads)
       datasets.insert(datasets.end(), spec.heads[head].task.datasets.begin(), spec.heads[head].task.datasets.end());
   return input_columns(parse_json(read_file(path), path.string()).value(), datasets);
+}
+
+AnswerJob job_of(CommandLine const& line, ModelPlace const& place) {
+  return {place.run ? "run " + place.run->id : "package " + place.package_id, line.precision,
+          fmt::format("{}", fmt::join(line.tasks, " ")), line.input};
 }
 
 bool has_several_complete_runs(fs::path const& project_folder) {
@@ -242,14 +255,18 @@ int predict(CommandLine const& line) {
     std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n",
                              quote(place.run->id));
 
-  AnswerSink sink(line.output_file);
+  auto sink = line.resume ? std::make_unique<AnswerSink>(line.output_file, job_of(line, place))
+                          : std::make_unique<AnswerSink>(line.output_file);
+  if (sink->n_answered() > 0) std::cerr << fmt::format("continuing after {} answered rows\n", sink->n_answered());
   if (!line.texts.empty()) {
-    sink.print(answerer.answer({{1, row_of_texts(line.texts, groups)}}));
+    sink->print(answerer.answer({{1, row_of_texts(line.texts, groups)}}));
   } else {
     answer_input(line, place.run ? columns_of(*place.run, engine.spec(), groups) : std::vector<std::string>{}, answerer,
-                 sink);
+                 *sink);
   }
-  sink.commit();
+  sink->commit();
+  answerer.n_errors += sink->n_errors();
+  answerer.n_rows += sink->n_answered();
   if (answerer.n_errors > 0)
     std::cerr << fmt::format("polytask: {} of {} rows could not be answered; their lines say why\n", answerer.n_errors,
                              answerer.n_rows);

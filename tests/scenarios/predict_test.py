@@ -96,6 +96,35 @@ class Predict(Scenario):
             self.assertEqual(self.predict(rows=[rows[row]]).rows[0]['tasks'], together[row]['tasks'])
         self.assertEqual([row['tasks'] for row in self.predict(rows=rows[::-1]).rows[::-1]], [row['tasks'] for row in together])
 
+    def test_an_interrupted_file_is_continued_where_it_was_cut(self):
+        rows = tickets(20000, 8)
+        rows[5] = {'id': 5}
+        path = self.trained.write('many.jsonl', ''.join(json.dumps(row) + '\n' for row in rows))
+        target = os.path.join(self.trained.folder, 'many.answers.jsonl')
+        def call(*more):
+            return self.trained.run('predict', '--input', path, '--output-file', target, *more)
+        self.expect(call(), 3)
+        with open(target, encoding='utf8') as file:
+            whole = file.read()
+        os.remove(target)
+        with open(target + '.unfinished', 'w', encoding='utf8') as file:
+            file.write('left by another')  # without its job it is begun anew
+        process = self.trained.start('predict', '--input', path, '--output-file', target, '--resume')
+        wait_until(lambda: os.path.exists(target + '.unfinished') and os.path.getsize(target + '.unfinished') > 1000, process)
+        process.kill()
+        process.communicate()
+        self.assertFalse(os.path.exists(target))
+        with open(target + '.unfinished', 'r+', encoding='utf8') as file:
+            file.truncate(os.path.getsize(target + '.unfinished') - 10)  # in the middle of a line
+        self.expect_one_sentence(call('--resume', '--precision', 'int8'), 5, 'begun with another model, precision')
+        answer = self.expect(call('--resume'), 3)
+        self.assertIn('continuing after', answer.err)
+        self.assertIn('1 of 20000 rows could not be answered', answer.err)
+        with open(target, encoding='utf8') as file:
+            self.assertEqual(file.read(), whole)
+        self.assertEqual([name for name in os.listdir(self.trained.folder) if 'unfinished' in name], [])
+        self.expect_one_sentence(self.predict('--resume', rows=rows[:2]), 2, '--resume needs')
+
     def test_other_precisions_answer_almost_the_same(self):
         rows = tickets(50, 8)
         exact = self.predict(rows=rows).rows
