@@ -21,7 +21,7 @@ namespace polytask::engine {
 namespace {
 
 /// Enough rows for the products to run at the processor's peak, few enough for a layer's rows to stay in its cache.
-constexpr std::int64_t kTokensPerTile = 128;
+constexpr std::int64_t kTokensPerTile = 256;
 
 }  // namespace
 
