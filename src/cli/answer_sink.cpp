@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <iostream>
@@ -26,6 +29,16 @@ void refuse_folder(std::string const& name) {
     throw Error(ErrorCode::InvalidUsage, fmt::format("--output-file {}: is a folder; name a file in it", quote(name)));
 }
 
+/// What stands at `path`, if anything, must be a plain file of one name: a link would lead somewhere else, a pipe wait.
+void refuse_special(fs::path const& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return;
+  if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
+    throw Error(
+        ErrorCode::InvalidUsage,
+        fmt::format("{}: is a link, a device, a pipe or a folder; --resume writes plain files alone", path.string()));
+}
+
 /// The job and the input as it is now: a file that was changed is another.
 std::string description(AnswerJob const& job) {
   std::error_code absent;
@@ -33,11 +46,26 @@ std::string description(AnswerJob const& job) {
   if (absent)
     throw Error(ErrorCode::NotFound, fmt::format("{}: cannot be opened ({})", job.input.string(), absent.message()));
   auto const changed = fs::last_write_time(job.input).time_since_epoch().count();
-  return OrderedJson{{"model", job.model}, {"precision", job.precision},
-                     {"tasks", job.tasks}, {"input", fs::absolute(job.input).lexically_normal().string()},
-                     {"bytes", size},      {"changed", changed}}
+  return OrderedJson{{"model", job.model},
+                     {"how", job.how},
+                     {"input", fs::canonical(job.input).string()},
+                     {"bytes", size},
+                     {"changed", changed}}
              .dump() +
          "\n";
+}
+
+void check_input(AnswerJob const& job, std::string const& name) {
+  std::error_code ignored;
+  bool const streams = name == "-" || name == "/dev/stdout" || job.input.empty() || job.input == "-" ||
+                       (fs::exists(job.input, ignored) && !fs::is_regular_file(job.input, ignored));
+  if (streams)
+    throw Error(ErrorCode::InvalidUsage,
+                "--resume needs --input FILE and --output-file FILE: a stream cannot be continued");
+  for (auto const* ending : {"", ".unfinished", ".unfinished.job"})
+    if (fs::equivalent(job.input, name + ending, ignored))
+      throw Error(ErrorCode::InvalidUsage,
+                  fmt::format("--input {}: is where the answers would be written", quote(job.input.string())));
 }
 
 }  // namespace
@@ -50,25 +78,11 @@ AnswerSink::AnswerSink(std::string const& name) {
 
 AnswerSink::AnswerSink(std::string const& name, AnswerJob const& job) {
   refuse_folder(name);
-  if (name == "-" || name == "/dev/stdout" || job.input == "-")
-    throw Error(ErrorCode::InvalidUsage,
-                "--resume needs --input FILE and --output-file FILE: a stream cannot be continued");
+  check_input(job, name);
   Unfinished unfinished{.target = name, .file = name + ".unfinished", .job = name + ".unfinished.job"};
-  auto const now = description(job);
-  std::error_code absent;
-  bool const continues = fs::exists(unfinished.job, absent) && fs::exists(unfinished.file, absent);
-  if (continues && read_file(unfinished.job, 1 << 20) != now)
-    throw Error(
-        ErrorCode::Conflict,
-        fmt::format("{}: was begun with another model, precision, task or input; remove it and {} to begin anew",
-                    unfinished.file.string(), unfinished.job.filename().string()));
-  if (!continues) {
-    fs::remove(unfinished.file, absent);
-    write_file_atomically(unfinished.job, now);
-  }
-  unfinished.descriptor = ::open(unfinished.file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (unfinished.descriptor < 0) fail(unfinished.file, "opened");
+  for (auto const& path : {unfinished.target, unfinished.file, unfinished.job}) refuse_special(path);
   unfinished_ = std::move(unfinished);
+  open_unfinished(description(job));
   count_answers();
 }
 
@@ -76,21 +90,60 @@ AnswerSink::~AnswerSink() {
   if (unfinished_ && unfinished_->descriptor >= 0) ::close(unfinished_->descriptor);
 }
 
+void AnswerSink::open_unfinished(std::string const& description) {
+  auto& [target, file, job, descriptor] = *unfinished_;
+  descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail(file, "opened");
+  struct stat opened {
+  }, named{};
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 || ::fstat(descriptor, &opened) != 0 ||
+      ::stat(file.c_str(), &named) != 0 || opened.st_ino != named.st_ino)  // finished by another in between
+    throw Error(ErrorCode::Conflict, fmt::format("{}: another process is writing it", file.string()));
+  std::error_code absent;
+  bool const has_job = fs::exists(job, absent);
+  auto const what_to_do = fmt::format("remove it and {} to begin anew", job.filename().string());
+  if (!has_job && opened.st_size > 0)
+    throw Error(ErrorCode::Conflict,
+                fmt::format("{}: was not begun by `predict --resume`; {}", file.string(), what_to_do));
+  if (has_job && read_file(job, 1 << 20) != description)
+    throw Error(ErrorCode::Conflict,
+                fmt::format("{}: was begun with another model, precision, tasks, format or input; {}", file.string(),
+                            what_to_do));
+  if (!has_job) write_file_atomically(job, description);
+}
+
 /// A line that was cut by the interruption is taken away; its row is answered again.
 void AnswerSink::count_answers() {
-  std::ifstream in(unfinished_->file, std::ios::binary);
-  std::uintmax_t whole = 0;
-  for (std::string line; std::getline(in, line) && !in.eof();) {
-    auto const answer = parse_json(line, unfinished_->file.string());
-    if (!answer || !answer.value().is_object())
-      throw Error(ErrorCode::Corrupt, fmt::format("{}:{}: is not a line of answers; remove the file to begin anew",
-                                                  unfinished_->file.string(), n_answered_ + 1));
-    n_errors_ += answer.value().contains("error");
-    ++n_answered_;
-    whole += line.size() + 1;
+  auto const& [target, file, job, descriptor] = *unfinished_;
+  std::uintmax_t whole = 0, at = 0;
+  std::string last;  // of the line: its first and last bytes say what it is, and an id may be any JSON
+  std::string first;
+  std::array<char, 1 << 16> buffer{};
+  for (;;) {
+    auto const n = ::read(descriptor, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail(file, "read");
+    if (n == 0) break;
+    for (char const c : std::string_view(buffer.data(), static_cast<std::size_t>(n))) {
+      ++at;
+      if (c != '\n') {
+        if (first.size() < 6) first += c;
+        last = last.size() < 2 ? last + c : std::string{last[1], c};
+        continue;
+      }
+      bool const is_error = last == "\"}";
+      if (first != "{\"id\":" || (last != "}}" && !is_error))
+        throw Error(ErrorCode::Corrupt, fmt::format("{}:{}: is not a line of answers; remove the file to begin anew",
+                                                    file.string(), n_answered_ + 1));
+      n_errors_ += is_error;
+      ++n_answered_;
+      whole = at;
+      first.clear();
+      last.clear();
+    }
   }
-  if (::ftruncate(unfinished_->descriptor, static_cast<off_t>(whole)) != 0) fail(unfinished_->file, "cut");
-  if (::lseek(unfinished_->descriptor, 0, SEEK_END) < 0) fail(unfinished_->file, "continued");
+  if (::ftruncate(descriptor, static_cast<off_t>(whole)) != 0) fail(file, "cut");
+  if (::lseek(descriptor, 0, SEEK_END) < 0) fail(file, "continued");
 }
 
 void AnswerSink::print(std::vector<std::string> const& lines) {
@@ -113,14 +166,12 @@ void AnswerSink::print(std::vector<std::string> const& lines) {
 void AnswerSink::commit() {
   if (file_) return file_->commit();
   if (!unfinished_) return;
-  if (::fsync(unfinished_->descriptor) != 0) fail(unfinished_->file, "written");
-  std::error_code failed;
-  fs::rename(unfinished_->file, unfinished_->target, failed);
-  if (failed)
-    throw Error(ErrorCode::Unavailable,
-                fmt::format("{}: cannot be put in place ({})", unfinished_->target.string(), failed.message()));
-  fs::remove(unfinished_->job, failed);
-  auto const folder = unfinished_->target.parent_path();
+  auto const& [target, file, job, descriptor] = *unfinished_;
+  if (::fsync(descriptor) != 0) fail(file, "written");
+  if (::rename(file.c_str(), target.c_str()) != 0) fail(target, "put in place");
+  std::error_code ignored;
+  fs::remove(job, ignored);
+  auto const folder = target.parent_path();
   sync_folder(folder.empty() ? "." : folder);
 }
 

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,11 +11,10 @@
 
 namespace polytask::cli {
 
-/// Who answers what: an interrupted file is only continued by the same.
+/// Who answers what, as far as the answers depend on it: an interrupted file is only continued by the same.
 struct AnswerJob {
-  std::string model;      ///< id of the package, or name of the run
-  std::string precision;  ///< as asked
-  std::string tasks;      ///< as asked
+  std::string model;  ///< hash of all its files
+  std::string how;    ///< precision, tasks, format, columns, version, instructions
   std::filesystem::path input;
 };
 
@@ -24,8 +22,9 @@ class AnswerSink {
  public:
   /// Standard output for "-". Throws Error{InvalidUsage} for a folder.
   explicit AnswerSink(std::string const& name);
-  /// A file that is written as `<name>.unfinished` and continued when the same job left one. Throws Error{Conflict}
-  /// where another job did, Error{InvalidUsage} where `name` or the input cannot be continued.
+  /// A file that is written as `<name>.unfinished` and continued where the same job left one; what the job is stands
+  /// in `<name>.unfinished.job`. Throws Error{InvalidUsage} where target or input are no plain files, or the same;
+  /// Error{Conflict} where another job or process is at it.
   AnswerSink(std::string const& name, AnswerJob const& job);
   ~AnswerSink();
   AnswerSink(AnswerSink const&) = delete;
@@ -44,9 +43,10 @@ class AnswerSink {
   struct Unfinished {
     std::filesystem::path target;
     std::filesystem::path file;
-    std::filesystem::path job;  ///< what is being done, beside it
-    int descriptor = -1;
+    std::filesystem::path job;
+    int descriptor = -1;  ///< of `file`, locked
   };
+  void open_unfinished(std::string const& description);
   void count_answers();
 
   std::optional<AtomicFile> file_;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -6,6 +7,7 @@
 #include <fstream>
 #include <iostream>
 #include <numeric>
+#include <optional>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -78,18 +80,28 @@ double resident_memory() {
   std::ifstream file("/proc/self/statm");
   double pages = 0, resident = 0;
   file >> pages >> resident;
-  return resident * 4096 / (1 << 20);
+  return resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
 struct Measured {
   std::string precision;
   std::size_t n_tasks = 0;
-  double load_seconds = 0, texts_per_second = 0, tokens_per_second = 0, share_of_peak = 0;
+  double load_seconds = 0, texts_per_second = 0, tokens_per_second = 0;
+  std::optional<double> share_of_peak;  ///< where every token goes through every layer once
   double p50_ms = 0, p95_ms = 0, p99_ms = 0, memory_mib = 0;
 };
 
 double quantile(std::vector<double> const& sorted, double q) {
   return sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))];
+}
+
+/// Whether the heads look at all tokens, and through the same layers: then `operations` is what is computed.
+bool counts_every_token(model::ModelSpec const& spec, std::vector<std::size_t> const& heads) {
+  auto const reading = spec.heads[heads.front()].reading();
+  bool const one_reading =
+      std::all_of(heads.begin(), heads.end(), [&](auto head) { return spec.heads[head].reading() == reading; });
+  return (one_reading || spec.private_layers == 0) && spec.pooling == model::Pooling::Mean &&
+         (reading == model::Reading::Text || reading == model::Reading::Pair);
 }
 
 Measured measure(engine::Engine const& engine, model::EncoderConfig const& config,
@@ -111,9 +123,11 @@ Measured measure(engine::Engine const& engine, model::EncoderConfig const& confi
   }
   result.texts_per_second = static_cast<double>(examples.size()) / best;
   result.tokens_per_second = n_tokens / best;
-  result.share_of_peak = n_operations / best / (peak * engine.options().n_workers);
+  if (counts_every_token(engine.spec(), heads))
+    result.share_of_peak = n_operations / best / (peak * engine.options().n_workers);
   std::vector<double> singles;
-  for (std::size_t i = 0; i < kSingles; ++i) {
+  auto const first_single = Clock::now();
+  for (std::size_t i = 0; i < kSingles && (i < 3 || seconds_since(first_single) < seconds); ++i) {
     auto const begin = Clock::now();
     static_cast<void>(engine.predict(std::span(&examples[i % examples.size()], 1), heads));
     singles.push_back(seconds_since(begin) * 1e3);
@@ -131,7 +145,7 @@ OrderedJson to_json(Measured const& row) {
           {"tasks", row.n_tasks},
           {"texts_per_second", row.texts_per_second},
           {"tokens_per_second", row.tokens_per_second},
-          {"share_of_peak", row.share_of_peak},
+          {"share_of_peak", row.share_of_peak ? OrderedJson(*row.share_of_peak) : OrderedJson()},
           {"p50_ms", row.p50_ms},
           {"p95_ms", row.p95_ms},
           {"p99_ms", row.p99_ms},
@@ -139,15 +153,13 @@ OrderedJson to_json(Measured const& row) {
           {"memory_mib", row.memory_mib}};
 }
 
-/// The tasks that read what most tasks read; only they can answer in one pass.
+/// The largest group of tasks that `predict` answers in one pass.
 std::vector<std::size_t> tasks_of_one_pass(model::ModelSpec const& spec) {
   std::vector<std::size_t> best;
   for (auto const& leader : spec.heads) {
     std::vector<std::size_t> alike;
     for (std::size_t i = 0; i < spec.heads.size(); ++i)
-      if (spec.heads[i].task.text.size() == leader.task.text.size() &&
-          spec.heads[i].task.encodes_apart() == leader.task.encodes_apart())
-        alike.push_back(i);
+      if (task::read_alike(spec.heads[i].task, leader.task)) alike.push_back(i);
     if (alike.size() > best.size()) best = alike;
   }
   return best;
@@ -187,12 +199,12 @@ int bench(CommandLine const& line) {
       row.load_seconds = load_seconds;
       json["rows"].push_back(to_json(row));
       if (as_text)
-        std::cout
-            << fmt::format(
-                   "{:<9}  {:>5}  {:>8.0f}  {:>8.0f}  {:>6.0f}%  {:>7.2f} {:>7.2f} {:>7.2f}  {:>7.2f}  {:>10.0f}\n",
-                   row.precision, row.n_tasks, row.texts_per_second, row.tokens_per_second, 100 * row.share_of_peak,
-                   row.p50_ms, row.p95_ms, row.p99_ms, row.load_seconds, row.memory_mib)
-            << std::flush;
+        std::cout << fmt::format(
+                         "{:<9}  {:>5}  {:>8.0f}  {:>8.0f}  {:>7}  {:>7.2f} {:>7.2f} {:>7.2f}  {:>7.2f}  {:>10.0f}\n",
+                         row.precision, row.n_tasks, row.texts_per_second, row.tokens_per_second,
+                         row.share_of_peak ? fmt::format("{:.0f}%", 100 * *row.share_of_peak) : "-", row.p50_ms,
+                         row.p95_ms, row.p99_ms, row.load_seconds, row.memory_mib)
+                  << std::flush;
     }
   }
   if (!as_text) std::cout << json.dump(1) << '\n';

@@ -5,12 +5,25 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/error.h"
 #include "base/nearest.h"
 
 namespace polytask::cli {
 namespace {
+
+/// CLI11's own range lets NaN through.
+CLI::Validator number_in(double low, double high) {
+  return {[low, high](std::string const& word) {
+            char* end = nullptr;
+            double const value = std::strtod(word.c_str(), &end);
+            bool const fits = !word.empty() && *end == '\0' && value >= low && value <= high;
+            return fits ? std::string()
+                        : fmt::format("found {}, expected a number from {} to {}", quote(word), low, high);
+          },
+          ""};
+}
 
 /// A word of a short list; CLI11's own checks also take numbers and say it in their own notation.
 CLI::Validator one_of(std::vector<std::string> const& words) {
@@ -167,7 +180,7 @@ void add_bench(CLI::App& app, CommandLine& line) {
   verb.add_option("--input", line.input, "a file of rows to answer; made-up texts when not given")->type_name("FILE");
   verb.add_option("--seconds", line.seconds, "how long each row's throughput is measured; the best pass counts")
       ->type_name("N")
-      ->check(CLI::Range(0.1, 3600.0))
+      ->check(number_in(0.1, 3600.0))
       ->capture_default_str();
   verb.footer("Example: polytask bench --run first --threads 2");
 }
@@ -217,7 +230,7 @@ void add_quantize(CLI::App& app, CommandLine& line) {
       ->check(one_of({"int8", "bf16"}));
   verb.add_option("--max-drop", line.max_drop, "points (hundredths) that any task's score may lose on dev")
       ->type_name("POINTS")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(number_in(0.0, 100.0))
       ->capture_default_str();
   verb.footer("Example: polytask quantize --package models/helpdesk-1 --to models/helpdesk-1-int8 --max-drop 0.5");
 }

@@ -5,10 +5,14 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
 #include "base/nearest.h"
 #include "cli/answer_sink.h"
 #include "cli/answers.h"
@@ -230,9 +234,27 @@ std::vector<std::string> columns_of(RunInfo const& run, model::ModelSpec const& 
   return input_columns(parse_json(read_file(path), path.string()).value(), datasets);
 }
 
-AnswerJob job_of(CommandLine const& line, ModelPlace const& place) {
-  return {place.run ? "run " + place.run->id : "package " + place.package_id, line.precision,
-          fmt::format("{}", fmt::join(line.tasks, " ")), line.input};
+/// SHA-256 over the files of a model folder, their names and hashes.
+std::string hash_of_files(fs::path const& folder) {
+  std::map<std::string, std::string> hashes;
+  for (auto const& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) hashes[entry.path().lexically_relative(folder).string()] = sha256_file(entry.path());
+  Sha256 whole;
+  for (auto const& [path, hash] : hashes) whole.update(hash + "  " + path + "\n");
+  return whole.hex_digest();
+}
+
+AnswerJob job_of(CommandLine const& line, ModelPlace const& place, engine::Engine const& engine,
+                 std::vector<Group> const& groups, std::vector<std::string> const& columns) {
+  std::set<std::string> tasks;
+  for (auto const& group : groups)
+    for (auto const head : group.heads) tasks.insert(engine.spec().heads[head].task.name);
+  auto const& options = engine.options();
+  return {place.run ? hash_of_files(place.folder) : place.package_id,
+          fmt::format("{} of {}, {}; columns {}; format {}; polytask {} on {}", to_string(options.precision.value()),
+                      fmt::join(tasks, ", "), line.precision.empty() ? "as packaged" : "as asked",
+                      fmt::join(columns, ", "), line.format, POLYTASK_VERSION, to_string(options.instructions)),
+          line.input};
 }
 
 bool has_several_complete_runs(fs::path const& project_folder) {
@@ -255,14 +277,16 @@ int predict(CommandLine const& line) {
     std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n",
                              quote(place.run->id));
 
-  auto sink = line.resume ? std::make_unique<AnswerSink>(line.output_file, job_of(line, place))
-                          : std::make_unique<AnswerSink>(line.output_file);
+  auto const columns =
+      place.run && line.texts.empty() ? columns_of(*place.run, engine.spec(), groups) : std::vector<std::string>{};
+  auto const sink = line.resume
+                        ? std::make_unique<AnswerSink>(line.output_file, job_of(line, place, engine, groups, columns))
+                        : std::make_unique<AnswerSink>(line.output_file);
   if (sink->n_answered() > 0) std::cerr << fmt::format("continuing after {} answered rows\n", sink->n_answered());
   if (!line.texts.empty()) {
     sink->print(answerer.answer({{1, row_of_texts(line.texts, groups)}}));
   } else {
-    answer_input(line, place.run ? columns_of(*place.run, engine.spec(), groups) : std::vector<std::string>{}, answerer,
-                 *sink);
+    answer_input(line, columns, answerer, *sink);
   }
   sink->commit();
   answerer.n_errors += sink->n_errors();

@@ -44,10 +44,18 @@ class Quantization {
         max_drop_(line.max_drop),
         exact_(load(Precision::Float32, {})),
         answers_(answer_split(answering(exact_), corpus, data::Split::Dev)) {
-    if (answers_.empty())
+    std::vector<std::string> unmeasured;
+    for (auto const& head : package.spec.heads) {
+      auto const has_rows = [&](TaskAnswers const& answers) {
+        return corpus.tasks[answers.task].name == head.task.name;
+      };
+      if (std::none_of(answers_.begin(), answers_.end(), has_rows)) unmeasured.push_back(quote(head.task.name));
+    }
+    if (!unmeasured.empty())
       throw Error(ErrorCode::InvalidInput,
-                  "the project has no labelled dev row of the package's tasks; without them nobody can say what is "
-                  "lost; declare `dev` or `split` for its datasets");
+                  fmt::format("the project has no labelled dev row of {}; nobody can say what is lost there: declare "
+                              "`dev` or `split` for its dataset, or drop the task from the package first",
+                              fmt::join(unmeasured, ", ")));
   }
 
   [[nodiscard]] Precision target() const { return target_; }

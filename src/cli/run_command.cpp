@@ -1,3 +1,4 @@
+#include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <new>
@@ -16,6 +17,7 @@ void print_problems(std::ostream& out, std::vector<Problem> const& problems) {
 }
 
 int run_command(int argc, char** argv, std::function<int(CommandLine const&, int, char**)> const& run) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk
   try {
     auto const line = parse_command_line(argc, argv);
     int const code = line ? run(*line, argc, argv) : 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <mutex>
 #include <utility>
 
@@ -42,9 +43,20 @@ struct Engine::State {
   std::vector<Workspace> workspaces;                 ///< by worker
   std::vector<kernels::AttentionScratch> scratches;  ///< by worker
 
+  /// Weights that are finite each can still make sums that are not; nothing sensible can be said then.
+  void check_finite(std::vector<float> const& logits, std::size_t head) const {
+    for (float const logit : logits)
+      if (!std::isfinite(logit))
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("task {} answers a text with no finite number; the model's weights are damaged or far "
+                                "too large, get it again",
+                                quote(network.spec.heads[head].task.name)));
+  }
+
   /// Calls `work(i)` for every i below n, on all workers.
   template <typename Work>
   void for_each(std::size_t n, Work const& work) {
+    if (n == 0) return;
     std::atomic<std::size_t> next{0};
     workers.run([&](Member const& member) {
       for (auto i = next.fetch_add(1); i < n; i = next.fetch_add(1)) work(i, static_cast<std::size_t>(member.rank));
@@ -56,25 +68,31 @@ struct Engine::State {
   void answer(std::span<task::Example const> examples, std::span<std::size_t const> heads, Take const& take) {
     std::lock_guard const lock(one_at_a_time);
     std::vector<EncodedText> texts(examples.size());
-    for_each(examples.size(), [&](std::size_t i, std::size_t /*worker*/) {
+    auto const encode = [&](std::size_t i, std::size_t /*worker*/) {
       texts[i] = encode_text(*tokenizer, examples[i], network.spec.max_length);
-    });
+    };
+    if (examples.size() == 1)
+      encode(0, 0);  // not worth waking the others up
+    else
+      for_each(examples.size(), encode);
     auto const tiles = tiles_of(texts, kTokensPerTile);
     auto const hand_out = [&](Tile const& tile, TileLogits& logits) {
       for (std::size_t head = 0; head < heads.size(); ++head)
-        for (std::size_t text = 0; text < tile.texts.size(); ++text)
+        for (std::size_t text = 0; text < tile.texts.size(); ++text) {
+          check_finite(logits[head][text], heads[head]);
           take(tile.first + text, tile.texts[text], head, std::move(logits[head][text]));
+        }
     };
-    if (tiles.size() >= static_cast<std::size_t>(workers.size())) {
-      for_each(tiles.size(), [&](std::size_t i, std::size_t worker) {
-        TileLogits logits;
-        reserve(workspaces[worker], network, tiles[i].n_tokens());
-        run_pass(network, tiles[i], heads, workspaces[worker], scratches[worker], Member{}, logits);
-        hand_out(tiles[i], logits);
-      });
-      return;
-    }
-    for (auto const& tile : tiles) {
+    // Whole rounds a tile each; what is left, fewer tiles than workers, all together.
+    auto const n_workers = static_cast<std::size_t>(workers.size());
+    std::size_t const n_alone = n_workers == 1 ? tiles.size() : tiles.size() / n_workers * n_workers;
+    for_each(n_alone, [&](std::size_t i, std::size_t worker) {
+      TileLogits logits;
+      reserve(workspaces[worker], network, tiles[i].n_tokens());
+      run_pass(network, tiles[i], heads, workspaces[worker], scratches[worker], Member{}, logits);
+      hand_out(tiles[i], logits);
+    });
+    for (auto const& tile : std::span(tiles).subspan(n_alone)) {
       TileLogits logits;
       reserve(workspaces[0], network, tile.n_tokens());
       workers.run([&](Member const& member) {
@@ -108,8 +126,8 @@ void check_exceptions(Options const& options, std::filesystem::path const& model
   for (auto const& [group, precision] : options.exceptions)
     if (std::find(groups.begin(), groups.end(), group) == groups.end())
       throw Error(ErrorCode::InvalidInput,
-                  fmt::format("{}: gives {} a precision, which the model does not have; it belongs to another model",
-                              (model_folder / "precision.json").string(), quote(group)));
+                  fmt::format("{}: has no layer group {}; the precision that it is given belongs to another model",
+                              model_folder.string(), quote(group)));
 }
 
 }  // namespace

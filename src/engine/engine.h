@@ -42,7 +42,7 @@ class Engine {
 
   /// Result: [example][position in task_indices]; task_indices are indices into spec().heads. The examples must fit the
   /// tasks (one text, or a pair). An example's answer is the same bits whatever stands beside it, in any order and with
-  /// any number of workers.
+  /// any number of workers. Throws Error{InvalidInput} where the weights are such that an answer is no finite number.
   [[nodiscard]] std::vector<std::vector<task::Prediction>> predict(std::span<task::Example const> examples,
                                                                    std::span<std::size_t const> task_indices) const;
   /// The same before decoding: [example][position in task_indices][units * outputs], one unit but for tagging.

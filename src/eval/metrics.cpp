@@ -232,7 +232,7 @@ class AveragePrecision final : public Metric {
     for (std::size_t i = 0; i < rows.size();) {
       double const hits_before = hits;
       std::size_t const tie = i;  // rows of one score count together
-      for (; i < rows.size() && rows[i].score == rows[tie].score; ++i) {
+      for (; i < rows.size() && (i == tie || rows[i].score == rows[tie].score); ++i) {  // NaN equals nothing
         seen += counts[rows[i].row];
         hits += rows[i].positive ? counts[rows[i].row] : 0;
       }
@@ -275,7 +275,7 @@ class Correlation final : public Metric {
     for (std::size_t i = 0; i < sorted.size();) {
       std::size_t end = i;
       double tied = 0;
-      for (; end < sorted.size() && values[sorted[end]] == values[sorted[i]]; ++end) tied += counts[sorted[end]];
+      for (; end < sorted.size() && (end == i || values[sorted[end]] == values[sorted[i]]); ++end) tied += counts[sorted[end]];
       for (; i < end; ++i) result[sorted[i]] = before + (tied + 1) / 2;
       before += tied;
     }

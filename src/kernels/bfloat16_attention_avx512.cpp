@@ -223,7 +223,7 @@ void attend_head_bfloat16(TextAttention<Half> const& text, int64_t head, float* 
   work.scores = reinterpret_cast<float*>(work.values + np / 2 * d);
   work.weights = reinterpret_cast<Half*>(work.scores + 8 * np);
   if (d == 32) return attend_of_size<32, 8>(text, head, work);
-  attend_of_size<64, 4>(text, head, work);
+  return attend_of_size<64, 4>(text, head, work);
 }
 
 }  // namespace polytask::kernels

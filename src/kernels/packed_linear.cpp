@@ -92,6 +92,7 @@ PackedLinear::PackedLinear(Shape shape, float const* weight, float const* bias, 
     : shape_(shape), precision_(precision), instructions_(instructions) {
   std::int64_t const per_step = elements_per_step(precision);
   expects(shape.n_out > 0 && shape.n_in > 0 && shape.n_in % per_step == 0, "a layer's inputs fill whole steps");
+  expects(precision != Precision::Int8 || shape.n_in <= kMostInt8Inputs, "an int32 holds the sum of bytes");
   expects(instructions <= detected_instructions(), "the processor has the instructions that are asked for");
   n_steps_ = shape.n_in / per_step;
   std::int64_t const n_panels = ceil_div(shape.n_out, kPanel);
@@ -110,7 +111,8 @@ PackedLinear::PackedLinear(Shape shape, float const* weight, float const* bias, 
     float const* const row = weight + column * shape.n_in;
     float largest = 0.0F;
     for (std::int64_t i = 0; i < shape.n_in; ++i) largest = std::max(largest, std::abs(row[i]));
-    float const scale = largest > 0.0F ? largest / 127.0F : 1.0F;
+    float const step = largest / 127.0F;
+    float const scale = step > 0.0F ? step : 1.0F;
     std::int32_t sum = 0;
     std::byte* const lane = panels_.get() + (column / kPanel * n_steps_ * kPanel + column % kPanel) * 4;
     for (std::int64_t i = 0; i < shape.n_in; ++i) {
@@ -140,6 +142,7 @@ PackedLinear::PackedLinear(Shape shape, float const* weight, float const* bias, 
 void PackedLinear::apply(InputRows const& x, Columns columns, Finish const& finish, OutputRows const& out) const {
   expects(columns.begin % kPanel == 0 && columns.begin <= columns.end && columns.end <= shape_.n_out,
           "columns lie in the layer and begin with a panel");
+  expects(finish.residual == nullptr || finish.activation == Activation::None, "a residual is added to plain sums");
   auto const kernels = micro_kernels(instructions_, precision_);
   std::int64_t const element_bytes = out.type == OutputRows::Type::Float32 ? 4 : 2;
   std::int64_t const n_chunks = ceil_div(x.n_rows, kernels.size.n_rows);

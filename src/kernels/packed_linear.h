@@ -59,11 +59,12 @@ struct Columns {
 /// Immutable; safe to share between threads.
 class PackedLinear {
  public:
-  static constexpr std::int64_t kPanel = 16;  ///< columns that lie together
+  static constexpr std::int64_t kPanel = 16;               ///< columns that lie together
+  static constexpr std::int64_t kMostInt8Inputs = 65'536;  ///< beyond, an int32 could not hold the sum
 
   struct Shape {
     std::int64_t n_out = 0;
-    std::int64_t n_in = 0;  ///< BFloat16: a multiple of 2; Int8: of 4
+    std::int64_t n_in = 0;  ///< BFloat16: a multiple of 2; Int8: of 4, at most kMostInt8Inputs
   };
   /// weight: [n_out, n_in]; bias: [n_out]; all finite. Int8: a scale for each output, its largest weight / 127.
   PackedLinear(Shape shape, float const* weight, float const* bias, Precision precision,

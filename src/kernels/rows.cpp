@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 
+#include "base/error.h"
 #include "kernels/internal/simd.h"
 
 namespace polytask::kernels {
@@ -78,6 +79,7 @@ POLYTASK_SIMD_CLONES void normalize(int64_t n_rows, int64_t width, LayerNormWeig
 }  // namespace
 
 void convert_rows(int64_t n_rows, int64_t width, float const* x, ConvertedRows const& out) {
+  expects(out.precision != Precision::Float32, "float32 rows need no conversion");
   convert_floats(n_rows, width, x, out);
 }
 void convert_rows(int64_t n_rows, int64_t width, std::uint16_t const* x, ConvertedRows const& out) {

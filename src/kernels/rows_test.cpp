@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <vector>
@@ -22,6 +23,20 @@ TEST(NormalizeRows, IsTheLayerNormOfTraining) {
   Floats y = x;
   normalize_rows(kRows, kWidth, {gamma.data(), beta.data(), 1e-12F}, y.data(), nullptr);
   for (std::size_t i = 0; i < y.size(); ++i) ASSERT_NEAR(y[i], expected[i], 2e-6);
+}
+
+TEST(NormalizeRows, GivesARowTheSameBitsWhereverItStands) {
+  auto const gamma = random_floats(kWidth, 2), beta = random_floats(kWidth, 3);
+  Floats const x = random_floats(kRows * kWidth, 1);
+  Floats together = x;
+  normalize_rows(kRows, kWidth, {gamma.data(), beta.data(), 1e-12F}, together.data(), nullptr);
+  for (std::int64_t row = 0; row < kRows; ++row)
+    for (std::int64_t shift = 0; shift < 16; ++shift) {
+      Floats alone(static_cast<std::size_t>(kWidth + shift));
+      std::copy_n(x.begin() + row * kWidth, kWidth, alone.begin() + shift);
+      normalize_rows(1, kWidth, {gamma.data(), beta.data(), 1e-12F}, alone.data() + shift, nullptr);
+      EXPECT_TRUE(std::equal(alone.begin() + shift, alone.end(), together.begin() + row * kWidth)) << shift;
+    }
 }
 
 TEST(NormalizeRows, ConvertsWhatItWrote) {

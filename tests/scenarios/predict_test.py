@@ -108,7 +108,9 @@ class Predict(Scenario):
             whole = file.read()
         os.remove(target)
         with open(target + '.unfinished', 'w', encoding='utf8') as file:
-            file.write('left by another')  # without its job it is begun anew
+            file.write('left by another')
+        self.expect_one_sentence(call('--resume'), 5, 'was not begun by `predict --resume`')
+        os.remove(target + '.unfinished')
         process = self.trained.start('predict', '--input', path, '--output-file', target, '--resume')
         wait_until(lambda: os.path.exists(target + '.unfinished') and os.path.getsize(target + '.unfinished') > 1000, process)
         process.kill()
@@ -124,6 +126,23 @@ class Predict(Scenario):
             self.assertEqual(file.read(), whole)
         self.assertEqual([name for name in os.listdir(self.trained.folder) if 'unfinished' in name], [])
         self.expect_one_sentence(self.predict('--resume', rows=rows[:2]), 2, '--resume needs')
+        self.expect_one_sentence(self.predict('--resume', '--text', 'x', '--output-file', target), 2, '--resume needs')
+
+    def test_a_file_that_is_continued_is_a_plain_file_and_not_the_input(self):
+        path = self.trained.write('some.jsonl', ''.join(json.dumps(row) + '\n' for row in tickets(5, 8)))
+        folder = self.trained.folder
+        def refused(input_, target, *phrases):
+            self.expect_one_sentence(self.trained.run('predict', '--input', input_, '--output-file', target, '--resume'), 2, *phrases)
+        os.mkfifo(os.path.join(folder, 'fifo'))
+        os.symlink(path, os.path.join(folder, 'link'))
+        refused(path, os.path.join(folder, 'fifo'), 'plain files')
+        refused(path, os.path.join(folder, 'link'), 'where the answers would be written')
+        refused(path, '/dev/null', 'plain files')
+        os.symlink('victim', os.path.join(folder, 'out.unfinished.job'))
+        refused(path, os.path.join(folder, 'out'), 'plain files')
+        own = self.trained.write('rows.unfinished', ''.join(json.dumps(row) + '\n' for row in tickets(5, 8)))
+        refused(own, os.path.join(folder, 'rows'), 'where the answers would be written')
+        self.assertEqual(len(read_lines(own)), 5)
 
     def test_other_precisions_answer_almost_the_same(self):
         rows = tickets(50, 8)

@@ -58,8 +58,9 @@ class LayerReader {
       weight.insert(weight.end(), rows.begin(), rows.end());
       bias.insert(bias.end(), offsets.begin(), offsets.end());
     }
-    // Rows of a width that does not fill whole steps of four bytes are multiplied as floats.
-    auto const precision = n_in % 4 == 0 ? wanted : Precision::Float32;
+    // Rows that do not fill whole steps of four bytes, or are too long for sums of bytes, are multiplied as floats.
+    bool const fits = n_in % 4 == 0 && n_in <= PackedLinear::kMostInt8Inputs;
+    auto const precision = fits ? wanted : Precision::Float32;
     return {
         {static_cast<std::int64_t>(bias.size()), n_in}, weight.data(), bias.data(), precision, options_.instructions};
   }

@@ -1,5 +1,11 @@
 #include "engine/internal/workers.h"
 
+#include <fmt/format.h>
+
+#include <system_error>
+
+#include "base/error.h"
+
 namespace polytask::engine {
 namespace {
 
@@ -24,15 +30,30 @@ void wait_while(std::atomic<T> const& value, T old) noexcept {
 
 }  // namespace
 
-void Barrier::wait() noexcept {
-  auto const round = round_.load(std::memory_order_acquire);
-  if (n_arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == n_) {
-    n_arrived_.store(0, std::memory_order_relaxed);
-    round_.store(round + 1, std::memory_order_release);
+// Stores that somebody may sleep on are sequentially consistent: whoever notifies must not overtake them, or it would
+// find nobody asleep and leave.
+void Barrier::wait() {
+  auto const round = round_.load();
+  if (is_abandoned_) throw Abandoned();
+  if (n_arrived_.fetch_add(1) + 1 == n_) {
+    n_arrived_.store(0);
+    round_.fetch_add(1);
     round_.notify_all();
     return;
   }
   wait_while(round_, round);
+  if (is_abandoned_) throw Abandoned();
+}
+
+void Barrier::abandon() noexcept {
+  is_abandoned_ = true;
+  round_.fetch_add(1);
+  round_.notify_all();
+}
+
+void Barrier::reset() noexcept {
+  is_abandoned_ = false;
+  n_arrived_ = 0;
 }
 
 std::pair<std::int64_t, std::int64_t> Member::share(std::int64_t n, std::int64_t granule) const noexcept {
@@ -45,12 +66,20 @@ std::pair<std::int64_t, std::int64_t> Member::share(std::int64_t n, std::int64_t
 }
 
 Workers::Workers(int n) : n_(n), barrier_(n) {
-  for (int rank = 1; rank < n; ++rank) threads_.emplace_back([this, rank] { serve(rank); });
+  try {
+    for (int rank = 1; rank < n; ++rank) threads_.emplace_back([this, rank] { serve(rank); });
+  } catch (std::system_error const& error) {
+    end();
+    throw Error(ErrorCode::Unavailable,
+                fmt::format("{} threads cannot be started ({}); ask for fewer with --threads", n, error.what()));
+  }
 }
 
-Workers::~Workers() {
+Workers::~Workers() { end(); }
+
+void Workers::end() noexcept {
   ends_ = true;
-  job_.fetch_add(1, std::memory_order_release);
+  job_.fetch_add(1);
   job_.notify_all();
   for (auto& thread : threads_) thread.join();
 }
@@ -61,7 +90,7 @@ void Workers::serve(int rank) {
     last = job_.load(std::memory_order_acquire);
     if (ends_) return;
     do_work(rank);
-    if (n_working_.fetch_sub(1, std::memory_order_acq_rel) == 1) n_working_.notify_all();
+    if (n_working_.fetch_sub(1) == 1) n_working_.notify_all();
   }
 }
 
@@ -69,23 +98,29 @@ void Workers::do_work(int rank) noexcept {
   try {
     (*work_)({rank, n_, &barrier_});
   } catch (...) {
-    std::lock_guard const lock(failure_.mutex);
-    if (!failure_.first) failure_.first = std::current_exception();
+    {
+      std::lock_guard const lock(failure_.mutex);
+      if (!failure_.first) failure_.first = std::current_exception();
+    }
+    barrier_.abandon();
   }
 }
 
 void Workers::run(std::function<void(Member const&)> const& work) {
   work_ = &work;
   if (n_ > 1) {
-    n_working_.store(n_ - 1, std::memory_order_relaxed);
-    job_.fetch_add(1, std::memory_order_release);
+    n_working_.store(n_ - 1);
+    job_.fetch_add(1);
     job_.notify_all();
   }
   do_work(0);
   for (int left = n_working_.load(std::memory_order_acquire); left > 0;
        left = n_working_.load(std::memory_order_acquire))
     wait_while(n_working_, left);
-  if (auto const failure = std::exchange(failure_.first, nullptr)) std::rethrow_exception(failure);
+  if (auto const failure = std::exchange(failure_.first, nullptr)) {
+    barrier_.reset();
+    std::rethrow_exception(failure);
+  }
 }
 
 }  // namespace polytask::engine

@@ -12,15 +12,24 @@
 
 namespace polytask::engine {
 
+/// Thrown by members of a team whose work cannot go on, as another one threw.
+struct Abandoned {};
+
 /// A point that all of a team reach before any goes on. They spin a while, as the pieces between two points take
 /// microseconds, and sleep then.
 class Barrier {
  public:
   explicit Barrier(int n) : n_(n) {}
-  void wait() noexcept;
+  /// Throws Abandoned once somebody has abandoned the barrier.
+  void wait();
+  /// Nobody waits here any longer.
+  void abandon() noexcept;
+  /// As new; only while nobody waits.
+  void reset() noexcept;
 
  private:
   int n_;
+  std::atomic<bool> is_abandoned_{false};
   std::atomic<int> n_arrived_{0};
   std::atomic<std::uint32_t> round_{0};
 };
@@ -31,29 +40,31 @@ struct Member {
   int size = 1;
   Barrier* barrier = nullptr;  ///< not needed by one alone
 
-  void wait() const noexcept {
+  void wait() const {
     if (size > 1) barrier->wait();
   }
   /// Its part of [0, n), cut at multiples of `granule`.
   [[nodiscard]] std::pair<std::int64_t, std::int64_t> share(std::int64_t n, std::int64_t granule = 1) const noexcept;
 };
 
-/// The thread that calls is the first of them.
+/// The thread that calls `run` is the first of them. One caller at a time; a work must not call `run`.
 class Workers {
  public:
+  /// Throws Error{Unavailable} where the system gives fewer threads.
   explicit Workers(int n);
   ~Workers();
   Workers(Workers const&) = delete;
   Workers& operator=(Workers const&) = delete;
 
-  /// Runs `work` on every worker and returns when all are done. Throws what one of them threw; a work that waits at the
-  /// barrier must not throw.
+  /// Runs `work` on every worker and returns when all are done. Throws what one of them threw first; those that wait at
+  /// the barrier meanwhile are released.
   void run(std::function<void(Member const&)> const& work);
   [[nodiscard]] int size() const noexcept { return n_; }
 
  private:
   void serve(int rank);
   void do_work(int rank) noexcept;
+  void end() noexcept;
 
   int n_;
   Barrier barrier_;

@@ -55,6 +55,25 @@ TEST(Workers, PassOnWhatOneOfThemThrowsAndGoOn) {
   EXPECT_EQ(n_done, 1);
 }
 
+TEST(Workers, PassOnWhatOneThrowsWhileTheOthersWaitForIt) {
+  Workers workers(3);
+  for (int const thrower : {0, 1, 2}) {
+    auto const fails = [&](Member const& member) {
+      member.wait();
+      if (member.rank == thrower) throw std::runtime_error("no");
+      member.wait();
+      member.wait();
+    };
+    EXPECT_THROW(workers.run(fails), std::runtime_error);
+    std::atomic<int> n_done{0};
+    workers.run([&](Member const& member) {
+      member.wait();
+      ++n_done;
+    });
+    EXPECT_EQ(n_done, 3);
+  }
+}
+
 TEST(Member, SharesCoverEverythingOnceAtTheGranule) {
   for (std::int64_t const n : {0, 1, 15, 16, 17, 384, 1000})
     for (int const size : {1, 2, 3, 7}) {
