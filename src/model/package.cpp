@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "model/internal/package_files.h"
 #include "model/model_weights.h"
+#include "model/precision_plan.h"
 
 namespace polytask::model {
 namespace {
@@ -112,6 +113,8 @@ Package open_package(fs::path const& folder, WeightCheck weights) {
       throw corrupt(folder / path, "belongs to no task of model.json; remove the file, or get the package again");
   auto const config = read_encoder_config(folder / "encoder");
   check_belongs(folder, package.spec, config, 0);  // of the tokenizer nothing is known here
+  if (auto const plan = read_precision_plan(folder))
+    check_precision_plan(*plan, config, package.spec, (folder / "precision.json").string());
   if (weights == WeightCheck::Now) (void)read_model_weights(folder, config, package.spec);
   return package;
 }

@@ -11,6 +11,7 @@
 #include "model/internal/new_folder.h"
 #include "model/internal/package_files.h"
 #include "model/model_weights.h"
+#include "model/precision_plan.h"
 #include "model/task_card.h"
 
 namespace polytask::model {
@@ -52,6 +53,20 @@ void remove_folder(PackageContents& contents, std::string const& prefix) {
 void remove_unread_layers(PackageContents& contents) {
   for (auto const reading : {Reading::Text, Reading::Words, Reading::Pair, Reading::Comparison})
     if (!package_private_file(contents.spec, reading)) remove_file(contents, private_file("", reading).string());
+}
+
+/// The plan as it is true of what the package has become: nobody has measured `task`, which is another one or gone.
+void without_loss(PackageContents& contents, std::string const& task) {
+  auto plan = precision_of(contents);
+  if (!plan) return;
+  plan->losses.erase(task);
+  auto const own = contents.spec.private_readings();
+  std::erase_if(plan->higher, [&](auto const& one) {
+    return one.first.starts_with("private/") && std::none_of(own.begin(), own.end(), [&](Reading reading) {
+             return one.first.starts_with(fmt::format("private/{}/", to_string(reading)));
+           });
+  });
+  set_precision(contents, *plan);
 }
 
 /// The file as `from` has it.
@@ -218,10 +233,11 @@ void take_task(PackageContents& into, PackageContents const& from, std::string c
   if (auto const index = into.spec.find(task)) {
     into.spec.heads[*index] = head;
     remove_unread_layers(into);
-    return;
+  } else {
+    into.spec.heads.push_back(head);
+    add_text(into, kDescription, model_json(into.spec));
   }
-  into.spec.heads.push_back(head);
-  add_text(into, kDescription, model_json(into.spec));
+  without_loss(into, task);
 }
 
 void drop_task(PackageContents& contents, std::string const& task) {
@@ -235,6 +251,7 @@ void drop_task(PackageContents& contents, std::string const& task) {
   contents.spec.heads.erase(contents.spec.heads.begin() + static_cast<std::ptrdiff_t>(index));
   remove_unread_layers(contents);
   add_text(contents, kDescription, model_json(contents.spec));
+  without_loss(contents, task);
 }
 
 WrittenPackage write_package(PackageContents const& contents, fs::path const& folder) {

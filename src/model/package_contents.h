@@ -29,11 +29,12 @@ struct PackageContents {
                                                 std::function<TaskOrigin(HeadSpec const&)> const& origin_of);
 
 /// Task `task` as `from` has it, in the place of the one that `into` has, or after the others. All else of `into`
-/// stays, byte by byte. Throws Error{NotFound} when `from` does not have it; Error{Conflict} when its head was trained
-/// on another encoder, other private layers of its reading, or texts that are read in another way.
+/// stays, byte by byte, but for what its precision.json says of the task: nobody has measured it there. Throws
+/// Error{NotFound} when `from` does not have it; Error{Conflict} when its head was trained on another encoder, other
+/// private layers of its reading, or texts that are read in another way.
 void take_task(PackageContents& into, PackageContents const& from, std::string const& task);
-/// Without the task, and without the private layers that no other task reads. Throws Error{NotFound}, and
-/// Error{InvalidUsage} for the last task.
+/// Without the task, the private layers that no other task reads, and what precision.json says of them. Throws
+/// Error{NotFound}, and Error{InvalidUsage} for the last task.
 void drop_task(PackageContents& contents, std::string const& task);
 
 struct WrittenPackage {

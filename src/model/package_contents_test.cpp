@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "model/precision_plan.h"
 #include "model/test_support.h"
 
 namespace polytask::model {
@@ -123,6 +124,55 @@ TEST_F(Contents, KeepWhatATaskComputesWhenTheOthersAreDropped) {
       << "not the encoder's top layers, which are of texts";
   EXPECT_THAT(error_of([&] { drop_task(contents, "Things & more"); }, ErrorCode::InvalidUsage),
               HasSubstr("is its only task"));
+}
+
+/// int8 but for two groups, one of them of the layer that words have for themselves; both tasks are measured.
+PrecisionPlan some_plan() {
+  PrecisionLoss const loss{.metric = "accuracy", .exact = 0.9, .now = 0.895, .n = 200, .split = "dev"};
+  return {.precision = "int8",
+          .higher = {{"encoder.layer.0.output", "bf16"}, {"private/words/encoder.layer.1.output", "bf16"}},
+          .losses = {{"intent", loss}, {"Things & more", loss}}};
+}
+
+TEST_F(Contents, KeepAPlanOfPrecisionsAsFarAsItIsStillTrue) {
+  auto contents = contents_of(open_package(package("a")));
+  set_precision(contents, some_plan());
+  write(contents, temporary_ / "quantized");
+  auto const quantized = open_package(temporary_ / "quantized");
+  EXPECT_EQ(precision_plan_text(precision_of(contents_of(quantized)).value()), precision_plan_text(some_plan()));
+
+  contents = contents_of(quantized);
+  drop_task(contents, "Things & more");
+  write(contents, temporary_ / "less");
+  auto expected = some_plan();
+  expected.higher.erase("private/words/encoder.layer.1.output");
+  expected.losses.erase("Things & more");
+  EXPECT_EQ(read_file(temporary_ / "less" / "precision.json"), precision_plan_text(expected));
+
+  contents = contents_of(open_package(temporary_ / "less"));
+  take_task(contents, contents_of(quantized), "Things & more");
+  write(contents, temporary_ / "again");
+  EXPECT_EQ(read_file(temporary_ / "again" / "precision.json"), precision_plan_text(expected)) << "nobody measured it";
+
+  contents = contents_of(quantized);
+  take_task(contents, contents_of(open_package(package("b", {intent(), things()}, {.heads = 7}))), "intent");
+  write(contents, temporary_ / "replaced");
+  expected = some_plan();
+  expected.losses.erase("intent");
+  EXPECT_EQ(read_file(temporary_ / "replaced" / "precision.json"), precision_plan_text(expected));
+
+  contents = contents_of(open_package(temporary_ / "b"));
+  take_task(contents, contents_of(quantized), "intent");
+  write(contents, folder_);
+  EXPECT_FALSE(fs::exists(folder_ / "precision.json")) << "what is computed in is the package's, not the task's";
+}
+
+TEST_F(Contents, WithAPlanOfAnotherModelAreRefused) {
+  auto contents = contents_of(open_package(package("a")));
+  set_precision(contents, {.precision = "int8", .higher = {{"encoder.layer.2.output", "bf16"}}});
+  EXPECT_THAT(error_of([&] { write(contents, folder_); }, ErrorCode::InvalidInput),
+              HasSubstr("precision.json: gives \"encoder.layer.2.output\" a precision, which the model does not have"));
+  EXPECT_FALSE(fs::exists(folder_));
 }
 
 TEST_F(Contents, RefuseAHeadThatWasTrainedOnSomethingElse) {
