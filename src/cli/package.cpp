@@ -132,12 +132,11 @@ void check_options(CommandLine const& line) {
 
 int make(CommandLine const& line) {
   check_options(line);
-  auto contents =
+  auto const contents =
       line.from.empty()
           ? contents_at(complete_run(read_project(line.project, line.overrides).folder, line.run).folder / "model")
           : composed(line);
-  contents.manifest.polytask = POLYTASK_VERSION;
-  auto const written = model::write_package(contents, line.to);
+  auto const written = model::write_package(contents, line.to, POLYTASK_VERSION);
   auto const names = task_names(contents.spec);
   if (line.output == Output::Json)
     std::cout

@@ -254,10 +254,12 @@ void drop_task(PackageContents& contents, std::string const& task) {
   without_loss(contents, task);
 }
 
-WrittenPackage write_package(PackageContents const& contents, fs::path const& folder) {
+WrittenPackage write_package(PackageContents const& contents, fs::path const& folder, std::string const& polytask) {
   auto const target = plain_target(folder);
   refuse_inside_sources(contents, target);
-  auto const text = manifest_text(contents.manifest);
+  auto manifest = contents.manifest;
+  manifest.polytask = polytask;
+  auto const text = manifest_text(manifest);
   auto const id = sha256_hex(text);
   if (is_there(target, id)) return {.id = id, .is_new = false};
   NewFolder unfinished(target);

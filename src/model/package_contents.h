@@ -13,7 +13,7 @@ namespace polytask::model {
 
 /// What a package will hold. Files that are taken over stay where they are until they are written.
 struct PackageContents {
-  Manifest manifest;
+  Manifest manifest;  ///< `polytask` is what write_package is given
   ModelSpec spec;
   std::map<std::string, std::filesystem::path> copied;  ///< by path in the package: the folder it is copied from
   std::map<std::string, std::string> written;           ///< by path in the package: its bytes
@@ -42,9 +42,10 @@ struct WrittenPackage {
   bool is_new = true;  ///< false: this very package was there already, and nothing was done
 };
 
-/// Writes the package under `folder`, whole or not at all. It is opened, with all checks, before it is put in place.
-/// Throws Error{Conflict} when something else is there; Error{Unavailable} (a full disk, no permission);
-/// Error{Corrupt} when a source was changed meanwhile.
-WrittenPackage write_package(PackageContents const& contents, std::filesystem::path const& folder);
+/// Writes the package under `folder`, whole or not at all; `polytask` is the version that does. It is opened, with all
+/// checks, before it is put in place. Throws Error{Conflict} when something else is there; Error{Unavailable} (a full
+/// disk, no permission); Error{Corrupt} when a source was changed meanwhile.
+WrittenPackage write_package(PackageContents const& contents, std::filesystem::path const& folder,
+                             std::string const& polytask);
 
 }  // namespace polytask::model

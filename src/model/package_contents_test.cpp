@@ -40,9 +40,8 @@ class Contents : public testing::Test {
     return temporary_ / name;
   }
 
-  static WrittenPackage write(PackageContents contents, fs::path const& to) {
-    contents.manifest.polytask = "0.1.0";
-    return write_package(contents, to);
+  static WrittenPackage write(PackageContents const& contents, fs::path const& to) {
+    return write_package(contents, to, "0.1.0");
   }
 
   static std::string error_of(std::function<void()> const& attempt, ErrorCode code) {
@@ -223,6 +222,12 @@ TEST_F(Contents, AreWrittenOnceAndNeverOverSomethingElse) {
         << name;
   EXPECT_THAT(error_of([&] { write(again, temporary_ / "a.model" / "package"); }, ErrorCode::InvalidUsage),
               HasSubstr("lies inside"));
+}
+
+TEST_F(Contents, NameTheVersionThatWritesThem) {
+  write_package(contents_of(open_package(package("a"))), folder_, "0.2.0");
+  EXPECT_EQ(open_package(temporary_ / "a").manifest.polytask, "0.1.0");
+  EXPECT_EQ(open_package(folder_).manifest.polytask, "0.2.0");
 }
 
 TEST_F(Contents, LeaveNothingWhenTheyCannotBeWritten) {
