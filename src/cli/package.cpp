@@ -242,6 +242,7 @@ int diff(CommandLine const& line) {
     json["second"] = to_json(second.id, line.packages[1]);
     json["encoder_differs"] = found.encoder;
     json["reading_differs"] = found.reading;
+    json["precision_differs"] = found.precision;
     json["private_layers_differ"] = OrderedJson::array();
     for (auto const reading : found.private_layers) json["private_layers_differ"].push_back(model::to_string(reading));
     json["tasks"] = OrderedJson::object();
@@ -251,6 +252,7 @@ int diff(CommandLine const& line) {
   }
   std::cout << "encoder: " << (found.encoder ? "differs" : "the same") << '\n';
   if (found.reading) std::cout << "how texts are read (model.json): differs\n";
+  if (found.precision) std::cout << "what is computed in (precision.json): differs\n";
   for (auto const reading : found.private_layers)
     std::cout << "private layers of the reading " << model::to_string(reading) << ": differ\n";
   for (auto const& task : found.tasks) print(task, line);
