@@ -237,6 +237,8 @@ void take_task(PackageContents& into, PackageContents const& from, std::string c
     into.spec.heads.push_back(head);
     add_text(into, kDescription, model_json(into.spec));
   }
+  if (precision_of(from))  // which the card tells
+    add_text(into, folder + "card.md", card_text(head, from.manifest.tasks.at(task).origin));
   without_loss(into, task);
 }
 

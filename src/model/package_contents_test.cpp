@@ -164,6 +164,12 @@ TEST_F(Contents, KeepAPlanOfPrecisionsAsFarAsItIsStillTrue) {
   take_task(contents, contents_of(quantized), "intent");
   write(contents, folder_);
   EXPECT_FALSE(fs::exists(folder_ / "precision.json")) << "what is computed in is the package's, not the task's";
+  auto const card = [](fs::path const& folder, char const* task) {
+    return read_file(folder / "tasks" / task / "card.md");
+  };
+  EXPECT_EQ(card(folder_, "intent"), card(temporary_ / "a", "intent"));
+  EXPECT_THAT(card(quantized.folder, "intent"), AllOf(HasSubstr("in int8"), HasSubstr("On 200 rows of dev")));
+  EXPECT_THAT(card(temporary_ / "replaced", "intent"), AllOf(HasSubstr("in int8"), HasSubstr("was not measured")));
 }
 
 TEST_F(Contents, WithAPlanOfAnotherModelAreRefused) {

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "model/internal/package_files.h"
+#include "model/task_card.h"
 
 namespace polytask::model {
 namespace {
@@ -135,10 +136,16 @@ std::optional<PrecisionPlan> precision_of(PackageContents const& contents) {
 }
 
 void set_precision(PackageContents& contents, PrecisionPlan const& plan) {
-  auto text = precision_plan_text(plan);
-  contents.copied.erase(kPlan);
-  contents.manifest.files[kPlan] = sha256_hex(text);
-  contents.written[kPlan] = std::move(text);
+  auto const put = [&](std::string const& path, std::string text) {
+    contents.copied.erase(path);
+    contents.manifest.files[path] = sha256_hex(text);
+    contents.written[path] = std::move(text);
+  };
+  put(kPlan, precision_plan_text(plan));
+  for (auto const& head : contents.spec.heads) {
+    auto const& task = contents.manifest.tasks.at(head.task.name);
+    put(task.folder + "/card.md", card_text(head, task.origin, plan));
+  }
 }
 
 }  // namespace polytask::model

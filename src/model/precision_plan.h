@@ -51,7 +51,7 @@ void check_precision_plan(PrecisionPlan const& plan, EncoderConfig const& config
 /// The plan of a package that is being made; nothing when it has none. Throws as parse_precision_plan does, and
 /// Error{Corrupt} when the file was changed since the package was opened.
 [[nodiscard]] std::optional<PrecisionPlan> precision_of(PackageContents const& contents);
-/// The package with this plan; everything else stays.
+/// The package with this plan, which the cards of its tasks say too; everything else stays.
 void set_precision(PackageContents& contents, PrecisionPlan const& plan);
 
 }  // namespace polytask::model
