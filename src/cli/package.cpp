@@ -98,8 +98,6 @@ model::PackageContents contents_at(fs::path const& folder) {
   return contents;
 }
 
-std::string short_id(std::string const& id) { return id.substr(0, 12); }
-
 std::vector<std::string> task_names(model::ModelSpec const& spec) {
   std::vector<std::string> names;
   for (auto const& head : spec.heads) names.push_back(head.task.name);
@@ -143,9 +141,9 @@ int make(CommandLine const& line) {
         << OrderedJson{{"package", written.id}, {"folder", line.to}, {"new", written.is_new}, {"tasks", names}}.dump(1)
         << '\n';
   else
-    std::cout << fmt::format("{} {}: package {} of {} {} ({})\n", line.to,
-                             written.is_new ? "is ready" : "is there already and unchanged", short_id(written.id),
-                             names.size(), names.size() == 1 ? "task" : "tasks", fmt::join(names, ", "));
+    std::cout << fmt::format(
+        "{} {}: package {} of {} {} ({})\n", line.to, written.is_new ? "is ready" : "is there already and unchanged",
+        model::short_id(written.id), names.size(), names.size() == 1 ? "task" : "tasks", fmt::join(names, ", "));
   return 0;
 }
 
@@ -160,7 +158,7 @@ int verify(CommandLine const& line) {
               << '\n';
   else
     std::cout << fmt::format("{}: package {} is whole: {} files, {:.1f} MB, tasks {}\n", package.folder.string(),
-                             short_id(package.id), n_files, static_cast<double>(package.n_bytes) / 1e6,
+                             model::short_id(package.id), n_files, static_cast<double>(package.n_bytes) / 1e6,
                              fmt::join(names, ", "));
   return 0;
 }

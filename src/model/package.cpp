@@ -65,7 +65,7 @@ void check_task(Package const& package, HeadSpec const& head, std::set<std::stri
     throw corrupt(where,
                   fmt::format("the head of task {} was trained on another encoder ({}) than the package has ({}); "
                               "it would answer nonsense",
-                              name, task.encoder.substr(0, 12), manifest.encoder.substr(0, 12)));
+                              name, short_id(task.encoder), short_id(manifest.encoder)));
   auto const layers = package_private_file(package.spec, head.reading());
   auto const file = layers ? manifest.files.find(*layers) : manifest.files.end();
   if (layers && file == manifest.files.end())

@@ -105,8 +105,6 @@ std::string differing_reading(ModelSpec const& a, ModelSpec const& b) {
   return "";
 }
 
-std::string short_hash(std::string const& hash) { return hash.substr(0, 12); }
-
 void refuse_other_encoder(PackageContents const& into, PackageContents const& from, HeadSpec const& head) {
   auto const& name = head.task.name;
   auto const refuse = [&](std::string const& reason) {
@@ -117,7 +115,7 @@ void refuse_other_encoder(PackageContents const& into, PackageContents const& fr
     refuse(
         fmt::format("it was trained on another encoder ({}, here {}) and would answer nonsense; train it on this "
                     "encoder, or take the package whole",
-                    short_hash(from.manifest.encoder), short_hash(into.manifest.encoder)));
+                    short_id(from.manifest.encoder), short_id(into.manifest.encoder)));
   if (auto const reason = differing_reading(into.spec, from.spec); !reason.empty())
     refuse(fmt::format("texts are read in another way: here {}; train it with these settings", reason));
   auto const layers = package_private_file(from.spec, head.reading());
@@ -127,7 +125,7 @@ void refuse_other_encoder(PackageContents const& into, PackageContents const& fr
     refuse(
         fmt::format("it was trained on other private layers of the reading \"{}\" ({}, here {}), which other tasks "
                     "share; train it on these",
-                    to_string(head.reading()), short_hash(from.manifest.files.at(*layers)), short_hash(here->second)));
+                    to_string(head.reading()), short_id(from.manifest.files.at(*layers)), short_id(here->second)));
 }
 
 void copy_file(fs::path const& from, std::string const& path, fs::path const& to, std::string const& expected) {
@@ -174,7 +172,7 @@ bool is_there(fs::path const& target, std::string const& id) {
   if (is_package(target)) try {
       auto const package = open_package(target);
       if (package.id == id) return true;
-      found = fmt::format("is there already and is another package ({})", short_hash(package.id));
+      found = fmt::format("is there already and is another package ({})", short_id(package.id));
     } catch (Error const& error) {
       found = fmt::format("is there already and is no whole package ({})", error.what());
     }
