@@ -98,12 +98,6 @@ model::PackageContents contents_at(fs::path const& folder) {
   return contents;
 }
 
-std::vector<std::string> task_names(model::ModelSpec const& spec) {
-  std::vector<std::string> names;
-  for (auto const& head : spec.heads) names.push_back(head.task.name);
-  return names;
-}
-
 model::PackageContents composed(CommandLine const& line) {
   auto contents = contents_at(line.from);
   for (auto const& task : line.dropped) model::drop_task(contents, task);
@@ -135,7 +129,7 @@ int make(CommandLine const& line) {
           ? contents_at(complete_run(read_project(line.project, line.overrides).folder, line.run).folder / "model")
           : composed(line);
   auto const written = model::write_package(contents, line.to, POLYTASK_VERSION);
-  auto const names = task_names(contents.spec);
+  auto const names = contents.spec.task_names();
   if (line.output == Output::Json)
     std::cout
         << OrderedJson{{"package", written.id}, {"folder", line.to}, {"new", written.is_new}, {"tasks", names}}.dump(1)
@@ -151,7 +145,7 @@ int verify(CommandLine const& line) {
   auto const package = model::open_package(line.packages.front());
   check_tokenizer(package.folder, package.spec);
   auto const n_files = package.manifest.files.size() + 1;
-  auto const names = task_names(package.spec);
+  auto const names = package.spec.task_names();
   if (line.output == Output::Json)
     std::cout << OrderedJson{{"package", package.id}, {"tasks", names}, {"files", n_files}, {"bytes", package.n_bytes}}
                      .dump(1)

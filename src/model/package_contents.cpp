@@ -82,16 +82,10 @@ std::optional<std::string> private_hash(PackageContents const& contents, HeadSpe
   return path ? std::optional(contents.manifest.files.at(*path)) : std::nullopt;
 }
 
-std::vector<std::string> task_names(PackageContents const& contents) {
-  std::vector<std::string> names;
-  for (auto const& head : contents.spec.heads) names.push_back(head.task.name);
-  return names;
-}
-
 std::size_t index_of(PackageContents const& contents, std::string const& task) {
   if (auto const index = contents.spec.find(task)) return *index;
   throw Error(ErrorCode::NotFound, fmt::format("{}: has no task {}{}", contents.name, quote(task),
-                                               did_you_mean(task, task_names(contents))));
+                                               did_you_mean(task, contents.spec.task_names())));
 }
 
 /// What the encoder and model.json say of how texts are read; empty when both packages read alike.

@@ -24,12 +24,6 @@ std::map<std::string, std::string> files_of(fs::path const& folder) {
   return files;
 }
 
-std::vector<std::string> names_of(ModelSpec const& spec) {
-  std::vector<std::string> names;
-  for (auto const& head : spec.heads) names.push_back(head.task.name);
-  return names;
-}
-
 class Contents : public testing::Test {
  protected:
   /// A package of a sample model with these heads and values.
@@ -97,7 +91,7 @@ TEST_F(Contents, PutANewTaskBehindTheOthersAndBringItsPrivateLayers) {
   auto contents = contents_of(open_package(one));
   take_task(contents, contents_of(open_package(whole)), "Things & more");
   write(contents, folder_);
-  EXPECT_THAT(names_of(open_package(folder_).spec), ElementsAre("intent", "Things & more"));
+  EXPECT_THAT(open_package(folder_).spec.task_names(), ElementsAre("intent", "Things & more"));
   auto made = files_of(folder_);
   auto expected = files_of(whole);
   made.erase("manifest.json"), expected.erase("manifest.json");
@@ -109,7 +103,7 @@ TEST_F(Contents, DropATaskWithTheLayersThatNobodyReadsAnyMore) {
   auto contents = contents_of(open_package(whole));
   drop_task(contents, "Things & more");
   write(contents, folder_);
-  EXPECT_THAT(names_of(open_package(folder_).spec), ElementsAre("intent", "topics"));
+  EXPECT_THAT(open_package(folder_).spec.task_names(), ElementsAre("intent", "topics"));
   EXPECT_FALSE(fs::exists(folder_ / "private"));
   EXPECT_EQ(read_file(folder_ / "tasks/topics/head.safetensors"), read_file(whole / "tasks/topics/head.safetensors"));
 }
