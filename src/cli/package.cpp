@@ -98,14 +98,6 @@ model::PackageContents contents_at(fs::path const& folder) {
   return contents;
 }
 
-std::string short_id(std::string const& id) { return id.substr(0, 12); }
-
-std::vector<std::string> task_names(model::ModelSpec const& spec) {
-  std::vector<std::string> names;
-  for (auto const& head : spec.heads) names.push_back(head.task.name);
-  return names;
-}
-
 model::PackageContents composed(CommandLine const& line) {
   auto contents = contents_at(line.from);
   for (auto const& task : line.dropped) model::drop_task(contents, task);
@@ -132,21 +124,20 @@ void check_options(CommandLine const& line) {
 
 int make(CommandLine const& line) {
   check_options(line);
-  auto contents =
+  auto const contents =
       line.from.empty()
           ? contents_at(complete_run(read_project(line.project, line.overrides).folder, line.run).folder / "model")
           : composed(line);
-  contents.manifest.polytask = POLYTASK_VERSION;
-  auto const written = model::write_package(contents, line.to);
-  auto const names = task_names(contents.spec);
+  auto const written = model::write_package(contents, line.to, POLYTASK_VERSION);
+  auto const names = contents.spec.task_names();
   if (line.output == Output::Json)
     std::cout
         << OrderedJson{{"package", written.id}, {"folder", line.to}, {"new", written.is_new}, {"tasks", names}}.dump(1)
         << '\n';
   else
-    std::cout << fmt::format("{} {}: package {} of {} {} ({})\n", line.to,
-                             written.is_new ? "is ready" : "is there already and unchanged", short_id(written.id),
-                             names.size(), names.size() == 1 ? "task" : "tasks", fmt::join(names, ", "));
+    std::cout << fmt::format(
+        "{} {}: package {} of {} {} ({})\n", line.to, written.is_new ? "is ready" : "is there already and unchanged",
+        model::short_id(written.id), names.size(), names.size() == 1 ? "task" : "tasks", fmt::join(names, ", "));
   return 0;
 }
 
@@ -154,14 +145,14 @@ int verify(CommandLine const& line) {
   auto const package = model::open_package(line.packages.front());
   check_tokenizer(package.folder, package.spec);
   auto const n_files = package.manifest.files.size() + 1;
-  auto const names = task_names(package.spec);
+  auto const names = package.spec.task_names();
   if (line.output == Output::Json)
     std::cout << OrderedJson{{"package", package.id}, {"tasks", names}, {"files", n_files}, {"bytes", package.n_bytes}}
                      .dump(1)
               << '\n';
   else
     std::cout << fmt::format("{}: package {} is whole: {} files, {:.1f} MB, tasks {}\n", package.folder.string(),
-                             short_id(package.id), n_files, static_cast<double>(package.n_bytes) / 1e6,
+                             model::short_id(package.id), n_files, static_cast<double>(package.n_bytes) / 1e6,
                              fmt::join(names, ", "));
   return 0;
 }
@@ -243,6 +234,7 @@ int diff(CommandLine const& line) {
     json["second"] = to_json(second.id, line.packages[1]);
     json["encoder_differs"] = found.encoder;
     json["reading_differs"] = found.reading;
+    json["precision_differs"] = found.precision;
     json["private_layers_differ"] = OrderedJson::array();
     for (auto const reading : found.private_layers) json["private_layers_differ"].push_back(model::to_string(reading));
     json["tasks"] = OrderedJson::object();
@@ -252,6 +244,7 @@ int diff(CommandLine const& line) {
   }
   std::cout << "encoder: " << (found.encoder ? "differs" : "the same") << '\n';
   if (found.reading) std::cout << "how texts are read (model.json): differs\n";
+  if (found.precision) std::cout << "what is computed in (precision.json): differs\n";
   for (auto const reading : found.private_layers)
     std::cout << "private layers of the reading " << model::to_string(reading) << ": differ\n";
   for (auto const& task : found.tasks) print(task, line);

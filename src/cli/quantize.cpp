@@ -195,7 +195,7 @@ int quantize(CommandLine const& line) {
   if (is_allowed) {
     auto contents = model::contents_of(package);
     model::set_precision(contents, plan);
-    id = model::write_package(contents, line.to).id;
+    id = model::write_package(contents, line.to, POLYTASK_VERSION).id;
   }
   if (line.output == Output::Json) {
     auto json = to_json(plan);

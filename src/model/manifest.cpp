@@ -184,4 +184,6 @@ std::string encoder_hash(std::map<std::string, std::string> const& files) {
   return hash.hex_digest();
 }
 
+std::string short_id(std::string const& hash) { return hash.substr(0, 12); }
+
 }  // namespace polytask::model

@@ -60,4 +60,7 @@ struct Manifest {
 /// SHA-256 over "<hash>  <path>\n" of every file under encoder/, sorted by path: what `sha256sum` prints of them.
 [[nodiscard]] std::string encoder_hash(std::map<std::string, std::string> const& files);
 
+/// The first 12 digits of a hash, which people can compare.
+[[nodiscard]] std::string short_id(std::string const& hash);
+
 }  // namespace polytask::model

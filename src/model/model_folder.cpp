@@ -28,6 +28,12 @@ std::optional<Pooling> parse_pooling(std::string_view word) {
   return std::nullopt;
 }
 
+std::vector<std::string> ModelSpec::task_names() const {
+  std::vector<std::string> names;
+  for (auto const& head : heads) names.push_back(head.task.name);
+  return names;
+}
+
 std::optional<std::size_t> ModelSpec::find(std::string_view task) const {
   auto const found =
       std::find_if(heads.begin(), heads.end(), [&](HeadSpec const& head) { return head.task.name == task; });
@@ -115,8 +121,7 @@ std::string model_json(ModelSpec const& spec) {
   auto const readings = spec.readings();
   if (spec.private_layers > 0 && !readings.empty())
     json["encoder_reading"] = to_string(spec.encoder_reading.value_or(readings.front()));
-  json["tasks"] = OrderedJson::array();
-  for (auto const& head : spec.heads) json["tasks"].push_back(head.task.name);
+  json["tasks"] = spec.task_names();
   return json.dump(2) + "\n";
 }
 

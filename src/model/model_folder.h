@@ -36,6 +36,8 @@ struct ModelSpec {
   [[nodiscard]] std::vector<Reading> readings() const;
   /// Those of them that have top layers of their own, in private/.
   [[nodiscard]] std::vector<Reading> private_readings() const;
+  /// Of the heads, in their order.
+  [[nodiscard]] std::vector<std::string> task_names() const;
   /// Index of the task's head; nothing when the model does not have the task.
   [[nodiscard]] std::optional<std::size_t> find(std::string_view task) const;
 };

@@ -33,7 +33,8 @@ struct ModelWeights {
                                               ModelSpec const& spec);
 
 /// Throws Error{InvalidInput} where the folder's parts are of different models: more tokens (`n_tokens`, of its
-/// tokenizer) than the encoder embeds, longer texts than it has positions, more private layers than it has layers.
+/// tokenizer) than the encoder embeds, longer texts than it has positions, more private layers than it has layers, a
+/// pair in one sequence where it has one token type.
 void check_belongs(std::filesystem::path const& folder, ModelSpec const& spec, EncoderConfig const& config,
                    std::size_t n_tokens);
 

@@ -96,5 +96,34 @@ TEST(CheckBelongs, SaysWhichPartsAreOfDifferentModels) {
   EXPECT_THAT(error({.max_length = 16, .private_layers = 3}, 3), HasSubstr("3 layers are private, the encoder has 2"));
 }
 
+TEST(CheckBelongs, RefusesAPairInOneSequenceWhereTheEncoderHasOneTokenType) {
+  auto one_type = two_layers();
+  one_type.type_vocab_size = 1;
+  auto const error = [&](HeadSpec const& head, EncoderConfig const& config) -> std::string {
+    try {
+      check_belongs("model", {.max_length = 16, .heads = {intent(), head}}, config, 0);
+    } catch (Error const& failure) {
+      EXPECT_EQ(failure.code(), ErrorCode::InvalidInput);
+      return failure.what();
+    }
+    return "no error";
+  };
+  auto const pair_of = [](task::TaskType type, std::optional<task::PairEncoding> encoding = {}) {
+    auto head = head_of("pairs", type, {"x", "y"});
+    head.task.text = {"left", "right"};
+    head.task.pair_encoding = encoding;
+    return head;
+  };
+  using enum task::TaskType;
+  for (auto const& head : {pair_of(Classification), pair_of(Tagging), pair_of(Regression, task::PairEncoding::Cross)}) {
+    EXPECT_THAT(error(head, one_type), AllOf(HasSubstr("task \"pairs\" reads two texts as one sequence"),
+                                             HasSubstr("needs 2 token types, the encoder has 1")));
+    EXPECT_EQ(error(head, two_layers()), "no error");
+  }
+  EXPECT_EQ(error(pair_of(Regression), one_type), "no error") << "its texts are encoded apart";
+  EXPECT_EQ(error(pair_of(Classification, task::PairEncoding::Bi), one_type), "no error");
+  EXPECT_EQ(error(things(), one_type), "no error");
+}
+
 }  // namespace
 }  // namespace polytask::model

@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "model/internal/package_files.h"
 #include "model/model_weights.h"
+#include "model/precision_plan.h"
 
 namespace polytask::model {
 namespace {
@@ -64,7 +65,7 @@ void check_task(Package const& package, HeadSpec const& head, std::set<std::stri
     throw corrupt(where,
                   fmt::format("the head of task {} was trained on another encoder ({}) than the package has ({}); "
                               "it would answer nonsense",
-                              name, task.encoder.substr(0, 12), manifest.encoder.substr(0, 12)));
+                              name, short_id(task.encoder), short_id(manifest.encoder)));
   auto const layers = package_private_file(package.spec, head.reading());
   auto const file = layers ? manifest.files.find(*layers) : manifest.files.end();
   if (layers && file == manifest.files.end())
@@ -112,6 +113,8 @@ Package open_package(fs::path const& folder, WeightCheck weights) {
       throw corrupt(folder / path, "belongs to no task of model.json; remove the file, or get the package again");
   auto const config = read_encoder_config(folder / "encoder");
   check_belongs(folder, package.spec, config, 0);  // of the tokenizer nothing is known here
+  if (auto const plan = read_precision_plan(folder))
+    check_precision_plan(*plan, config, package.spec, (folder / "precision.json").string());
   if (weights == WeightCheck::Now) (void)read_model_weights(folder, config, package.spec);
   return package;
 }

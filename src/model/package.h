@@ -28,9 +28,9 @@ struct Package {
 enum class WeightCheck { Now, ByTheirReader };
 
 /// Reads and checks all of it: every file is regular, has one name, is listed and has its hash, and none is missing;
-/// the heads were trained on this encoder and these private layers; labels, heads and weights fit. Not checked is
-/// whether the tokenizer fits (check_belongs), which needs a tokenizer. Throws Error{NotFound, InvalidInput, Corrupt}
-/// naming the file and what is wrong with it.
+/// the heads were trained on this encoder and these private layers; labels, heads and weights fit; the precisions of
+/// precision.json are of layers that the model has. Not checked is whether the tokenizer fits (check_belongs), which
+/// needs a tokenizer. Throws Error{NotFound, InvalidInput, Corrupt} naming the file and what is wrong with it.
 [[nodiscard]] Package open_package(std::filesystem::path const& folder, WeightCheck weights = WeightCheck::Now);
 
 /// Path in a package of the layers that a reading has for itself; nothing where it uses the encoder's.

@@ -11,6 +11,7 @@
 #include "model/internal/new_folder.h"
 #include "model/internal/package_files.h"
 #include "model/model_weights.h"
+#include "model/precision_plan.h"
 #include "model/task_card.h"
 
 namespace polytask::model {
@@ -54,6 +55,20 @@ void remove_unread_layers(PackageContents& contents) {
     if (!package_private_file(contents.spec, reading)) remove_file(contents, private_file("", reading).string());
 }
 
+/// The plan as it is true of what the package has become: nobody has measured `task`, which is another one or gone.
+void without_loss(PackageContents& contents, std::string const& task) {
+  auto plan = precision_of(contents);
+  if (!plan) return;
+  plan->losses.erase(task);
+  auto const own = contents.spec.private_readings();
+  std::erase_if(plan->higher, [&](auto const& one) {
+    return one.first.starts_with("private/") && std::none_of(own.begin(), own.end(), [&](Reading reading) {
+             return one.first.starts_with(fmt::format("private/{}/", to_string(reading)));
+           });
+  });
+  set_precision(contents, *plan);
+}
+
 /// The file as `from` has it.
 void take_file(PackageContents& into, PackageContents const& from, std::string const& path) {
   remove_file(into, path);
@@ -67,16 +82,10 @@ std::optional<std::string> private_hash(PackageContents const& contents, HeadSpe
   return path ? std::optional(contents.manifest.files.at(*path)) : std::nullopt;
 }
 
-std::vector<std::string> task_names(PackageContents const& contents) {
-  std::vector<std::string> names;
-  for (auto const& head : contents.spec.heads) names.push_back(head.task.name);
-  return names;
-}
-
 std::size_t index_of(PackageContents const& contents, std::string const& task) {
   if (auto const index = contents.spec.find(task)) return *index;
   throw Error(ErrorCode::NotFound, fmt::format("{}: has no task {}{}", contents.name, quote(task),
-                                               did_you_mean(task, task_names(contents))));
+                                               did_you_mean(task, contents.spec.task_names())));
 }
 
 /// What the encoder and model.json say of how texts are read; empty when both packages read alike.
@@ -90,8 +99,6 @@ std::string differing_reading(ModelSpec const& a, ModelSpec const& b) {
   return "";
 }
 
-std::string short_hash(std::string const& hash) { return hash.substr(0, 12); }
-
 void refuse_other_encoder(PackageContents const& into, PackageContents const& from, HeadSpec const& head) {
   auto const& name = head.task.name;
   auto const refuse = [&](std::string const& reason) {
@@ -102,7 +109,7 @@ void refuse_other_encoder(PackageContents const& into, PackageContents const& fr
     refuse(
         fmt::format("it was trained on another encoder ({}, here {}) and would answer nonsense; train it on this "
                     "encoder, or take the package whole",
-                    short_hash(from.manifest.encoder), short_hash(into.manifest.encoder)));
+                    short_id(from.manifest.encoder), short_id(into.manifest.encoder)));
   if (auto const reason = differing_reading(into.spec, from.spec); !reason.empty())
     refuse(fmt::format("texts are read in another way: here {}; train it with these settings", reason));
   auto const layers = package_private_file(from.spec, head.reading());
@@ -112,7 +119,7 @@ void refuse_other_encoder(PackageContents const& into, PackageContents const& fr
     refuse(
         fmt::format("it was trained on other private layers of the reading \"{}\" ({}, here {}), which other tasks "
                     "share; train it on these",
-                    to_string(head.reading()), short_hash(from.manifest.files.at(*layers)), short_hash(here->second)));
+                    to_string(head.reading()), short_id(from.manifest.files.at(*layers)), short_id(here->second)));
 }
 
 void copy_file(fs::path const& from, std::string const& path, fs::path const& to, std::string const& expected) {
@@ -159,7 +166,7 @@ bool is_there(fs::path const& target, std::string const& id) {
   if (is_package(target)) try {
       auto const package = open_package(target);
       if (package.id == id) return true;
-      found = fmt::format("is there already and is another package ({})", short_hash(package.id));
+      found = fmt::format("is there already and is another package ({})", short_id(package.id));
     } catch (Error const& error) {
       found = fmt::format("is there already and is no whole package ({})", error.what());
     }
@@ -218,10 +225,13 @@ void take_task(PackageContents& into, PackageContents const& from, std::string c
   if (auto const index = into.spec.find(task)) {
     into.spec.heads[*index] = head;
     remove_unread_layers(into);
-    return;
+  } else {
+    into.spec.heads.push_back(head);
+    add_text(into, kDescription, model_json(into.spec));
   }
-  into.spec.heads.push_back(head);
-  add_text(into, kDescription, model_json(into.spec));
+  if (precision_of(from))  // which the card tells
+    add_text(into, folder + "card.md", card_text(head, from.manifest.tasks.at(task).origin));
+  without_loss(into, task);
 }
 
 void drop_task(PackageContents& contents, std::string const& task) {
@@ -235,12 +245,15 @@ void drop_task(PackageContents& contents, std::string const& task) {
   contents.spec.heads.erase(contents.spec.heads.begin() + static_cast<std::ptrdiff_t>(index));
   remove_unread_layers(contents);
   add_text(contents, kDescription, model_json(contents.spec));
+  without_loss(contents, task);
 }
 
-WrittenPackage write_package(PackageContents const& contents, fs::path const& folder) {
+WrittenPackage write_package(PackageContents const& contents, fs::path const& folder, std::string const& polytask) {
   auto const target = plain_target(folder);
   refuse_inside_sources(contents, target);
-  auto const text = manifest_text(contents.manifest);
+  auto manifest = contents.manifest;
+  manifest.polytask = polytask;
+  auto const text = manifest_text(manifest);
   auto const id = sha256_hex(text);
   if (is_there(target, id)) return {.id = id, .is_new = false};
   NewFolder unfinished(target);

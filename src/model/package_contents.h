@@ -13,7 +13,7 @@ namespace polytask::model {
 
 /// What a package will hold. Files that are taken over stay where they are until they are written.
 struct PackageContents {
-  Manifest manifest;
+  Manifest manifest;  ///< `polytask` is what write_package is given
   ModelSpec spec;
   std::map<std::string, std::filesystem::path> copied;  ///< by path in the package: the folder it is copied from
   std::map<std::string, std::string> written;           ///< by path in the package: its bytes
@@ -29,11 +29,12 @@ struct PackageContents {
                                                 std::function<TaskOrigin(HeadSpec const&)> const& origin_of);
 
 /// Task `task` as `from` has it, in the place of the one that `into` has, or after the others. All else of `into`
-/// stays, byte by byte. Throws Error{NotFound} when `from` does not have it; Error{Conflict} when its head was trained
-/// on another encoder, other private layers of its reading, or texts that are read in another way.
+/// stays, byte by byte, but for what its precision.json says of the task: nobody has measured it there. Throws
+/// Error{NotFound} when `from` does not have it; Error{Conflict} when its head was trained on another encoder, other
+/// private layers of its reading, or texts that are read in another way.
 void take_task(PackageContents& into, PackageContents const& from, std::string const& task);
-/// Without the task, and without the private layers that no other task reads. Throws Error{NotFound}, and
-/// Error{InvalidUsage} for the last task.
+/// Without the task, the private layers that no other task reads, and what precision.json says of them. Throws
+/// Error{NotFound}, and Error{InvalidUsage} for the last task.
 void drop_task(PackageContents& contents, std::string const& task);
 
 struct WrittenPackage {
@@ -41,9 +42,10 @@ struct WrittenPackage {
   bool is_new = true;  ///< false: this very package was there already, and nothing was done
 };
 
-/// Writes the package under `folder`, whole or not at all. It is opened, with all checks, before it is put in place.
-/// Throws Error{Conflict} when something else is there; Error{Unavailable} (a full disk, no permission);
-/// Error{Corrupt} when a source was changed meanwhile.
-WrittenPackage write_package(PackageContents const& contents, std::filesystem::path const& folder);
+/// Writes the package under `folder`, whole or not at all; `polytask` is the version that does. It is opened, with all
+/// checks, before it is put in place. Throws Error{Conflict} when something else is there; Error{Unavailable} (a full
+/// disk, no permission); Error{Corrupt} when a source was changed meanwhile.
+WrittenPackage write_package(PackageContents const& contents, std::filesystem::path const& folder,
+                             std::string const& polytask);
 
 }  // namespace polytask::model

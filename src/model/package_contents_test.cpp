@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "model/precision_plan.h"
 #include "model/test_support.h"
 
 namespace polytask::model {
@@ -23,12 +24,6 @@ std::map<std::string, std::string> files_of(fs::path const& folder) {
   return files;
 }
 
-std::vector<std::string> names_of(ModelSpec const& spec) {
-  std::vector<std::string> names;
-  for (auto const& head : spec.heads) names.push_back(head.task.name);
-  return names;
-}
-
 class Contents : public testing::Test {
  protected:
   /// A package of a sample model with these heads and values.
@@ -39,9 +34,8 @@ class Contents : public testing::Test {
     return temporary_ / name;
   }
 
-  static WrittenPackage write(PackageContents contents, fs::path const& to) {
-    contents.manifest.polytask = "0.1.0";
-    return write_package(contents, to);
+  static WrittenPackage write(PackageContents const& contents, fs::path const& to) {
+    return write_package(contents, to, "0.1.0");
   }
 
   static std::string error_of(std::function<void()> const& attempt, ErrorCode code) {
@@ -97,7 +91,7 @@ TEST_F(Contents, PutANewTaskBehindTheOthersAndBringItsPrivateLayers) {
   auto contents = contents_of(open_package(one));
   take_task(contents, contents_of(open_package(whole)), "Things & more");
   write(contents, folder_);
-  EXPECT_THAT(names_of(open_package(folder_).spec), ElementsAre("intent", "Things & more"));
+  EXPECT_THAT(open_package(folder_).spec.task_names(), ElementsAre("intent", "Things & more"));
   auto made = files_of(folder_);
   auto expected = files_of(whole);
   made.erase("manifest.json"), expected.erase("manifest.json");
@@ -109,7 +103,7 @@ TEST_F(Contents, DropATaskWithTheLayersThatNobodyReadsAnyMore) {
   auto contents = contents_of(open_package(whole));
   drop_task(contents, "Things & more");
   write(contents, folder_);
-  EXPECT_THAT(names_of(open_package(folder_).spec), ElementsAre("intent", "topics"));
+  EXPECT_THAT(open_package(folder_).spec.task_names(), ElementsAre("intent", "topics"));
   EXPECT_FALSE(fs::exists(folder_ / "private"));
   EXPECT_EQ(read_file(folder_ / "tasks/topics/head.safetensors"), read_file(whole / "tasks/topics/head.safetensors"));
 }
@@ -123,6 +117,61 @@ TEST_F(Contents, KeepWhatATaskComputesWhenTheOthersAreDropped) {
       << "not the encoder's top layers, which are of texts";
   EXPECT_THAT(error_of([&] { drop_task(contents, "Things & more"); }, ErrorCode::InvalidUsage),
               HasSubstr("is its only task"));
+}
+
+/// int8 but for two groups, one of them of the layer that words have for themselves; both tasks are measured.
+PrecisionPlan some_plan() {
+  PrecisionLoss const loss{.metric = "accuracy", .exact = 0.9, .now = 0.895, .n = 200, .split = "dev"};
+  return {.precision = "int8",
+          .higher = {{"encoder.layer.0.output", "bf16"}, {"private/words/encoder.layer.1.output", "bf16"}},
+          .losses = {{"intent", loss}, {"Things & more", loss}}};
+}
+
+TEST_F(Contents, KeepAPlanOfPrecisionsAsFarAsItIsStillTrue) {
+  auto contents = contents_of(open_package(package("a")));
+  set_precision(contents, some_plan());
+  write(contents, temporary_ / "quantized");
+  auto const quantized = open_package(temporary_ / "quantized");
+  EXPECT_EQ(precision_plan_text(precision_of(contents_of(quantized)).value()), precision_plan_text(some_plan()));
+
+  contents = contents_of(quantized);
+  drop_task(contents, "Things & more");
+  write(contents, temporary_ / "less");
+  auto expected = some_plan();
+  expected.higher.erase("private/words/encoder.layer.1.output");
+  expected.losses.erase("Things & more");
+  EXPECT_EQ(read_file(temporary_ / "less" / "precision.json"), precision_plan_text(expected));
+
+  contents = contents_of(open_package(temporary_ / "less"));
+  take_task(contents, contents_of(quantized), "Things & more");
+  write(contents, temporary_ / "again");
+  EXPECT_EQ(read_file(temporary_ / "again" / "precision.json"), precision_plan_text(expected)) << "nobody measured it";
+
+  contents = contents_of(quantized);
+  take_task(contents, contents_of(open_package(package("b", {intent(), things()}, {.heads = 7}))), "intent");
+  write(contents, temporary_ / "replaced");
+  expected = some_plan();
+  expected.losses.erase("intent");
+  EXPECT_EQ(read_file(temporary_ / "replaced" / "precision.json"), precision_plan_text(expected));
+
+  contents = contents_of(open_package(temporary_ / "b"));
+  take_task(contents, contents_of(quantized), "intent");
+  write(contents, folder_);
+  EXPECT_FALSE(fs::exists(folder_ / "precision.json")) << "what is computed in is the package's, not the task's";
+  auto const card = [](fs::path const& folder, char const* task) {
+    return read_file(folder / "tasks" / task / "card.md");
+  };
+  EXPECT_EQ(card(folder_, "intent"), card(temporary_ / "a", "intent"));
+  EXPECT_THAT(card(quantized.folder, "intent"), AllOf(HasSubstr("in int8"), HasSubstr("On 200 rows of dev")));
+  EXPECT_THAT(card(temporary_ / "replaced", "intent"), AllOf(HasSubstr("in int8"), HasSubstr("was not measured")));
+}
+
+TEST_F(Contents, WithAPlanOfAnotherModelAreRefused) {
+  auto contents = contents_of(open_package(package("a")));
+  set_precision(contents, {.precision = "int8", .higher = {{"encoder.layer.2.output", "bf16"}}});
+  EXPECT_THAT(error_of([&] { write(contents, folder_); }, ErrorCode::InvalidInput),
+              HasSubstr("precision.json: gives \"encoder.layer.2.output\" a precision, which the model does not have"));
+  EXPECT_FALSE(fs::exists(folder_));
 }
 
 TEST_F(Contents, RefuseAHeadThatWasTrainedOnSomethingElse) {
@@ -173,6 +222,12 @@ TEST_F(Contents, AreWrittenOnceAndNeverOverSomethingElse) {
         << name;
   EXPECT_THAT(error_of([&] { write(again, temporary_ / "a.model" / "package"); }, ErrorCode::InvalidUsage),
               HasSubstr("lies inside"));
+}
+
+TEST_F(Contents, NameTheVersionThatWritesThem) {
+  write_package(contents_of(open_package(package("a"))), folder_, "0.2.0");
+  EXPECT_EQ(open_package(temporary_ / "a").manifest.polytask, "0.1.0");
+  EXPECT_EQ(open_package(folder_).manifest.polytask, "0.2.0");
 }
 
 TEST_F(Contents, LeaveNothingWhenTheyCannotBeWritten) {

@@ -1,6 +1,10 @@
 #include "model/package_diff.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "model/precision_plan.h"
 
 namespace polytask::model {
 namespace {
@@ -17,8 +21,30 @@ bool same_columns(task::TaskSpec const& a, task::TaskSpec const& b) {
   return a.text == b.text && a.encoding() == b.encoding() && a.tokens_column == b.tokens_column;
 }
 
-TaskDifference compare(HeadSpec const& a, HeadSpec const& b, PackagedTask const& first, PackagedTask const& second,
-                       PackageDifference const& whole) {
+/// What the layers compute in: those of all readings, or those that the texts of one reading go through. Two of equal
+/// values compute alike.
+struct Precisions {
+  explicit Precisions(PrecisionPlan const& plan, std::optional<Reading> only = {}) : precision(plan.precision) {
+    for (auto const& [group, own] : plan.higher)
+      if (own != precision &&
+          (!only || !group.starts_with("private/") || group.starts_with(fmt::format("private/{}/", to_string(*only)))))
+        higher.emplace(group, own);
+  }
+  std::string precision;
+  std::map<std::string, std::string> higher;
+  friend bool operator==(Precisions const&, Precisions const&) = default;
+};
+
+/// A task in one of the packages.
+struct TaskIn {
+  HeadSpec const& head;
+  PackagedTask const& packaged;
+  PrecisionPlan const& plan;
+};
+
+TaskDifference compare(TaskIn const& in_first, TaskIn const& in_second, PackageDifference const& whole) {
+  auto const& [a, first, plan_a] = in_first;
+  auto const& [b, second, plan_b] = in_second;
   TaskDifference found{.task = a.task.name,
                        .labels_added = without(b.labels, a.labels),
                        .labels_removed = without(a.labels, b.labels),
@@ -30,7 +56,7 @@ TaskDifference compare(HeadSpec const& a, HeadSpec const& b, PackagedTask const&
   };
   note(whole.encoder, "encoder");
   note(whole.reading, "how texts are read");
-  note(whole.precision, "precision");
+  note(Precisions(plan_a, a.reading()) != Precisions(plan_b, b.reading()), "precision");
   note(first.private_layers != second.private_layers, "private layers");
   note(first.head != second.head, "head");
   note(a.task.type != b.task.type, "type");
@@ -52,11 +78,9 @@ PackageDifference difference(PackageContents const& first, PackageContents const
   auto const& b = second.spec;
   whole.reading = a.pooling != b.pooling || a.max_length != b.max_length || a.private_layers != b.private_layers ||
                   a.encoder_reading != b.encoder_reading;
-  auto const plan_of = [](PackageContents const& contents) {
-    auto const found = contents.manifest.files.find("precision.json");
-    return found == contents.manifest.files.end() ? std::string() : found->second;
-  };
-  whole.precision = plan_of(first) != plan_of(second);
+  auto const plan_a = precision_of(first).value_or(PrecisionPlan{});
+  auto const plan_b = precision_of(second).value_or(PrecisionPlan{});
+  whole.precision = Precisions(plan_a) != Precisions(plan_b);
   for (auto const reading : a.private_readings()) {
     auto const path = private_file("", reading).string();
     auto const other = second.manifest.files.find(path);
@@ -67,7 +91,8 @@ PackageDifference difference(PackageContents const& first, PackageContents const
     auto const index = b.find(head.task.name);
     auto const& of_first = first.manifest.tasks.at(head.task.name);
     if (index)
-      whole.tasks.push_back(compare(head, b.heads[*index], of_first, second.manifest.tasks.at(head.task.name), whole));
+      whole.tasks.push_back(compare({head, of_first, plan_a},
+                                    {b.heads[*index], second.manifest.tasks.at(head.task.name), plan_b}, whole));
     else
       whole.tasks.push_back({.task = head.task.name, .in = InPackages::First, .score = {of_first.origin.score, {}}});
   }

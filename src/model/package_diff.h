@@ -30,9 +30,9 @@ struct TaskDifference {
 };
 
 struct PackageDifference {
-  bool encoder = false;                 ///< any file of it, the tokenizer's too
-  bool reading = false;                 ///< pooling, longest text, which layers are private
-  bool precision = false;               ///< what is computed in (model/precision_plan.h)
+  bool encoder = false;    ///< any file of it, the tokenizer's too
+  bool reading = false;    ///< pooling, longest text, which layers are private
+  bool precision = false;  ///< what is computed in (model/precision_plan.h); what was measured is no difference
   std::vector<Reading> private_layers;  ///< readings whose own layers both have, and not the same
   std::vector<TaskDifference> tasks;    ///< in the order of the first, then what the second has more
 };

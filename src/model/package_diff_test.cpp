@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "model/precision_plan.h"
 #include "model/test_support.h"
 
 namespace polytask::model {
@@ -40,6 +41,33 @@ TEST_F(Difference, OfPrivateLayersReachesTheirReadingAlone) {
   EXPECT_THAT(found.private_layers, ElementsAre(Reading::Words));
   EXPECT_FALSE(found.tasks[0].answers_can_change());
   EXPECT_THAT(found.tasks[1].because, ElementsAre("private layers"));
+}
+
+TEST_F(Difference, OfWhatIsComputedInIsOfPrecisionsAndNotOfWhatWasMeasured) {
+  auto const plain = contents();
+  auto const with = [&](PrecisionPlan const& plan) {
+    auto other = plain;
+    set_precision(other, plan);
+    return other;
+  };
+  PrecisionPlan plan{.precision = "int8", .higher = {{"encoder.layer.0.output", "bf16"}}};
+  auto const quantized = with(plan);
+  auto found = difference(plain, quantized);
+  EXPECT_TRUE(found.precision);
+  for (auto const& task : found.tasks) EXPECT_THAT(task.because, ElementsAre("precision")) << task.task;
+
+  plan.losses["intent"] = {.metric = "accuracy", .exact = 0.9, .now = 0.8, .n = 10, .split = "dev"};
+  found = difference(quantized, with(plan));
+  EXPECT_FALSE(found.precision);
+  for (auto const& task : found.tasks) EXPECT_FALSE(task.answers_can_change()) << task.task;
+
+  EXPECT_FALSE(difference(plain, with({.higher = {{"encoder.layer.0.output", "f32"}}})).precision);
+
+  plan.higher["private/words/encoder.layer.1.output"] = "bf16";
+  found = difference(quantized, with(plan));
+  EXPECT_TRUE(found.precision);
+  EXPECT_FALSE(found.tasks[0].answers_can_change()) << "a text does not go through the layers for words";
+  EXPECT_THAT(found.tasks[1].because, ElementsAre("precision"));
 }
 
 TEST_F(Difference, OfATaskIsNamedAndStaysItsOwn) {

@@ -29,9 +29,7 @@ class SamplePackage : public testing::Test {
 
   void make() {
     fs::remove_all(folder_);
-    auto contents = contents_of_model(model_, [](HeadSpec const&) { return TaskOrigin{}; });
-    contents.manifest.polytask = "0.1.0";
-    write_package(contents, folder_);
+    write_package(contents_of_model(model_, [](HeadSpec const&) { return TaskOrigin{}; }), folder_, "0.1.0");
   }
 
   /// What opening says, after which the package is whole again.

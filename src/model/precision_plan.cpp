@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "model/internal/package_files.h"
+#include "model/task_card.h"
 
 namespace polytask::model {
 namespace {
@@ -27,10 +29,43 @@ std::string checked_precision(Json const& json, std::string const& where) {
   return word;
 }
 
-double finite(Json const& json) {
-  auto const value = json.get<double>();
-  if (!std::isfinite(value)) throw Json::other_error::create(501, "a score is not finite", nullptr);
+Error not_ours(std::string const& where, std::string const& reason) {
+  return {ErrorCode::Corrupt,
+          fmt::format("{}: is not what `polytask quantize` writes ({}); quantize again", where, reason)};
+}
+
+Json const& object_at(Json const& json, char const* key, std::string const& where) {
+  auto const& value = json.at(key);
+  if (!value.is_object()) throw not_ours(where, fmt::format("\"{}\" is no object", key));
   return value;
+}
+
+double finite(Json const& json, std::string const& where) {
+  auto const value = json.get<double>();
+  if (!std::isfinite(value)) throw not_ours(where, "a score is not finite");
+  return value;
+}
+
+void check_schema(Json const& schema, std::string const& where) {
+  if (schema == kSchema) return;
+  if (schema.is_number_integer() && schema > Json(kSchema))
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: has schema {}, this version reads {}; use a newer Polytask",
+                                                     where, schema.dump(), kSchema));
+  throw not_ours(where, fmt::format("its schema is {}, expected {}", quote(schema.dump()), kSchema));
+}
+
+PrecisionLoss loss_of(Json const& json, std::string const& where) {
+  PrecisionLoss loss{.metric = json.at("metric").get<std::string>(),
+                     .exact = finite(json.at("exact"), where),
+                     .now = finite(json.at("now"), where),
+                     .split = json.at("split").get<std::string>()};
+  auto const& interval = json.at("difference_interval");
+  loss.difference_interval = {finite(interval.at(0), where), finite(interval.at(1), where)};
+  auto const& n = json.at("n");
+  loss.n = n.get<std::int64_t>();
+  if (!n.is_number_integer() || loss.n < 0)
+    throw not_ours(where, fmt::format("{} is no number of rows", quote(n.dump())));
+  return loss;
 }
 
 }  // namespace
@@ -48,6 +83,16 @@ std::vector<std::string> layer_groups(EncoderConfig const& config, ModelSpec con
   return names;
 }
 
+void check_precision_plan(PrecisionPlan const& plan, EncoderConfig const& config, ModelSpec const& spec,
+                          std::string const& where) {
+  auto const groups = layer_groups(config, spec);
+  for (auto const& [group, precision] : plan.higher)
+    if (std::find(groups.begin(), groups.end(), group) == groups.end())
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: gives {} a precision, which the model does not have; it belongs to another model",
+                              where, quote(group)));
+}
+
 std::string precision_plan_text(PrecisionPlan const& plan) {
   OrderedJson json{{"schema", kSchema}, {"precision", plan.precision}, {"higher", plan.higher}};
   json["losses"] = OrderedJson::object();
@@ -61,25 +106,14 @@ std::string precision_plan_text(PrecisionPlan const& plan) {
 PrecisionPlan parse_precision_plan(std::string_view text, std::string const& where) {
   auto const json = parse_json(text, where).value();
   try {
-    if (auto const schema = json.at("schema").get<int>(); schema > kSchema)
-      throw Error(
-          ErrorCode::InvalidInput,
-          fmt::format("{}: has schema {}, this version reads up to {}; use a newer Polytask", where, schema, kSchema));
+    check_schema(json.at("schema"), where);
     PrecisionPlan plan{.precision = checked_precision(json.at("precision"), where)};
-    for (auto const& [group, precision] : json.at("higher").items())
+    for (auto const& [group, precision] : object_at(json, "higher", where).items())
       plan.higher[group] = checked_precision(precision, where);
-    for (auto const& [task, loss] : json.at("losses").items())
-      plan.losses[task] = {.metric = loss.at("metric").get<std::string>(),
-                           .exact = finite(loss.at("exact")),
-                           .now = finite(loss.at("now")),
-                           .difference_interval = {finite(loss.at("difference_interval").at(0)),
-                                                   finite(loss.at("difference_interval").at(1))},
-                           .n = loss.at("n").get<std::int64_t>(),
-                           .split = loss.at("split").get<std::string>()};
+    for (auto const& [task, loss] : object_at(json, "losses", where).items()) plan.losses[task] = loss_of(loss, where);
     return plan;
   } catch (Json::exception const& error) {
-    throw Error(ErrorCode::Corrupt,
-                fmt::format("{}: is not what `polytask quantize` writes ({}); quantize again", where, error.what()));
+    throw not_ours(where, error.what());
   }
 }
 
@@ -89,11 +123,29 @@ std::optional<PrecisionPlan> read_precision_plan(fs::path const& folder) {
   return parse_precision_plan(read_file(path, kLargestPlan), path.string());
 }
 
+std::optional<PrecisionPlan> precision_of(PackageContents const& contents) {
+  if (auto const own = contents.written.find(kPlan); own != contents.written.end())
+    return parse_precision_plan(own->second, kPlan);
+  auto const copied = contents.copied.find(kPlan);
+  if (copied == contents.copied.end()) return std::nullopt;
+  auto const where = (copied->second / kPlan).string();
+  auto const text = PackageFile(copied->second, kPlan).rest(kLargestPlan);
+  if (sha256_hex(text) != contents.manifest.files.at(kPlan))
+    throw Error(ErrorCode::Corrupt, where + ": was changed while it was read; run the same command again");
+  return parse_precision_plan(text, where);
+}
+
 void set_precision(PackageContents& contents, PrecisionPlan const& plan) {
-  auto text = precision_plan_text(plan);
-  contents.copied.erase(kPlan);
-  contents.manifest.files[kPlan] = sha256_hex(text);
-  contents.written[kPlan] = std::move(text);
+  auto const put = [&](std::string const& path, std::string text) {
+    contents.copied.erase(path);
+    contents.manifest.files[path] = sha256_hex(text);
+    contents.written[path] = std::move(text);
+  };
+  put(kPlan, precision_plan_text(plan));
+  for (auto const& head : contents.spec.heads) {
+    auto const& task = contents.manifest.tasks.at(head.task.name);
+    put(task.folder + "/card.md", card_text(head, task.origin, plan));
+  }
 }
 
 }  // namespace polytask::model

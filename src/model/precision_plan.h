@@ -38,13 +38,20 @@ struct PrecisionPlan {
 /// private layers with "private/<reading>/" in front.
 [[nodiscard]] std::vector<std::string> layer_groups(EncoderConfig const& config, ModelSpec const& spec);
 
+/// Throws Error{InvalidInput} naming the group of `higher` that the model does not have; `where` starts the message.
+void check_precision_plan(PrecisionPlan const& plan, EncoderConfig const& config, ModelSpec const& spec,
+                          std::string const& where);
+
 [[nodiscard]] std::string precision_plan_text(PrecisionPlan const& plan);
-/// Throws Error{InvalidInput, Corrupt} for a newer schema, an unknown precision, a number that is none.
+/// Throws Error{InvalidInput, Corrupt} for another schema, an unknown precision, a number that is none.
 [[nodiscard]] PrecisionPlan parse_precision_plan(std::string_view text, std::string const& where);
 /// Nothing when the folder has none.
 [[nodiscard]] std::optional<PrecisionPlan> read_precision_plan(std::filesystem::path const& folder);
 
-/// The package with this plan; everything else stays.
+/// The plan of a package that is being made; nothing when it has none. Throws as parse_precision_plan does, and
+/// Error{Corrupt} when the file was changed since the package was opened.
+[[nodiscard]] std::optional<PrecisionPlan> precision_of(PackageContents const& contents);
+/// The package with this plan, which the cards of its tasks say too; everything else stays.
 void set_precision(PackageContents& contents, PrecisionPlan const& plan);
 
 }  // namespace polytask::model

@@ -43,10 +43,32 @@ TEST(PrecisionPlan, RefusesWhatItDoesNotKnow) {
   };
   auto const text = precision_plan_text(some_plan());
   refused(text, "\"schema\": 1", "\"schema\": 2", "newer Polytask");
+  for (auto const* schema : {"0", "-1", "1.5", "\"1\"", "null"})
+    refused(text, "\"schema\": 1", std::string("\"schema\": ") + schema, "expected 1");
+  refused(text, "\"schema\": 1", "\"schema\": 4294967297", "newer Polytask");
   refused(text, "\"int8\"", "\"int4\"", "\"int4\" is no precision");
   refused(text, "\"bf16\"", "7", "quantize again");
   refused(text, "0.895", "\"x\"", "quantize again");
+  refused(text, "0.895", "1e999", "precision.json");
+  refused(text, "200", "-1", "\"-1\" is no number of rows");
+  refused(text, "200", "2.5", "\"2.5\" is no number of rows");
+  refused(text, "{\n  \"encoder.layer.1.output\": \"bf16\"\n }", "[\"bf16\"]", "\"higher\" is no object");
   refused(text, "}", "", "precision.json");
+}
+
+TEST(PrecisionPlan, BelongsToAModelThatHasItsGroups) {
+  EncoderConfig config;
+  config.num_hidden_layers = 2;
+  check_precision_plan(some_plan(), config, {}, "precision.json");
+  config.num_hidden_layers = 1;
+  try {
+    check_precision_plan(some_plan(), config, {}, "precision.json");
+    FAIL() << "the model has one layer";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.code(), ErrorCode::InvalidInput);
+    EXPECT_THAT(error.what(), HasSubstr("precision.json: gives \"encoder.layer.1.output\" a precision, which the model "
+                                        "does not have; it belongs to another model"));
+  }
 }
 
 TEST(LayerGroups, AreFourALayerThoseOfPrivateLayersToo) {

@@ -50,9 +50,25 @@ std::string score_line(TaskScore const& score) {
                      plain(score.split));
 }
 
+std::string precision_lines(std::string const& task, PrecisionPlan const& plan) {
+  auto const text = fmt::format(
+      "Products are computed in {}{}.\n", plan.precision,
+      plan.higher.empty()
+          ? ""
+          : fmt::format(", in {} layer group{} more exactly", plan.higher.size(), plan.higher.size() == 1 ? "" : "s"));
+  auto const found = plan.losses.find(task);
+  if (found == plan.losses.end()) return text + "What that costs this task was not measured.\n";
+  auto const& loss = found->second;
+  return text + fmt::format(
+                    "On {} rows of {} its {} is {:.4f} so, and {:.4f} in f32: a difference of {:+.4f}, 95 % interval "
+                    "{:+.4f} to {:+.4f}.\n",
+                    loss.n, plain(loss.split), plain(loss.metric), loss.now, loss.exact, loss.now - loss.exact,
+                    loss.difference_interval[0], loss.difference_interval[1]);
+}
+
 }  // namespace
 
-std::string card_text(HeadSpec const& head, TaskOrigin const& origin) {
+std::string card_text(HeadSpec const& head, TaskOrigin const& origin, std::optional<PrecisionPlan> const& plan) {
   std::string text = fmt::format("# {}\n\n{}\n", plain(head.task.name), what_it_answers(head));
   if (!head.task.owner.empty()) text += fmt::format("\nOwner: {}\n", plain(head.task.owner));
   if (!head.labels.empty()) {
@@ -67,6 +83,7 @@ std::string card_text(HeadSpec const& head, TaskOrigin const& origin) {
           "\n";
   if (head.temperature != 1.0)
     text += fmt::format("Probabilities are calibrated on dev, with the temperature {:.3f}.\n", head.temperature);
+  if (plan) text += "\n## Precision\n\n" + precision_lines(head.task.name, *plan);
   text += "\n## Data\n\n";
   if (origin.data.empty()) text += "It is not known what it learned from.\n";
   for (auto const& [name, hash] : origin.data) text += fmt::format("- {}, SHA-256 {}\n", plain(name), hash);

@@ -162,6 +162,25 @@ class Compose(Packages):
         self.assertFalse(any(found[task]['answers_can_change'] for task in ('urgency', 'topics', 'products')))
         self.assertIn('intent: probabilities can change (temperature 1 -> 2.5); accuracy', self.difference(whole, warmer, 'text'))
 
+    def test_a_quantized_package_stays_one_and_says_what_was_measured(self):
+        whole, quantized = self.make('whole'), self.here.path('quantized')
+        self.expect(self.trained.run('quantize', '--package', whole, '--to', quantized, '--max-drop', '50'), 0)
+        less = self.make('less', '--from', quantized, '--drop', 'products')
+        again = self.make('again', '--from', less, '--task', f'products={quantized}')
+        before, measured = read_json(quantized, 'precision.json'), ('intent', 'urgency', 'topics')
+        for folder in less, again:
+            plan = read_json(folder, 'precision.json')
+            self.assertEqual(plan, {**before, 'losses': {task: before['losses'][task] for task in measured}})
+        for folder, task, phrase in (quantized, 'products', 'its span\\_f1 is '), (again, 'products', 'was not measured'), (again, 'intent', 'its accuracy is '):
+            card = contents(folder)[f'tasks/{task}/card.md'].decode()
+            self.assertIn('Products are computed in int8', card)
+            self.assertIn(phrase, card)
+        found = self.difference(quantized, again)
+        self.assertFalse(found['precision_differs'] or any(task['answers_can_change'] for task in found['tasks'].values()))
+        found = self.difference(whole, again)
+        self.assertEqual((found['precision_differs'], found['tasks']['intent']['because']), (True, ['precision']))
+        self.assertIn('precision.json', self.difference(whole, again, 'text'))
+
     def test_a_head_of_another_encoder_is_refused(self):
         self.expect(self.trained.run('train', '--run', 'other', '--set', 'seed=2'), 0)
         self.addCleanup(shutil.rmtree, self.trained.run_folder('other'))
@@ -301,6 +320,19 @@ class Refused(Packages):
         self.refused(self.manifest(lambda manifest: manifest['tasks']['intent'].update(private='0' * 64)), 'the head of task "intent" was trained on other private layers')
         self.refused(self.changed('tasks/intent/task.json', lambda task: task['labels'].append('more')), 'tasks/intent/head.safetensors: tensor "bias" has shape [3]', 'asks for [4]')
         self.refused(self.changed('model.json', lambda model: model['tasks'].remove('intent')), 'has 4 tasks, model.json 3')
+
+    def test_precisions_of_another_model(self):
+        def plan(**changed):
+            text = json.dumps({'schema': 1, 'precision': 'int8', 'higher': {'encoder.layer.0.output': 'bf16'}, 'losses': {}, **changed})
+            def damage(folder):
+                self.here.write(os.path.join(folder, 'precision.json'), text)
+                self.manifest(lambda manifest: manifest['files'].update({'precision.json': hashlib.sha256(text.encode()).hexdigest()}))(folder)
+            return damage
+        self.refused(plan(higher={'encoder.layer.7.output': 'bf16'}), 'precision.json: gives "encoder.layer.7.output" a precision, which the model does not have')
+        self.refused(plan(schema=0), 'precision.json: ', 'its schema is "0", expected 1')
+        self.refused(plan(precision='int4'), 'precision.json: "int4" is no precision')
+        plan()(self.good)
+        self.verify(self.good)
 
     def test_a_tokenizer_of_another_encoder(self):
         def damage(folder):
