@@ -23,6 +23,10 @@ function(polytask_room name)
     target_link_libraries(polytask_${name} PRIVATE polytask_warnings ${ROOM_PRIVATE_LIBRARIES})
     if(ROOM_TORCH)
       polytask_use_torch(polytask_${name})
+    else()
+      # Of what becomes a part of libpolytask. Hidden, a call inside a room is as direct as in an executable.
+      set_target_properties(polytask_${name} PROPERTIES
+        POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
     endif()
   endif()
   if(ROOM_TESTS AND POLYTASK_TESTS)

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "cli/answer_sink.h"
 #include "cli/input_columns.h"
 #include "cli/load_engine.h"
@@ -115,7 +116,8 @@ class Answerer {
 };
 
 /// The row that --text makes, with the columns of each question that takes as many texts.
-data::Row row_of_texts(std::vector<std::string> const& texts, std::vector<Question> const& questions) {
+data::Row row_of_texts(std::vector<std::string> texts, std::vector<Question> const& questions) {
+  for (auto& text : texts) text = valid_utf8(text);
   data::Row row{.line = 1};
   for (auto const& question : questions) {
     auto const columns = question.columns();
