@@ -34,6 +34,13 @@ TEST(Utf8, FindsTheFirstInvalidByte) {
   EXPECT_EQ(find_invalid_utf8("\xE3\x81"), 0u);          // cut
 }
 
+TEST(Utf8, PutsAReplacementInThePlaceOfEveryInvalidByte) {
+  EXPECT_EQ(valid_utf8("plain, ünïcödé, 日本, 😀"), "plain, ünïcödé, 日本, 😀");
+  EXPECT_EQ(valid_utf8("caf\xE9 ü"), "caf\xEF\xBF\xBD ü");
+  EXPECT_EQ(valid_utf8("\xE3\x81"), "\xEF\xBF\xBD\xEF\xBF\xBD") << "cut: each byte by itself";
+  EXPECT_EQ(valid_utf8(""), "");
+}
+
 TEST(Utf8, TranslatesOffsetsBothWays) {
   Utf8Offsets const offsets("aé日😀");
   EXPECT_EQ(offsets.n_code_points(), 4u);

@@ -63,6 +63,17 @@ void append_utf8(std::string& out, char32_t code_point) {
   }
 }
 
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (auto bad = find_invalid_utf8(text); bad; bad = find_invalid_utf8(text)) {
+    out += text.substr(0, *bad);
+    append_utf8(out, 0xFFFD);
+    text.remove_prefix(*bad + 1);
+  }
+  return out += text;
+}
+
 std::size_t count_code_points(std::string_view text) noexcept {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));

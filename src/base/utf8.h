@@ -26,6 +26,9 @@ struct DecodedCodePoint {
 /// Appends the UTF-8 form of `code_point`; a value that has none becomes U+FFFD.
 void append_utf8(std::string& out, char32_t code_point);
 
+/// The text with U+FFFD in the place of every byte that is part of no valid sequence; a valid text is unchanged.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
+
 /// Number of code points in valid UTF-8.
 [[nodiscard]] std::size_t count_code_points(std::string_view text) noexcept;
 

@@ -1,17 +1,14 @@
-// Predictions and scores as the JSON that the command prints, with code-point offsets.
+// Labels and scores as the JSON that the command prints, with code-point offsets; predictions: engine/answer_json.h.
 #pragma once
+
+#include <string>
 
 #include "base/json.h"
 #include "eval/scores.h"
-#include "task/label_set.h"
-#include "task/prediction.h"
-#include "task/task_spec.h"
+#include "task/example.h"
 
 namespace polytask::cli {
 
-/// {"label":..,"score":..}, {"labels":[..],"scores":{..}}, {"value":..} or {"spans":[[start,end,"LABEL",score],..]}.
-[[nodiscard]] OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& prediction,
-                                      std::string const& text);
 /// What the row says itself, in the form of the files.
 [[nodiscard]] OrderedJson gold_json(task::Label const& label, std::string const& text);
 /// {"metric":..,"value":..,"interval":[lo,hi],"n":..,"all":{..}}; of classification and tagging also "confusion"

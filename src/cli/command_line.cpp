@@ -1,7 +1,6 @@
 #include "cli/command_line.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "engine/engine.h"
 
 namespace polytask::cli {
 namespace {
@@ -285,10 +285,6 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   return line;
 }
 
-int n_threads_of(CommandLine const& line) {
-  if (line.n_threads > 0) return line.n_threads;
-  cpu_set_t cores;
-  return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? std::max(1, CPU_COUNT(&cores)) : 1;
-}
+int n_threads_of(CommandLine const& line) { return line.n_threads > 0 ? line.n_threads : engine::n_cores_of_process(); }
 
 }  // namespace polytask::cli

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
@@ -13,9 +14,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/nearest.h"
+#include "base/utf8.h"
 #include "cli/answer_sink.h"
-#include "cli/answers.h"
 #include "cli/input_columns.h"
 #include "cli/load_engine.h"
 #include "cli/project_file.h"
@@ -23,72 +23,37 @@
 #include "cli/run_store.h"
 #include "cli/verbs.h"
 #include "data/row_reader.h"
+#include "engine/answer_json.h"
+#include "engine/questions.h"
 
 namespace polytask::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using engine::Question;
 
-/// Tasks that read the same columns: one pass through the encoder answers them all.
-struct Group {
-  task::TaskSpec text_of;
-  std::vector<std::size_t> heads;
-};
-
-std::vector<Group> groups_of(model::ModelSpec const& spec, std::vector<std::string> const& asked) {
-  std::vector<std::string> names;
-  for (auto const& head : spec.heads) names.push_back(head.task.name);
-  for (auto const& name : asked)
-    if (std::find(names.begin(), names.end(), name) == names.end())
-      throw Error(ErrorCode::InvalidUsage,
-                  fmt::format("the model has no task {}{}", quote(name), did_you_mean(name, names)));
-  std::vector<Group> groups;
-  for (std::size_t i = 0; i < spec.heads.size(); ++i) {
-    auto const& task = spec.heads[i].task;
-    if (!asked.empty() && std::find(asked.begin(), asked.end(), task.name) == asked.end()) continue;
-    auto const same = std::find_if(groups.begin(), groups.end(),
-                                   [&](Group const& group) { return task::read_alike(group.text_of, task); });
-    if (same != groups.end())
-      same->heads.push_back(i);
-    else
-      groups.push_back({task, {i}});
-  }
-  return groups;
-}
-
-/// Words between white space: how a text is cut for a task that was trained on words.
-std::vector<task::ByteRange> words_of(std::string const& text) {
-  std::vector<task::ByteRange> words;
-  for (std::size_t begin = 0; begin < text.size();) {
-    begin = text.find_first_not_of(" \t\r\n", begin);
-    if (begin == std::string::npos) break;
-    std::size_t const end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
-    words.push_back({begin, end});
-    begin = end;
-  }
-  return words;
-}
-
-/// Nothing when the row does not carry the group's texts; an Error when it does, but wrongly.
-std::optional<Result<task::Example>> example_for(Group const& group, data::Row const& row, std::string_view where) {
-  auto task = group.text_of;
-  bool const wants_words = task.text.empty();
-  if (!row.words.empty()) return wants_words ? std::optional(data::example_of(row, task, where)) : std::nullopt;
-  if (wants_words) task.text = {"text"};
+/// Nothing when the row does not carry the question's texts; an Error when it does, but wrongly.
+std::optional<Result<task::Example>> example_for(Question const& question, data::Row const& row,
+                                                 std::string_view where) {
+  if (!row.words.empty())
+    return question.reads_words() ? std::optional(data::example_of(row, question.text_of, where)) : std::nullopt;
+  auto task = question.text_of;
+  task.text = question.columns();
   for (auto const& column : task.text) {
     auto const* value = row.find(column);
     if (value == nullptr || std::holds_alternative<std::monostate>(*value)) return std::nullopt;
   }
   auto example = data::example_of(row, task, where);
-  if (!example || !wants_words) return example;
+  if (!example || !question.reads_words()) return example;
   task::Example with_words = *example;
-  with_words.words = words_of(with_words.texts[0]);
+  with_words.words = engine::words_of(with_words.texts[0]);
   return Result<task::Example>(std::move(with_words));
 }
 
 class Answerer {
  public:
-  Answerer(engine::Engine const& engine, std::vector<Group> groups) : engine_(engine), groups_(std::move(groups)) {}
+  Answerer(engine::Engine const& engine, std::vector<Question> questions)
+      : engine_(engine), questions_(std::move(questions)) {}
 
   /// One JSON line for each row, in order.
   std::vector<std::string> answer(std::vector<NumberedRow> const& rows) {
@@ -96,12 +61,12 @@ class Answerer {
     std::vector<OrderedJson> answers(rows.size());
     std::vector<std::string> errors(rows.size());
     std::vector<bool> answered(rows.size(), false);
-    for (auto const& group : groups_) {
+    for (auto const& question : questions_) {
       std::vector<task::Example> examples;
       std::vector<std::size_t> owners;
       for (std::size_t i = 0; i < rows.size(); ++i) {
         if (!rows[i].row) continue;
-        auto example = example_for(group, *rows[i].row, fmt::format("row {}", rows[i].number));
+        auto example = example_for(question, *rows[i].row, fmt::format("row {}", rows[i].number));
         if (!example) continue;
         if (!*example) {
           errors[i] = example->error().what();
@@ -110,12 +75,12 @@ class Answerer {
         examples.push_back(**example);
         owners.push_back(i);
       }
-      auto const results = engine_.predict(examples, group.heads);
+      auto const results = engine_.predict(examples, question.heads);
       for (std::size_t k = 0; k < owners.size(); ++k) {
         answered[owners[k]] = true;
-        for (std::size_t h = 0; h < group.heads.size(); ++h) {
-          auto const& head = engine_.spec().heads[group.heads[h]];
-          answers[owners[k]][head.task.name] = answer_json(head.labels, results[k][h], examples[k].texts[0]);
+        for (std::size_t h = 0; h < question.heads.size(); ++h) {
+          auto const& head = engine_.spec().heads[question.heads[h]];
+          answers[owners[k]][head.task.name] = engine::answer_json(head.labels, results[k][h], examples[k].texts[0]);
         }
       }
     }
@@ -141,26 +106,25 @@ class Answerer {
 
  private:
   [[nodiscard]] std::string expected_columns() const {
-    std::vector<std::string> choices;  // each once: groups may read the same columns in two ways
-    for (auto const& group : groups_) {
+    std::vector<std::string> choices;  // each once: questions may read the same columns in two ways
+    for (auto const& question : questions_) {
       std::string columns;
-      for (auto const& column : group.text_of.text) columns += (columns.empty() ? "" : " and ") + quote(column);
-      if (columns.empty()) columns = "\"text\"";
+      for (auto const& column : question.columns()) columns += (columns.empty() ? "" : " and ") + quote(column);
       if (std::find(choices.begin(), choices.end(), columns) == choices.end()) choices.push_back(columns);
     }
     return fmt::format("{}", fmt::join(choices, ", or "));
   }
 
   engine::Engine const& engine_;
-  std::vector<Group> groups_;
+  std::vector<Question> questions_;
 };
 
-/// The rows that --text makes: one for each group that takes as many texts.
-data::Row row_of_texts(std::vector<std::string> const& texts, std::vector<Group> const& groups) {
+/// The row that --text makes, with the columns of each question that takes as many texts.
+data::Row row_of_texts(std::vector<std::string> texts, std::vector<Question> const& questions) {
+  for (auto& text : texts) text = valid_utf8(text);
   data::Row row{.line = 1};
-  for (auto const& group : groups) {
-    std::vector<std::string> const columns =
-        group.text_of.text.empty() ? std::vector<std::string>{"text"} : group.text_of.text;
+  for (auto const& question : questions) {
+    auto const columns = question.columns();
     if (columns.size() != texts.size()) continue;
     for (std::size_t i = 0; i < columns.size(); ++i) {
       auto const* given = row.find(columns[i]);
@@ -225,11 +189,11 @@ void answer_input(CommandLine const& line, std::vector<std::string> const& colum
 
 /// The columns of a table without a header, for the tasks that are answered.
 std::vector<std::string> columns_of(RunInfo const& run, model::ModelSpec const& spec,
-                                    std::vector<Group> const& groups) {
+                                    std::vector<Question> const& questions) {
   auto const path = run.folder / "config.json";
   std::vector<std::string> datasets;
-  for (auto const& group : groups)
-    for (auto const head : group.heads)
+  for (auto const& question : questions)
+    for (auto const head : question.heads)
       datasets.insert(datasets.end(), spec.heads[head].task.datasets.begin(), spec.heads[head].task.datasets.end());
   return input_columns(parse_json(read_file(path), path.string()).value(), datasets);
 }
@@ -245,10 +209,10 @@ std::string hash_of_files(fs::path const& folder) {
 }
 
 AnswerJob job_of(CommandLine const& line, ModelPlace const& place, engine::Engine const& engine,
-                 std::vector<Group> const& groups, std::vector<std::string> const& columns) {
+                 std::vector<engine::Question> const& questions, std::vector<std::string> const& columns) {
   std::set<std::string> tasks;
-  for (auto const& group : groups)
-    for (auto const head : group.heads) tasks.insert(engine.spec().heads[head].task.name);
+  for (auto const& question : questions)
+    for (auto const head : question.heads) tasks.insert(engine.spec().heads[head].task.name);
   auto const& options = engine.options();
   return {place.run ? hash_of_files(place.folder) : place.package_id,
           fmt::format("{} of {}, {}; columns {}; format {}; polytask {} on {}", to_string(options.precision.value()),
@@ -270,21 +234,21 @@ int predict(CommandLine const& line) {
     throw Error(ErrorCode::InvalidUsage, "predict needs either --text or --input FILE (- for standard input)");
   auto const place = model_place(line);
   auto const engine = load_engine(place.folder, line);
-  auto const groups = groups_of(engine.spec(), line.tasks);
-  Answerer answerer(engine, groups);
+  auto const questions = engine::questions_of(engine.spec(), line.tasks);
+  Answerer answerer(engine, questions);
   if (place.run && line.run.empty() &&
       has_several_complete_runs(place.run->folder.parent_path().parent_path().parent_path()))
     std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n",
                              quote(place.run->id));
 
   auto const columns =
-      place.run && line.texts.empty() ? columns_of(*place.run, engine.spec(), groups) : std::vector<std::string>{};
-  auto const sink = line.resume
-                        ? std::make_unique<AnswerSink>(line.output_file, job_of(line, place, engine, groups, columns))
-                        : std::make_unique<AnswerSink>(line.output_file);
+      place.run && line.texts.empty() ? columns_of(*place.run, engine.spec(), questions) : std::vector<std::string>{};
+  auto const sink =
+      line.resume ? std::make_unique<AnswerSink>(line.output_file, job_of(line, place, engine, questions, columns))
+                  : std::make_unique<AnswerSink>(line.output_file);
   if (sink->n_answered() > 0) std::cerr << fmt::format("continuing after {} answered rows\n", sink->n_answered());
   if (!line.texts.empty()) {
-    sink->print(answerer.answer({{1, row_of_texts(line.texts, groups)}}));
+    sink->print(answerer.answer({{1, row_of_texts(line.texts, questions)}}));
   } else {
     answer_input(line, columns, answerer, *sink);
   }

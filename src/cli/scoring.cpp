@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/answers.h"
+#include "engine/answer_json.h"
 
 namespace polytask::cli {
 namespace {
@@ -101,7 +102,7 @@ void write_answers(std::filesystem::path const& folder, data::Split split, data:
     OrderedJson json;
     json["row"] = corpus.where(*answers.examples[i]);
     json["gold"] = gold_json(answers.gold[i], text);
-    json["predicted"] = answer_json(labels, answers.predicted[i], text);
+    json["predicted"] = engine::answer_json(labels, answers.predicted[i], text);
     if (auto const* one = std::get_if<task::ClassPrediction>(&answers.predicted[i]);
         one != nullptr && task.metric == "average_precision")
       json["probabilities"] = one->scores;
@@ -128,7 +129,7 @@ void write_misses(std::filesystem::path const& path, data::Corpus const& corpus,
       json["where"] = corpus.where(example);
       json["text"] = example.texts;
       json["gold"] = gold_json(of_task.gold[i], example.texts[0]);
-      json["predicted"] = answer_json(labels, of_task.predicted[i], example.texts[0]);
+      json["predicted"] = engine::answer_json(labels, of_task.predicted[i], example.texts[0]);
       file.write(json.dump() + "\n");
     }
   }

@@ -27,6 +27,9 @@ struct Options {
   std::map<std::string, kernels::Precision> exceptions;  ///< by layer group (model::layer_groups), with `precision`
 };
 
+/// Cores that this process may compute on; >= 1.
+[[nodiscard]] int n_cores_of_process();
+
 /// Calls from several threads wait for one another.
 class Engine {
  public:

@@ -111,8 +111,8 @@ PackedLinear::PackedLinear(Shape shape, float const* weight, float const* bias, 
     float const* const row = weight + column * shape.n_in;
     float largest = 0.0F;
     for (std::int64_t i = 0; i < shape.n_in; ++i) largest = std::max(largest, std::abs(row[i]));
-    float const step = largest / 127.0F;
-    float const scale = step > 0.0F ? step : 1.0F;
+    float const smallest = largest / 127.0F;
+    float const scale = smallest > 0.0F ? smallest : 1.0F;
     std::int32_t sum = 0;
     std::byte* const lane = panels_.get() + (column / kPanel * n_steps_ * kPanel + column % kPanel) * 4;
     for (std::int64_t i = 0; i < shape.n_in; ++i) {

@@ -1,0 +1,23 @@
+// Predictions as the JSON that the command prints, with code-point offsets.
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+#include "base/utf8.h"
+#include "task/label_set.h"
+#include "task/prediction.h"
+
+namespace polytask::engine {
+
+/// {"label":..,"score":..}, {"labels":[..],"scores":{..}}, {"value":..} or {"spans":[[start,end,"LABEL",score],..]}.
+/// `text` is the first text of the example, whose bytes the spans count.
+[[nodiscard]] OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& prediction,
+                                      std::string const& text);
+
+/// A fraction: more than six digits after the point nobody reads. null where it is not a number.
+[[nodiscard]] OrderedJson fraction_json(double value);
+/// [start, end, "LABEL"]; `offsets` are those of the span's text.
+[[nodiscard]] OrderedJson span_json(Utf8Offsets const& offsets, task::Span const& span);
+
+}  // namespace polytask::engine

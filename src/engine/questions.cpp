@@ -1,0 +1,49 @@
+#include "engine/questions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/nearest.h"
+
+namespace polytask::engine {
+
+std::vector<std::string> Question::columns() const {
+  return reads_words() ? std::vector<std::string>{"text"} : text_of.text;
+}
+
+std::vector<Question> questions_of(model::ModelSpec const& spec, std::span<std::string const> asked) {
+  std::vector<std::string> names;
+  for (auto const& head : spec.heads) names.push_back(head.task.name);
+  for (auto const& name : asked)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      throw Error(ErrorCode::InvalidUsage,
+                  fmt::format("the model has no task {}{}", quote(name), did_you_mean(name, names)));
+  std::vector<Question> questions;
+  for (std::size_t i = 0; i < spec.heads.size(); ++i) {
+    auto const& task = spec.heads[i].task;
+    if (!asked.empty() && std::find(asked.begin(), asked.end(), task.name) == asked.end()) continue;
+    auto const same = std::find_if(questions.begin(), questions.end(),
+                                   [&](Question const& question) { return task::read_alike(question.text_of, task); });
+    if (same != questions.end())
+      same->heads.push_back(i);
+    else
+      questions.push_back({task, {i}});
+  }
+  return questions;
+}
+
+std::vector<task::ByteRange> words_of(std::string_view text) {
+  std::vector<task::ByteRange> words;
+  for (std::size_t begin = 0; begin < text.size();) {
+    begin = text.find_first_not_of(" \t\r\n", begin);
+    if (begin == std::string_view::npos) break;
+    std::size_t const end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
+    words.push_back({begin, end});
+    begin = end;
+  }
+  return words;
+}
+
+}  // namespace polytask::engine

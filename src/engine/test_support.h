@@ -1,0 +1,109 @@
+// What tests of answers share: a package of a small random model with a task of every kind.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "model/encoder_files.h"
+#include "model/model_folder.h"
+#include "model/package_contents.h"
+#include "model/test_support.h"
+#include "text/wordpiece_tokenizer.h"
+
+namespace polytask::engine::test_support {
+
+using model::test_support::TemporaryFolder;
+
+inline model::HeadSpec head_of(std::string const& name, task::TaskType type, std::vector<std::string> labels,
+                               std::vector<std::string> text) {
+  model::HeadSpec head;
+  head.task = {.name = name, .type = type, .datasets = {"d"}, .text = std::move(text), .label = "l"};
+  head.task.metric = task::default_metric(type);
+  head.labels = task::LabelSet(std::move(labels));
+  return head;
+}
+
+/// Tasks over one text of three columns, one of them words; over a pair as one sequence, and encoded apart.
+inline std::vector<model::HeadSpec> every_kind_of_head() {
+  using task::TaskType;
+  std::vector<std::string> const pair{"left", "right"};
+  auto urgency = head_of("urgency", TaskType::Regression, {}, {"body"});
+  urgency.target_offset = 300;
+  urgency.target_scale = 12.5;
+  return {head_of("intent", TaskType::Classification, {"order", "zurück", "track"}, {"body"}),
+          head_of("title kind", TaskType::Classification, {"long", "short"}, {"title"}),
+          urgency,
+          head_of("same", TaskType::Classification, {"no", "yes"}, pair),
+          head_of("topics", TaskType::Multilabel, {"lamp", "chair"}, {"body"}),
+          head_of("products", TaskType::Tagging, {"PRODUCT", "COLOUR"}, {"body"}),
+          head_of("near", TaskType::Regression, {}, pair),
+          head_of("places", TaskType::Tagging, {"PLACE"}, {})};
+}
+
+class RandomModel {
+ public:
+  explicit RandomModel(std::uint64_t seed) : rng_(seed) {}
+
+  /// A model folder: 2 layers of 32, the upper one private to each reading.
+  void write(std::filesystem::path const& folder, std::vector<model::HeadSpec> heads) {
+    std::vector<std::string> vocabulary{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "please", "lamp", "osaka"};
+    for (char c = 'a'; c <= 'z'; ++c) vocabulary.push_back({c}), vocabulary.push_back(std::string("##") + c);
+    model::EncoderConfig config;
+    config.vocab_size = static_cast<std::int64_t>(vocabulary.size());
+    config.hidden_size = 32;
+    config.num_hidden_layers = 2;
+    config.num_attention_heads = 2;
+    config.intermediate_size = 64;
+    config.max_position_embeddings = 64;
+    model::ModelSpec spec{.max_length = 64, .private_layers = 1, .heads = std::move(heads)};
+    spec.encoder_reading = spec.readings().front();
+    model::write_encoder_config(folder / "encoder", config);
+    text::make_wordpiece(std::move(vocabulary), {}, "test").value()->save(folder / "encoder");
+    std::map<std::string, model::Tensor> encoder;
+    for (auto const& [name, shape] : model::expected_encoder_tensors(config)) encoder[name] = tensor(name, shape);
+    model::write_encoder_weights(folder / "encoder", encoder);
+    for (auto const reading : spec.private_readings()) {
+      std::map<std::string, model::Tensor> layer;
+      for (auto const& [name, tensor_of_encoder] : encoder)
+        if (name.starts_with("encoder.layer.1.")) layer[name] = tensor(name, tensor_of_encoder.shape);
+      model::test_support::write_tensors(model::private_file(folder, reading), layer);
+    }
+    for (auto const& head : spec.heads) {
+      auto const n = static_cast<std::int64_t>(head.n_outputs());
+      model::test_support::write_tensors(
+          model::task_folder(folder, head.task.name) / "head.safetensors",
+          {{"weight", tensor("weight", {n, head.n_inputs(config.hidden_size)})}, {"bias", tensor("bias", {n})}});
+    }
+    model::write_model_spec(folder, spec);
+  }
+
+ private:
+  model::Tensor tensor(std::string const& name, std::vector<std::int64_t> const& shape) {
+    std::size_t n = 1;
+    for (auto const size : shape) n *= static_cast<std::size_t>(size);
+    model::Tensor made{shape, std::vector<float>(n)};
+    bool const scales = name.ends_with("LayerNorm.weight");
+    for (auto& value : made.values) value = static_cast<float>((scales ? 1.0 : 0.0) + 0.3 * rng_.normal());
+    return made;
+  }
+
+  Rng rng_;
+};
+
+/// A package under `folder`, made by way of a model folder beside it.
+inline void write_sample_package(std::filesystem::path const& folder,
+                                 std::vector<model::HeadSpec> heads = every_kind_of_head()) {
+  auto const model_folder = folder.string() + "-model";
+  RandomModel(7).write(model_folder, std::move(heads));
+  auto contents = model::contents_of_model(model_folder, [](model::HeadSpec const&) { return model::TaskOrigin{}; });
+  contents.manifest.polytask = "0.1.0";
+  model::write_package(contents, folder);
+  std::filesystem::remove_all(model_folder);
+}
+
+}  // namespace polytask::engine::test_support
