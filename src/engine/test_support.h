@@ -102,7 +102,7 @@ inline void write_sample_package(std::filesystem::path const& folder,
   RandomModel(7).write(model_folder, std::move(heads));
   auto contents = model::contents_of_model(model_folder, [](model::HeadSpec const&) { return model::TaskOrigin{}; });
   contents.manifest.polytask = "0.1.0";
-  model::write_package(contents, folder);
+  model::write_package(contents, folder, "test");
   std::filesystem::remove_all(model_folder);
 }
 
