@@ -147,15 +147,20 @@ fs::path plain_target(fs::path const& folder) {
   return target;
 }
 
-/// A package that holds itself would not be what was checked any more.
-void refuse_inside_sources(PackageContents const& contents, fs::path const& target) {
+/// A package that holds another one, or itself, would not be what was checked any more.
+void refuse_inside_packages(PackageContents const& contents, fs::path const& target) {
+  auto const refuse = [&](fs::path const& outer, char const* why) {
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("{}: lies inside {}, {}; choose a folder elsewhere", target.string(), outer.string(), why));
+  };
   std::error_code ignored;
-  auto const place = fs::weakly_canonical(target, ignored).string();
+  auto const place = fs::weakly_canonical(fs::absolute(target), ignored);
   for (auto const& [path, folder] : contents.copied)
-    if (auto const source = fs::weakly_canonical(folder, ignored).string(); place.starts_with(source + "/"))
-      throw Error(ErrorCode::InvalidUsage,
-                  fmt::format("{}: lies inside {}, from which it would be made; choose a folder elsewhere",
-                              target.string(), folder.string()));
+    if (auto const source = fs::weakly_canonical(fs::absolute(folder), ignored).string();
+        place.string().starts_with(source + "/"))
+      refuse(folder, "from which it would be made");
+  for (auto outer = place.parent_path(); outer.has_relative_path(); outer = outer.parent_path())
+    if (is_package(outer)) refuse(outer, "which is a package and must stay as it is");
 }
 
 /// True when the very package is there already.
@@ -250,7 +255,7 @@ void drop_task(PackageContents& contents, std::string const& task) {
 
 WrittenPackage write_package(PackageContents const& contents, fs::path const& folder, std::string const& polytask) {
   auto const target = plain_target(folder);
-  refuse_inside_sources(contents, target);
+  refuse_inside_packages(contents, target);
   auto manifest = contents.manifest;
   manifest.polytask = polytask;
   auto const text = manifest_text(manifest);
