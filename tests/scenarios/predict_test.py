@@ -124,7 +124,7 @@ class Predict(Scenario):
         self.assertIn('1 of 20000 rows could not be answered', answer.err)
         with open(target, encoding='utf8') as file:
             self.assertEqual(file.read(), whole)
-        self.assertEqual([name for name in os.listdir(self.trained.folder) if 'unfinished' in name], [])
+        self.assertEqual([name for name in os.listdir(self.trained.folder) if name.startswith('many') and 'unfinished' in name], [])
         self.expect_one_sentence(self.predict('--resume', rows=rows[:2]), 2, '--resume needs')
         self.expect_one_sentence(self.predict('--resume', '--text', 'x', '--output-file', target), 2, '--resume needs')
 
