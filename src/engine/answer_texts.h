@@ -26,7 +26,8 @@ struct TaskAnswer {
 /// that read so many texts answer. As many tasks as possible share a pass through the encoder, whatever their columns
 /// are called; an answer is the same bits in any company. Throws Error{InvalidUsage} where a named task is not in the
 /// model or reads another number of texts, where no task reads so many, and where a text of a pair is the first for one
-/// task and the second for another, by the names of their columns.
+/// task and the second for another, by the names of their columns; otherwise as
+/// Engine::predict.
 [[nodiscard]] std::vector<std::vector<TaskAnswer>> answer_texts(Engine const& engine, std::span<Texts const> rows,
                                                                 std::span<std::string const> asked);
 

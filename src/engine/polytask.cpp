@@ -167,7 +167,7 @@ char* given_away(std::string_view text) {
 
 }  // namespace
 
-char const* polytask_version(void) { return POLYTASK_VERSION; }
+char const* polytask_version() { return POLYTASK_VERSION; }
 
 int polytask_open(char const* folder, char const* precision, int n_threads, polytask_model** model) {
   return guarded([&] {
@@ -214,4 +214,4 @@ int polytask_answer_batch(polytask_model const* model, polytask_text const* text
 
 void polytask_free_answer(char* answer) { std::free(answer); }
 
-char const* polytask_last_error(void) { return last_failure.sentence; }
+char const* polytask_last_error() { return last_failure.sentence; }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -34,7 +35,7 @@ Outcome outcome_of(int code, char* answer) {
   return result;
 }
 
-polytask_text text_of(std::string const& text) { return {text.data(), text.size()}; }
+polytask_text text_of(std::string_view text) { return {text.data(), text.size()}; }
 
 class CInterface : public testing::Test {
  protected:
