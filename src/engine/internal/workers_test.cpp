@@ -50,7 +50,7 @@ TEST(Workers, PassOnWhatOneOfThemThrowsAndGoOn) {
     if (member.rank == 2) throw std::runtime_error("no");
   };
   EXPECT_THROW(workers.run(fails), std::runtime_error);
-  int n_done = 0;
+  std::atomic<int> n_done{0};
   workers.run([&](Member const& member) { n_done += member.rank == 0; });
   EXPECT_EQ(n_done, 1);
 }
