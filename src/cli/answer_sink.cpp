@@ -100,7 +100,7 @@ void AnswerSink::open_unfinished(std::string const& description) {
       ::stat(file.c_str(), &named) != 0 || opened.st_ino != named.st_ino)  // finished by another in between
     throw Error(ErrorCode::Conflict, fmt::format("{}: another process is writing it", file.string()));
   std::error_code absent;
-  bool const has_job = fs::exists(job, absent);
+  bool const has_job = opened.st_size > 0 && fs::exists(job, absent);  // one without answers was left by a kill
   auto const what_to_do = fmt::format("remove it and {} to begin anew", job.filename().string());
   if (!has_job && opened.st_size > 0)
     throw Error(ErrorCode::Conflict,

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <fstream>
 #include <iostream>
-#include <numeric>
 #include <optional>
 
 #include "base/error.h"
@@ -19,13 +18,12 @@
 #include "engine/engine.h"
 #include "kernels/peak.h"
 #include "model/encoder_files.h"
+#include "stats/bootstrap.h"
 
 namespace polytask::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-using kernels::Precision;
 
 /// Texts a pass of throughput takes at once, as `predict` does.
 constexpr std::size_t kTexts = 1'024;
@@ -91,10 +89,6 @@ struct Measured {
   double p50_ms = 0, p95_ms = 0, p99_ms = 0, memory_mib = 0;
 };
 
-double quantile(std::vector<double> const& sorted, double q) {
-  return sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))];
-}
-
 /// Whether the heads look at all tokens, and through the same layers: then `operations` is what is computed.
 bool counts_every_token(model::ModelSpec const& spec, std::vector<std::size_t> const& heads) {
   auto const reading = spec.heads[heads.front()].reading();
@@ -133,9 +127,9 @@ Measured measure(engine::Engine const& engine, model::EncoderConfig const& confi
     singles.push_back(seconds_since(begin) * 1e3);
   }
   std::sort(singles.begin(), singles.end());
-  result.p50_ms = quantile(singles, 0.5);
-  result.p95_ms = quantile(singles, 0.95);
-  result.p99_ms = quantile(singles, 0.99);
+  result.p50_ms = stats::quantile(singles, 0.5);
+  result.p95_ms = stats::quantile(singles, 0.95);
+  result.p99_ms = stats::quantile(singles, 0.99);
   result.memory_mib = resident_memory();
   return result;
 }

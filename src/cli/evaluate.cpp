@@ -80,9 +80,9 @@ int evaluate(CommandLine const& line) {
     if (!json["tasks"].empty() && !json["tasks"].contains(task.name))
       std::cerr << fmt::format("note: task {} has no labelled row in {}\n", quote(task.name), line.split);
   if (json["tasks"].empty())
-    throw Error(
-        ErrorCode::InvalidInput,
-        fmt::format("the split {} has no labelled row of the run's tasks; choose another --split", quote(line.split)));
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("the split {} has no labelled row of the model's tasks; choose another --split",
+                            quote(line.split)));
   if (line.output == Output::Json) std::cout << json.dump(1) << '\n';
   return 0;
 }

@@ -11,15 +11,16 @@ ModelPlace model_place(CommandLine const& line) {
     if (!line.run.empty())
       throw Error(ErrorCode::InvalidUsage, "--run and --package exclude one another: one model answers");
     auto const package = model::open_package(line.package, model::WeightCheck::ByTheirReader);
-    return {package.folder, std::nullopt, package.id};
+    return {.folder = package.folder, .package_id = package.id};
   }
-  auto run = complete_run(read_project(line.project, line.overrides).folder, line.run);
+  auto const project = read_project(line.project, line.overrides);
+  auto run = complete_run(project.folder, line.run);
   auto folder = run.folder / "model";
-  return {std::move(folder), std::move(run), ""};
+  return {.folder = std::move(folder), .run = std::move(run), .project_folder = project.folder};
 }
 
 std::string model_name(ModelPlace const& place) {
-  return place.run ? "run " + quote(place.run->id) : "package " + place.package_id.substr(0, 12);
+  return place.run ? "run " + quote(place.run->id) : "package " + model::short_id(place.package_id);
 }
 
 engine::Engine load_engine(std::filesystem::path const& model_folder, CommandLine const& line) {

@@ -14,7 +14,8 @@ namespace polytask::cli {
 /// Where a verb's model stands.
 struct ModelPlace {
   std::filesystem::path folder;
-  std::optional<RunInfo> run;  ///< nothing for a package
+  std::optional<RunInfo> run;            ///< nothing for a package
+  std::filesystem::path project_folder;  ///< of the run
   std::string package_id;
 };
 /// "run \"first\"" or "package 0123456789ab", for messages.

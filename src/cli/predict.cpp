@@ -236,8 +236,7 @@ int predict(CommandLine const& line) {
   auto const engine = load_engine(place.folder, line);
   auto const questions = engine::questions_of(engine.spec(), line.tasks);
   Answerer answerer(engine, questions);
-  if (place.run && line.run.empty() &&
-      has_several_complete_runs(place.run->folder.parent_path().parent_path().parent_path()))
+  if (place.run && line.run.empty() && has_several_complete_runs(place.project_folder))
     std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n",
                              quote(place.run->id));
 

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
-#include <limits>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "cli/fewest_kept.h"
 #include "cli/load_engine.h"
 #include "cli/project_file.h"
 #include "cli/scored_corpus.h"
@@ -95,12 +95,12 @@ class Quantization {
   }
 
   /// The groups, those first whose products disturb the logits most when they alone are in the target's precision.
-  [[nodiscard]] std::vector<std::string> most_disturbing() const {
+  [[nodiscard]] std::vector<std::string> most_disturbing(std::vector<std::string> const& groups) const {
     auto const samples = sample();
     std::vector<std::vector<std::vector<std::vector<float>>>> expected;
     for (auto const& [examples, heads] : samples) expected.push_back(exact_.logits(examples, heads));
     std::vector<std::pair<double, std::string>> ranked;
-    for (auto const& group : groups()) {
+    for (auto const& group : groups) {
       auto const engine = load(Precision::Float32, {{group, target_}});
       double worst = 0;  // over the tasks: relative to the size of the task's own logits
       for (std::size_t s = 0; s < samples.size(); ++s) {
@@ -174,23 +174,26 @@ OrderedJson to_json(model::PrecisionPlan const& plan) { return OrderedJson::pars
 int quantize(CommandLine const& line) {
   auto const package = model::open_package(line.package, model::WeightCheck::ByTheirReader);
   auto const project = read_project(line.project, line.overrides);
-  auto const corpus = scored_corpus(project, package.spec, "package " + package.id.substr(0, 12));
+  auto const corpus = scored_corpus(project, package.spec, "package " + model::short_id(package.id));
   Quantization const quantization(line, package, corpus);
   Exceptions kept;
-  auto losses = quantization.losses(kept);
-  std::vector<std::string> order;
-  if (!quantization.is_allowed(losses) && quantization.target() == Precision::Int8)
-    order = quantization.most_disturbing();
-  for (std::size_t n = 1; !quantization.is_allowed(losses) && kept.size() < order.size(); n *= 2) {
-    for (std::size_t i = 0; i < std::min(n, order.size()); ++i) kept[order[i]] = Precision::BFloat16;
-    std::cerr << fmt::format("more is lost than --max-drop allows; trying with {} of {} layer groups in bf16\n",
-                             kept.size(), order.size());
+  std::vector<TaskLoss> losses;
+  std::vector<std::string> order;  // of the groups, found out only where it is needed
+  auto const groups = quantization.groups();
+  auto const n_groups = quantization.target() == Precision::Int8 ? groups.size() : 0;
+  auto const n_kept = fewest_kept(n_groups, [&](std::size_t n) {
+    if (n > 0 && order.empty()) order = quantization.most_disturbing(groups);
+    if (n > 0)
+      std::cerr << fmt::format("more is lost than --max-drop allows; trying with {} of {} layer groups in bf16\n", n,
+                               order.size());
+    for (std::size_t i = 0; i < n; ++i) kept[order[i]] = Precision::BFloat16;
     losses = quantization.losses(kept);
-  }
+    return quantization.is_allowed(losses);
+  });
+  bool const is_allowed = n_kept.has_value();
   model::PrecisionPlan plan{.precision = std::string(to_string(quantization.target()))};
   for (auto const& [group, precision] : kept) plan.higher[group] = to_string(precision);
   for (auto const& [task, loss] : losses) plan.losses[task] = loss;
-  bool const is_allowed = quantization.is_allowed(losses);
   std::string id;
   if (is_allowed) {
     auto contents = model::contents_of(package);
@@ -218,7 +221,7 @@ int quantize(CommandLine const& line) {
       std::cerr << fmt::format("note: {} rows of dev cannot exclude that {} loses {:.2f} points\n", loss.n, quote(task),
                                -100 * loss.difference_interval[0]);
   if (line.output == Output::Text)
-    std::cout << fmt::format("{} is ready: package {}, computes in {}\n", line.to, id.substr(0, 12), plan.precision);
+    std::cout << fmt::format("{} is ready: package {}, computes in {}\n", line.to, model::short_id(id), plan.precision);
   return 0;
 }
 

@@ -126,16 +126,6 @@ Options decided(Options options, std::filesystem::path const& model_folder) {
   return options;
 }
 
-void check_exceptions(Options const& options, std::filesystem::path const& model_folder,
-                      model::EncoderConfig const& config, model::ModelSpec const& spec) {
-  auto const groups = model::layer_groups(config, spec);
-  for (auto const& [group, precision] : options.exceptions)
-    if (std::find(groups.begin(), groups.end(), group) == groups.end())
-      throw Error(ErrorCode::InvalidInput,
-                  fmt::format("{}: has no layer group {}; the precision that it is given belongs to another model",
-                              model_folder.string(), quote(group)));
-}
-
 }  // namespace
 
 Engine Engine::load(std::filesystem::path const& model_folder, Options const& wanted) {
@@ -145,7 +135,9 @@ Engine Engine::load(std::filesystem::path const& model_folder, Options const& wa
   auto tokenizer = text::load_tokenizer(model_folder / "encoder");
   auto const config = model::read_encoder_config(model_folder / "encoder");
   model::check_belongs(model_folder, spec, config, tokenizer->vocabulary_size());
-  check_exceptions(options, model_folder, config, spec);
+  model::PrecisionPlan chosen;
+  for (auto const& [group, precision] : options.exceptions) chosen.higher[group] = to_string(precision);
+  model::check_precision_plan(chosen, config, spec, model_folder.string());
   auto network = load_network(model_folder, std::move(spec), options);
   return Engine(std::make_unique<State>(options, std::move(network), std::move(tokenizer)));
 }

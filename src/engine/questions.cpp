@@ -14,8 +14,7 @@ std::vector<std::string> Question::columns() const {
 }
 
 std::vector<Question> questions_of(model::ModelSpec const& spec, std::span<std::string const> asked) {
-  std::vector<std::string> names;
-  for (auto const& head : spec.heads) names.push_back(head.task.name);
+  auto const names = spec.task_names();
   for (auto const& name : asked)
     if (std::find(names.begin(), names.end(), name) == names.end())
       throw Error(ErrorCode::InvalidUsage,

@@ -1,13 +1,13 @@
 #include "kernels/packed_linear.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <new>
 
 #include "base/error.h"
+#include "kernels/internal/bfloat16.h"
 #include "kernels/internal/micro_kernel.h"
 
 namespace polytask::kernels {
@@ -16,11 +16,6 @@ namespace {
 constexpr std::int64_t kPanel = PackedLinear::kPanel;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-std::uint16_t to_bfloat16(float value) {
-  auto const bits = std::bit_cast<std::uint32_t>(value);
-  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
-}
 
 }  // namespace
 
@@ -111,8 +106,8 @@ PackedLinear::PackedLinear(Shape shape, float const* weight, float const* bias, 
     float const* const row = weight + column * shape.n_in;
     float largest = 0.0F;
     for (std::int64_t i = 0; i < shape.n_in; ++i) largest = std::max(largest, std::abs(row[i]));
-    float const smallest = largest / 127.0F;
-    float const scale = smallest > 0.0F ? smallest : 1.0F;
+    float const step_size = largest / 127.0F;
+    float const scale = step_size > 0.0F ? step_size : 1.0F;
     std::int32_t sum = 0;
     std::byte* const lane = panels_.get() + (column / kPanel * n_steps_ * kPanel + column % kPanel) * 4;
     for (std::int64_t i = 0; i < shape.n_in; ++i) {

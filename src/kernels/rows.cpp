@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "kernels/internal/bfloat16.h"
 #include "kernels/internal/simd.h"
 
 namespace polytask::kernels {
@@ -12,18 +13,12 @@ namespace {
 
 using std::int64_t;
 
-[[gnu::always_inline]] inline float from_bfloat16(std::uint16_t half) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16U);
-}
 [[gnu::always_inline]] inline float to_float(float value) { return value; }
 [[gnu::always_inline]] inline float to_float(std::uint16_t value) { return from_bfloat16(value); }
 
 template <typename From>
-[[gnu::always_inline]] inline void to_bfloat16(int64_t width, From const* x, std::uint16_t* out) {
-  for (int64_t i = 0; i < width; ++i) {
-    auto const bits = std::bit_cast<std::uint32_t>(to_float(x[i]));
-    out[i] = static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
-  }
+[[gnu::always_inline]] inline void row_to_bfloat16(int64_t width, From const* x, std::uint16_t* out) {
+  for (int64_t i = 0; i < width; ++i) out[i] = to_bfloat16(to_float(x[i]));
 }
 
 /// Magnitudes of floats are ordered as their bits are, and the largest of integers is a vector instruction everywhere.
@@ -48,7 +43,7 @@ template <typename From>
   if (out.precision == Precision::Int8)
     out.scales[row] = to_int8(width, x, static_cast<std::uint8_t*>(out.values) + row * width);
   else
-    to_bfloat16(width, x, static_cast<std::uint16_t*>(out.values) + row * width);
+    row_to_bfloat16(width, x, static_cast<std::uint16_t*>(out.values) + row * width);
 }
 
 [[gnu::always_inline]] inline void normalize_row(int64_t width, LayerNormWeights const& weights, float* x) {

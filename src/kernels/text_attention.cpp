@@ -1,9 +1,9 @@
 #include "kernels/text_attention.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
+#include "kernels/internal/bfloat16.h"
 #include "kernels/internal/bfloat16_attention.h"
 #include "kernels/internal/simd.h"
 #include "kernels/rows.h"
@@ -173,7 +173,7 @@ float* room(AttentionScratch& scratch, std::int64_t n) {
 }
 
 void to_floats(std::int64_t n, std::uint16_t const* halves, float* out) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = std::bit_cast<float>(static_cast<std::uint32_t>(halves[i]) << 16U);
+  for (std::int64_t i = 0; i < n; ++i) out[i] = from_bfloat16(halves[i]);
 }
 
 }  // namespace

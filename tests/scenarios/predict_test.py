@@ -107,6 +107,10 @@ class Predict(Scenario):
         with open(target, encoding='utf8') as file:
             whole = file.read()
         os.remove(target)
+        with open(target + '.unfinished.job', 'w', encoding='utf8') as file:
+            file.write('of a call that was killed before its first answer, or after its last\n')
+        self.expect(call('--resume'), 3)
+        os.remove(target)
         with open(target + '.unfinished', 'w', encoding='utf8') as file:
             file.write('left by another')
         self.expect_one_sentence(call('--resume'), 5, 'was not begun by `predict --resume`')

@@ -48,8 +48,8 @@ using HalvesAt = std::uint16_t __attribute__((vector_size(kLanes * 2), may_alias
   return x * (x < Floats{} ? tail : 1.0F - tail);
 }
 
-/// x Phi(x) within 2e-4 (for x > -500), for results that are rounded to bfloat16: an odd polynomial for Phi - 1/2 on |x| < 3.9, 0 and
-/// 1 beyond (least largest error of x Phi(x), with Phi(3.9) = 1).
+/// x Phi(x) within 2e-4 (for x > -500), for results that are rounded to bfloat16: an odd polynomial for Phi - 1/2 on
+/// |x| < 3.9, 0 and 1 beyond (least largest error of x Phi(x), with Phi(3.9) = 1).
 [[gnu::always_inline]] inline Floats gelu_for_bfloat16(Floats x) {
   Floats const edge = Floats{} + 3.9F;
   Floats const below = x < edge ? x : edge;
