@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -139,6 +140,7 @@ Engine Engine::load(std::filesystem::path const& model_folder, Options const& wa
   for (auto const& [group, precision] : options.exceptions) chosen.higher[group] = to_string(precision);
   model::check_precision_plan(chosen, config, spec, model_folder.string());
   auto network = load_network(model_folder, std::move(spec), options);
+  ::malloc_trim(0);  // the weights as they were read, which the allocator would keep
   return Engine(std::make_unique<State>(options, std::move(network), std::move(tokenizer)));
 }
 

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
-#include <new>
+#include <utility>
 
 #include "base/error.h"
 #include "kernels/internal/bfloat16.h"
@@ -16,6 +15,16 @@ namespace {
 constexpr std::int64_t kPanel = PackedLinear::kPanel;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+/// The panel that the `chunk`-th chunk of rows brings nearer: a few rows would be through with a block before the next
+/// one has come from memory. Behind a layer's last panel lies what its model multiplies with next (WeightMemory); the
+/// address is only a hint, and nothing is read where it leads nowhere.
+std::byte const* ahead_of(Block const& block, std::int64_t n_panels, std::int64_t chunk) {
+  if (chunk >= n_panels) return block.panels;
+  auto const address = reinterpret_cast<std::uintptr_t>(block.panels);
+  return reinterpret_cast<std::byte const*>(address +
+                                            static_cast<std::uintptr_t>((n_panels + chunk) * block.panel_bytes));
+}
 
 }  // namespace
 
@@ -80,11 +89,9 @@ InstructionSet detected_instructions() {
   return InstructionSet::Portable;
 }
 
-void PackedLinear::Free::operator()(std::byte* bytes) const noexcept { std::free(bytes); }
-
 PackedLinear::PackedLinear(Shape shape, float const* weight, float const* bias, Precision precision,
-                           InstructionSet instructions)
-    : shape_(shape), precision_(precision), instructions_(instructions) {
+                           InstructionSet instructions, std::shared_ptr<WeightMemory> memory)
+    : shape_(shape), precision_(precision), instructions_(instructions), memory_(std::move(memory)) {
   std::int64_t const per_step = elements_per_step(precision);
   expects(shape.n_out > 0 && shape.n_in > 0 && shape.n_in % per_step == 0, "a layer's inputs fill whole steps");
   expects(precision != Precision::Int8 || shape.n_in <= kMostInt8Inputs, "an int32 holds the sum of bytes");
@@ -92,10 +99,7 @@ PackedLinear::PackedLinear(Shape shape, float const* weight, float const* bias, 
   n_steps_ = shape.n_in / per_step;
   std::int64_t const n_panels = ceil_div(shape.n_out, kPanel);
   auto const n_padded = static_cast<std::size_t>(n_panels * kPanel);
-  auto const n_bytes = n_padded * static_cast<std::size_t>(n_steps_) * 4;
-  panels_.reset(static_cast<std::byte*>(std::aligned_alloc(64, n_bytes)));
-  if (!panels_) throw std::bad_alloc();
-  std::memset(panels_.get(), 0, n_bytes);
+  panels_ = memory_->take(n_padded * static_cast<std::size_t>(n_steps_) * 4);
   bias_.assign(n_padded, 0.0F);
   std::copy_n(bias, shape.n_out, bias_.begin());
   if (precision == Precision::Int8) {
@@ -109,7 +113,7 @@ PackedLinear::PackedLinear(Shape shape, float const* weight, float const* bias, 
     float const step_size = largest / 127.0F;
     float const scale = step_size > 0.0F ? step_size : 1.0F;
     std::int32_t sum = 0;
-    std::byte* const lane = panels_.get() + (column / kPanel * n_steps_ * kPanel + column % kPanel) * 4;
+    std::byte* const lane = panels_ + (column / kPanel * n_steps_ * kPanel + column % kPanel) * 4;
     for (std::int64_t i = 0; i < shape.n_in; ++i) {
       std::byte* const step = lane + i / per_step * kPanel * 4;
       switch (precision) {
@@ -143,7 +147,7 @@ void PackedLinear::apply(InputRows const& x, Columns columns, Finish const& fini
   std::int64_t const n_chunks = ceil_div(x.n_rows, kernels.size.n_rows);
   for (std::int64_t column = columns.begin; column < columns.end; column += kernels.size.n_panels * kPanel) {
     Block block{.row_bytes = x.row_bytes,
-                .panels = panels_.get() + column * n_steps_ * 4,
+                .panels = panels_ + column * n_steps_ * 4,
                 .panel_bytes = n_steps_ * kPanel * 4,
                 .n_steps = n_steps_,
                 .bias = bias_.data() + column,
@@ -159,6 +163,7 @@ void PackedLinear::apply(InputRows const& x, Columns columns, Finish const& fini
     for (std::int64_t chunk = 0; chunk < n_chunks; ++chunk) {
       std::int64_t const first = chunk * x.n_rows / n_chunks;
       std::int64_t const n_rows = (chunk + 1) * x.n_rows / n_chunks - first;
+      block.ahead = ahead_of(block, kernels.size.n_panels, chunk);
       block.rows = static_cast<std::byte const*>(x.values) + first * x.row_bytes;
       block.row_scales = x.scales == nullptr ? nullptr : x.scales + first;
       block.residual = finish.residual == nullptr ? nullptr : finish.residual + first * finish.residual_stride + column;

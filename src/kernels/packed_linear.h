@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/weight_memory.h"
+
 namespace polytask::kernels {
 
 /// What weights and inputs are multiplied as. Sums are float32 (int8: exact int32).
@@ -67,8 +69,10 @@ class PackedLinear {
     std::int64_t n_in = 0;  ///< BFloat16: a multiple of 2; Int8: of 4, at most kMostInt8Inputs
   };
   /// weight: [n_out, n_in]; bias: [n_out]; all finite. Int8: a scale for each output, its largest weight / 127.
+  /// The layers of one model share their memory.
   PackedLinear(Shape shape, float const* weight, float const* bias, Precision precision,
-               InstructionSet instructions = detected_instructions());
+               InstructionSet instructions = detected_instructions(),
+               std::shared_ptr<WeightMemory> memory = std::make_shared<WeightMemory>());
 
   /// Columns `columns` of the result, at their own places in the rows of `out`. Single-threaded.
   void apply(InputRows const& x, Columns columns, Finish const& finish, OutputRows const& out) const;
@@ -80,17 +84,15 @@ class PackedLinear {
   [[nodiscard]] Precision precision() const noexcept { return precision_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* bytes) const noexcept;
-  };
   Shape shape_;
   Precision precision_;
   InstructionSet instructions_;
   std::int64_t n_steps_ = 0;
-  std::unique_ptr<std::byte[], Free> panels_;  ///< [panel][step][column of the panel][4 bytes]
-  std::vector<float> bias_;                    ///< filled up to whole panels, as the two below
-  std::vector<float> column_scales_;           ///< int8
-  std::vector<std::int32_t> starts_;           ///< int8: what a sum begins with, so that bytes count from 128
+  std::shared_ptr<WeightMemory> memory_;
+  std::byte* panels_ = nullptr;       ///< [panel][step][column of the panel][4 bytes]
+  std::vector<float> bias_;           ///< filled up to whole panels, as the two below
+  std::vector<float> column_scales_;  ///< int8
+  std::vector<std::int32_t> starts_;  ///< int8: what a sum begins with, so that bytes count from 128
 };
 
 }  // namespace polytask::kernels

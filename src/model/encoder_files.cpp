@@ -250,6 +250,7 @@ std::map<std::string, Tensor> read_encoder_weights(fs::path const& folder, Encod
       if (!weights.emplace(name, checked_tensor(path, published, view, found->second, "config.json")).second)
         throw Error(ErrorCode::InvalidInput,
                     fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(published)));
+      file.copied(view);
     }
   }
   for (auto const& [name, shape] : expected)

@@ -25,6 +25,7 @@ std::map<std::string, Tensor> read_tensors(fs::path const& path, Shapes const& e
       throw Error(ErrorCode::InvalidInput,
                   fmt::format("{}: has no tensor {}; the file is incomplete", path.string(), quote(name)));
     tensors.emplace(name, checked_tensor(path, name, found->second, shape, asked_by));
+    file.copied(found->second);
   }
   if (file.tensors().size() > expected.size())
     throw Error(ErrorCode::InvalidInput, fmt::format("{}: has {} tensors, {} {}; the files do not belong together",

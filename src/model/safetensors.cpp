@@ -208,6 +208,15 @@ SafetensorsFile& SafetensorsFile::operator=(SafetensorsFile&&) noexcept = defaul
 SafetensorsFile::~SafetensorsFile() = default;
 std::map<std::string, TensorView> const& SafetensorsFile::tensors() const noexcept { return mapping_->tensors; }
 
+void SafetensorsFile::copied(TensorView const& tensor) const noexcept {
+  auto const page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  auto const address = reinterpret_cast<std::uintptr_t>(tensor.bytes.data());
+  auto const first = (address + page - 1) / page * page;
+  auto const last = (address + tensor.bytes.size()) / page * page;
+  // Whole pages of it alone. That it may fail costs memory and nothing else.
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 SafetensorsFile SafetensorsFile::open(std::filesystem::path const& path) {
   int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)

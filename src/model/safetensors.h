@@ -34,6 +34,8 @@ class SafetensorsFile {
   SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
   ~SafetensorsFile();
   [[nodiscard]] std::map<std::string, TensorView> const& tensors() const noexcept;
+  /// Says that one of them has been copied: its pages leave memory, and come back from the file if it is read again.
+  void copied(TensorView const& tensor) const noexcept;
 
  private:
   struct Mapping;

@@ -1,16 +1,14 @@
-"""`polytask package`: made, checked, compared, put together; what is refused; and what a kill leaves."""
+"""`polytask package`: made, checked, compared, put together; and what is refused."""
 import hashlib
 import json
 import os
 import random
 import resource
 import shutil
-import signal
 import subprocess
-import time
 import unittest
 
-from support import FOUR_TASKS, Trained, arguments, environment, limited
+from support import FOUR_TASKS, Trained, limited
 
 
 def contents(folder):
@@ -364,64 +362,6 @@ class Refused(Packages):
                     task['encoder'] = manifest['encoder']
             self.manifest(hashes)(folder)
         self.refused(damage, 'encoder: the tokenizer has ', 'the encoder embeds ')
-
-
-class Killed(Packages):
-    """Whenever the process dies, the package is there whole or not at all, and the next call removes what was left."""
-
-    def setUp(self):
-        super().setUp()
-        compiler = shutil.which('cc') or shutil.which('gcc')
-        if not compiler:
-            self.skipTest('no C compiler for the library that ends the process')
-        self.library = self.here.path('library', 'killed_at_call.so')
-        os.mkdir(self.here.path('library'))
-        subprocess.run([compiler, '-shared', '-fPIC', '-w', '-o', self.library, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'killed_at_call.c'), '-ldl'], check=True)
-
-    def killed_at(self, call, *command):
-        return subprocess.run(arguments('package', *command, threads=False), cwd=self.trained.folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
-                              env={**environment(), 'LD_PRELOAD': self.library, 'KILL_AT_CALL': str(call)}).returncode
-
-    def at_every_call(self, *command):
-        parent = self.here.path('where')
-        target = os.path.join(parent, 'a')
-        n_whole = 0
-        for call in range(1, 2000):
-            code = self.killed_at(call, *command, '--to', target)
-            self.assertIn(code, (0, 137))
-            if os.path.exists(target):
-                n_whole += 1
-                self.verify(target)
-            if code == 0:
-                break
-            self.assertLessEqual(len(os.listdir(parent)) if os.path.exists(parent) else 0, 2, 'what earlier calls left was removed')
-            shutil.rmtree(target, ignore_errors=True)
-        self.assertGreater(call, 50, 'there were calls to be killed at')
-        self.assertGreater(n_whole, 1, 'some were killed after the package was there')
-        self.assertEqual(os.listdir(parent), ['a'])
-
-    def test_a_package_of_a_run(self):
-        self.at_every_call()
-
-    def test_a_package_of_others(self):
-        whole = self.make('whole')
-        before = contents(whole)
-        self.at_every_call('--from', whole, '--drop', 'urgency', '--task', f'intent={whole}')
-        self.assertEqual(contents(whole), before)
-
-    def test_kills_at_any_time(self):
-        rng = random.Random(1)
-        target = self.here.path('where', 'a')
-        for _ in range(20):
-            process = self.trained.start('package', '--to', target, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(rng.random() * 0.06)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            if os.path.exists(target):
-                self.verify(target)
-                shutil.rmtree(target)
-        self.package('--to', target)
-        self.assertEqual(os.listdir(self.here.path('where')), ['a'])
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 #include "engine/internal/network.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -25,8 +26,9 @@ kernels::Activation activation_of(std::string const& name) {
 class LayerReader {
  public:
   /// `prefix` stands before the names of its layer groups.
-  LayerReader(Tensors& tensors, model::EncoderConfig const& config, Options const& options, std::string prefix)
-      : tensors_(tensors), config_(config), options_(options), prefix_(std::move(prefix)) {}
+  LayerReader(Tensors& tensors, model::EncoderConfig const& config, Options const& options,
+              std::shared_ptr<kernels::WeightMemory> memory, std::string prefix)
+      : tensors_(tensors), config_(config), options_(options), memory_(std::move(memory)), prefix_(std::move(prefix)) {}
 
   [[nodiscard]] std::vector<float> take(std::string const& name) { return std::move(tensors_.at(name).values); }
 
@@ -61,8 +63,12 @@ class LayerReader {
     // Rows that do not fill whole steps of four bytes, or are too long for sums of bytes, are multiplied as floats.
     bool const fits = n_in % 4 == 0 && n_in <= PackedLinear::kMostInt8Inputs;
     auto const precision = fits ? wanted : Precision::Float32;
-    return {
-        {static_cast<std::int64_t>(bias.size()), n_in}, weight.data(), bias.data(), precision, options_.instructions};
+    return {{static_cast<std::int64_t>(bias.size()), n_in},
+            weight.data(),
+            bias.data(),
+            precision,
+            options_.instructions,
+            memory_};
   }
 
   [[nodiscard]] Precision precision_of(std::string const& group) const {
@@ -73,6 +79,7 @@ class LayerReader {
   Tensors& tensors_;
   model::EncoderConfig const& config_;
   Options const& options_;
+  std::shared_ptr<kernels::WeightMemory> memory_;
   std::string prefix_;
 };
 
@@ -94,14 +101,16 @@ Network load_network(std::filesystem::path const& model_folder, model::ModelSpec
   network.instructions = options.instructions;
   network.activation = activation_of(network.config.hidden_act);
   auto weights = model::read_model_weights(model_folder, network.config, network.spec);
-  LayerReader encoder(weights.encoder, network.config, options, "");
+  auto const memory = std::make_shared<kernels::WeightMemory>();
+  LayerReader encoder(weights.encoder, network.config, options, memory, "");
   network.embeddings = {
       encoder.take("embeddings.word_embeddings.weight"), encoder.take("embeddings.position_embeddings.weight"),
       encoder.take("embeddings.token_type_embeddings.weight"), encoder.take_norm("embeddings.LayerNorm")};
   std::int64_t const n_layers = network.config.num_hidden_layers;
   for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i));
   for (auto& [reading, tensors] : weights.private_layers) {
-    LayerReader own(tensors, network.config, options, "private/" + std::string(model::to_string(reading)) + "/");
+    LayerReader own(tensors, network.config, options, memory,
+                    "private/" + std::string(model::to_string(reading)) + "/");
     auto& layers = network.own_layers[reading];
     for (std::int64_t i = n_layers - network.spec.private_layers; i < n_layers; ++i)
       layers.push_back(own.take_layer(i));
@@ -109,7 +118,7 @@ Network load_network(std::filesystem::path const& model_folder, model::ModelSpec
   for (auto const& head : weights.heads)
     network.heads.emplace_back(PackedLinear::Shape{head.weight.shape[0], head.weight.shape[1]},
                                head.weight.values.data(), head.bias.values.data(), Precision::Float32,
-                               options.instructions);
+                               options.instructions, memory);
   return network;
 }
 

@@ -21,6 +21,7 @@ struct Block {
   std::byte const* panels = nullptr;
   std::int64_t panel_bytes = 0;
   std::int64_t n_steps = 0;
+  std::byte const* ahead = nullptr;  ///< a panel that may still lie in memory: it is brought nearer, a line a step
   float const* bias = nullptr;
   float const* column_scales = nullptr;
   std::int32_t const* starts = nullptr;
