@@ -74,6 +74,15 @@ std::string valid_utf8(std::string_view text) {
   return out += text;
 }
 
+bool has_control_characters(std::string_view text) noexcept {
+  for (std::size_t at = 0; at < text.size();) {
+    auto const decoded = decode_utf8(text, at);
+    if (decoded.code_point < 0x20 || (decoded.code_point >= 0x7F && decoded.code_point < 0xA0)) return true;
+    at += decoded.n_bytes;
+  }
+  return false;
+}
+
 std::size_t count_code_points(std::string_view text) noexcept {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));

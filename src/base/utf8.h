@@ -29,6 +29,9 @@ void append_utf8(std::string& out, char32_t code_point);
 /// The text with U+FFFD in the place of every byte that is part of no valid sequence; a valid text is unchanged.
 [[nodiscard]] std::string valid_utf8(std::string_view text);
 
+/// Whether a terminal would act on some of it: U+0000 to U+001F, U+007F to U+009F. The text must be valid UTF-8.
+[[nodiscard]] bool has_control_characters(std::string_view text) noexcept;
+
 /// Number of code points in valid UTF-8.
 [[nodiscard]] std::size_t count_code_points(std::string_view text) noexcept;
 

@@ -91,6 +91,12 @@ colour: red
     EXPECT_THAT(found, Contains(HasSubstr(part)));
 }
 
+TEST(Project, RefusesTaskNamesThatATerminalWouldActOn) {
+  EXPECT_THAT(mistakes("datasets: {d: {train: d.jsonl}}\ntasks:\n  \"\\e[2Ja\": {type: classification, dataset: d, text: "
+                       "body, label: l}\n"),
+              ElementsAre(AllOf(HasSubstr("polytask.yaml:3: "), HasSubstr("\\x1b[2Ja"), HasSubstr("control characters"))));
+}
+
 TEST(Project, NamesMistakesInTheOrderOfTheLinesAndTheirWrongShares) {
   auto const found = mistakes(R"(colour: red
 datasets:

@@ -55,6 +55,11 @@ struct Engine::State {
                                 quote(network.spec.heads[head].task.name)));
   }
 
+  /// Once and for all, but for a text that is longer than a tile: memory that grows leaves holes behind.
+  void make_room(Workspace& workspace, Tile const& tile) const {
+    reserve(workspace, network, std::max(kTokensPerTile, tile.n_tokens()));
+  }
+
   /// Calls `work(i)` for every i below n, on all workers.
   template <typename Work>
   void for_each(std::size_t n, Work const& work) {
@@ -90,13 +95,13 @@ struct Engine::State {
     std::size_t const n_alone = n_workers == 1 ? tiles.size() : tiles.size() / n_workers * n_workers;
     for_each(n_alone, [&](std::size_t i, std::size_t worker) {
       TileLogits logits;
-      reserve(workspaces[worker], network, tiles[i].n_tokens());
+      make_room(workspaces[worker], tiles[i]);
       run_pass(network, tiles[i], heads, workspaces[worker], scratches[worker], Member{}, logits);
       hand_out(tiles[i], logits);
     });
     for (auto const& tile : std::span(tiles).subspan(n_alone)) {
       TileLogits logits;
-      reserve(workspaces[0], network, tile.n_tokens());
+      make_room(workspaces[0], tile);
       workers.run([&](Member const& member) {
         run_pass(network, tile, heads, workspaces[0], scratches[static_cast<std::size_t>(member.rank)], member, logits);
       });

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "base/nearest.h"
 
 namespace polytask::model {
@@ -91,6 +92,7 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   head.temperature = json.value("temperature", 1.0);
   bool const needs_labels = head.task.type != task::TaskType::Regression;
   if (head.task.name.empty()) throw contradicts(head.task.name, "has no name");
+  if (has_control_characters(head.task.name)) throw contradicts(head.task.name, "has control characters in its name");
   if (head.labels.empty() == needs_labels)
     throw contradicts(head.task.name, fmt::format("is of type {} and has {} labels", type, head.labels.size()));
   if (!std::isfinite(head.target_offset) || !(head.target_scale > 0) || !std::isfinite(head.target_scale))

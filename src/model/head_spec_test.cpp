@@ -26,14 +26,14 @@ HeadSpec head(TaskType type, std::vector<std::string> labels) {
   return made;
 }
 
-/// A task.json, changed by `change`.
-std::string error_with(std::function<void(Json& task)> const& change) {
+/// A task.json, changed by `change`, of the task that model.json calls `name`.
+std::string error_with(std::function<void(Json& task)> const& change, std::string const& name = "intent") {
   Json json = Json::parse(
       R"({"name": "intent", "type": "classification", "datasets": ["tickets"], "text": ["body"], "label": "intent",
           "labels": ["a", "b"], "metric": "accuracy", "owner": "", "temperature": 1.5})");
   change(json);
   try {
-    (void)parse_head_spec(json.dump(), "task.json", "intent");
+    (void)parse_head_spec(json.dump(), "task.json", name);
   } catch (Error const& error) {
     EXPECT_EQ(exit_code(error.code()), 3);
     EXPECT_THAT(error.what(), testing::StartsWith("task.json: "));
@@ -101,6 +101,8 @@ TEST(HeadSpec, RefusesWhatContradictsItself) {
   EXPECT_THAT(error_with([](auto& task) { task["type"] = "ranking"; }),
               HasSubstr("has type \"ranking\", which this version does not know"));
   EXPECT_THAT(error_with([](auto& task) { task["name"] = ""; }), HasSubstr("has no name"));
+  EXPECT_THAT(error_with([](auto& task) { task["name"] = "a\x1b[2J"; }, "a\x1b[2J"),
+              HasSubstr("\"a\\x1b[2J\" has control characters in its name"));
   EXPECT_THAT(error_with([](auto& task) { task["labels"] = Json::array(); }),
               HasSubstr("is of type classification and has 0 labels"));
   EXPECT_THAT(error_with([](auto& task) { task["labels"] = {"a", "a"}; }), HasSubstr("labels that cannot be used"));

@@ -15,21 +15,25 @@
 
 namespace polytask::engine {
 
-/// Memory that starts at a cache line and only grows; what it holds is lost when it does.
+/// Memory that starts at a cache line and only grows; what it holds is lost when it does. Nobody touches it before it is
+/// used: a precision that a model does not compute in takes no page.
 template <typename T>
 class Buffer {
  public:
   void reserve(std::int64_t n) {
     auto const wanted = static_cast<std::size_t>(n) + 64 / sizeof(T);
-    if (storage_.size() < wanted) storage_ = std::vector<T>(wanted);
+    if (size_ >= wanted) return;
+    storage_ = std::make_unique_for_overwrite<T[]>(wanted);
+    size_ = wanted;
   }
   [[nodiscard]] T* data() noexcept {
-    auto const address = reinterpret_cast<std::uintptr_t>(storage_.data());
+    auto const address = reinterpret_cast<std::uintptr_t>(storage_.get());
     return reinterpret_cast<T*>((address + 63) / 64 * 64);
   }
 
  private:
-  std::vector<T> storage_;
+  std::unique_ptr<T[]> storage_;
+  std::size_t size_ = 0;
 };
 
 /// Rows of one width, as floats and in the precision that their reader wants.

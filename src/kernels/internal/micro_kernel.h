@@ -16,7 +16,8 @@ namespace polytask::kernels {
 /// One block of a product. Panels are `panel_bytes` apart; everything about columns starts at the block's first.
 struct Block {
   std::byte const* rows = nullptr;
-  std::int64_t row_bytes = 0;
+  std::int64_t row_bytes = 0;   ///< between rows
+  std::int64_t step_bytes = 4;  ///< between the steps of one
   float const* row_scales = nullptr;
   std::byte const* panels = nullptr;
   std::int64_t panel_bytes = 0;

@@ -134,7 +134,7 @@ void micro_kernel(Block const& block) {
         sums[r][v] = Sums<precision>{};
   constexpr std::int64_t kStepBytes = PackedLinear::kPanel * 4;
   for (std::int64_t step = 0; step < block.n_steps; ++step) {
-    std::byte const* const row = block.rows + step * 4;
+    std::byte const* const row = block.rows + step * block.step_bytes;
     std::byte const* const panel = block.panels + step * kStepBytes;
     __builtin_prefetch(block.ahead + step * kStepBytes, 0, 2);  // into the second cache
 #pragma GCC unroll 16

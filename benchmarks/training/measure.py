@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Our training beside PyTorch with Hugging Face's BertModel, in turn, on the same texts from the same encoder.
+
+usage: measure.py --encoder FOLDER --python PYTHON [--polytask BINARY] [--work FOLDER] [--name NAME] [--threads N] [--rounds R]
+                  [--seconds S] [--texts N] [--what mean first eight]
+
+FOLDER is a BERT encoder in Hugging Face layout, PYTHON an interpreter with torch and transformers; where it has none, one line says so
+and the exit code is 0. Every measurement is one line of results/NAME.jsonl; the table is printed at the end. README.md, one folder
+up, says what is compared and what is not.
+"""
+import argparse
+import ctypes.util
+import datetime
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BATCH = 32
+# The peer's configurations; the best of each precision counts in a round.
+PEERS = {'f32': ['plain', 'sorted', 'sorted,fused'], 'bf16': ['sorted,fused,bf16']}
+
+cli = argparse.ArgumentParser(usage=__doc__[__doc__.index('usage:') + 7:])
+cli.add_argument('--encoder', required=True)
+cli.add_argument('--python', required=True)
+cli.add_argument('--polytask', default=os.path.join(HERE, '../../bin/polytask'))
+cli.add_argument('--work', default='.training')
+cli.add_argument('--name')
+cli.add_argument('--threads', type=int, default=os.cpu_count())
+cli.add_argument('--rounds', type=int, default=3)
+cli.add_argument('--seconds', type=float, default=20)
+cli.add_argument('--texts', type=int, default=512)
+cli.add_argument('--what', nargs='+', choices=['mean', 'first', 'eight'], default=['mean', 'first', 'eight'])
+options = cli.parse_args()
+options.encoder, options.polytask, options.work = map(os.path.abspath, (options.encoder, options.polytask, options.work))
+
+
+def run(*command, **environment):
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    if done.returncode:
+        raise SystemExit(f'{" ".join(map(str, command))}: exit {done.returncode}\n{done.stderr[-2000:]}')
+    return done.stdout
+
+
+def write_rows():
+    """Texts of made-up words, as those that answers are measured on; eight labels a row that its first word decides."""
+    code = ('import sys, json; sys.path.insert(0, sys.argv[1]); import texts; texts.N_TRAIN = int(sys.argv[4]); texts.main(sys.argv[2], sys.argv[3], 64)')
+    run(options.python, '-c', code, os.path.join(HERE, '../inference'), options.encoder, os.path.join(options.work, 'texts'), options.texts)
+    return os.path.join(options.work, 'texts', 'train.jsonl')
+
+
+def write_project(rows):
+    folder = os.path.join(options.work, 'project')
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    with open(rows, encoding='utf8') as file:
+        labels = [column for column in json.loads(file.readline()) if column != 'text']
+    file = os.path.join(folder, 'polytask.yaml')
+    with open(file, 'w', encoding='utf8') as out:  # JSON is YAML
+        json.dump({'project': 'training', 'encoder': options.encoder, 'datasets': {'texts': {'train': rows}},
+                   'tasks': {f'of_{label}': {'type': 'classification', 'dataset': 'texts', 'text': 'text', 'label': label} for label in labels},
+                   'train': {'batch_size': BATCH}}, out)
+    return file, f'of_{labels[0]}'
+
+
+class Bench:
+    def __init__(self, rows):
+        self.rows = rows
+        self.project, self.task = write_project(rows)
+        tcmalloc = ctypes.util.find_library('tcmalloc_minimal') or ctypes.util.find_library('tcmalloc')
+        self.allocators = {'glibc': {}, **({'tcmalloc': {'LD_PRELOAD': tcmalloc}} if tcmalloc else {})}
+        self.epochs = {}  # by workload: as many as fill the seconds
+
+    def ours(self, workload):
+        epochs = self.epochs.get(workload, 2)
+        more = [] if workload == 'eight' else ['--only', self.task]
+        said = run('/usr/bin/env', 'python3', '-c', 'import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; '
+                   'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024); sys.exit(code)',
+                   options.polytask, 'train', '--project', self.project, '--run', 'measured', '--threads', options.threads, '--output', 'json', *more,
+                   '--set', f'train.epochs={epochs}', '--set', f'train.pooling={"first" if workload == "first" else "mean"}')
+        shutil.rmtree(os.path.join(os.path.dirname(self.project), '.polytask'))
+        answer, end = json.JSONDecoder().raw_decode(said)
+        if workload not in self.epochs:  # a first look, which also warms up
+            self.epochs[workload] = max(2, round(epochs * options.seconds / max(answer['seconds'], 0.1)))
+            return self.ours(workload)
+        return {'tokens_per_second': answer['tokens_per_second'], 'memory_mib': float(said[end:])}
+
+    def peer(self, workload, words, allocator):
+        return json.loads(run(options.python, os.path.join(HERE, 'peer.py'), options.encoder, self.rows, workload, words, options.threads, BATCH, options.seconds,
+                              **self.allocators[allocator]))
+
+
+def processor():
+    with open('/proc/cpuinfo', encoding='utf8') as file:
+        found = dict(re.findall(r'^(model name|cpu family|model)\s*: (.*)$', file.read(), re.MULTILINE))
+    return f'{found.get("model name", platform.machine())} (family {found.get("cpu family")}, model {found.get("model")})'
+
+
+def print_table(lines):
+    print('\n| workload | precision | Polytask, tokens/s | peer, tokens/s | best of the peer | times better | peak memory, MiB |\n|---|---|---|---|---|---|---|')
+    for workload in options.what:
+        ours = [line for line in lines if line['workload'] == workload and line['system'] == 'polytask']
+        for precision in PEERS:
+            peers = {}
+            for line in lines:
+                if line['workload'] == workload and line['system'] == 'peer' and line['precision'] == precision:
+                    peers.setdefault(line['configuration'], []).append(line)
+            speed = lambda found: statistics.median(line['tokens_per_second'] for line in found)
+            best = max(peers, key=lambda name: speed(peers[name]))
+            ratios = sorted(a['tokens_per_second'] / b['tokens_per_second'] for a, b in zip(ours, peers[best]))
+            memory = lambda found: statistics.median(line['memory_mib'] for line in found)
+            note = '' if precision == 'f32' else ' (ours in f32)'
+            print(f'| {workload} | {precision}{note} | {speed(ours):,.0f} | {speed(peers[best]):,.0f} | {best} | '
+                  f'**{statistics.median(ratios):.2f}** ({ratios[0]:.2f}-{ratios[-1]:.2f}) | {memory(ours):.0f} / {memory(peers[best]):.0f} |')
+
+
+def main():
+    os.makedirs(options.work, exist_ok=True)
+    if subprocess.run([options.python, '-c', 'import torch, transformers'], stderr=subprocess.DEVNULL).returncode:
+        print(f'skipped: {options.python} has no torch and transformers to compare with')
+        return
+    load = os.getloadavg()[0]
+    bench = Bench(write_rows())
+    name = options.name or re.sub(r'[^a-z0-9]+', '-', processor().lower()).strip('-')
+    path = os.path.join(HERE, 'results', name + '.jsonl')
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    started = datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
+    lines = []
+
+    def record(**line):
+        line = {'run': started, **{key: float(f'{value:.5g}') if isinstance(value, float) else value for key, value in line.items()}}
+        with open(path, 'a', encoding='utf8') as out:
+            out.write(json.dumps(line) + '\n')
+        if 'workload' in line:
+            lines.append(line)
+            print(f'round {line["round"]} {line["workload"]} {line["system"]} {line.get("configuration", "")}: {line["tokens_per_second"]:,.0f} tokens/s', flush=True)
+
+    commit = subprocess.run(['git', '-C', HERE, 'rev-parse', 'HEAD'], stdout=subprocess.PIPE, text=True).stdout.strip()
+    record(about={'processor': processor(), 'threads': options.threads, 'load_before': round(load, 2), 'system': platform.platform(), 'commit': commit, 'texts': options.texts,
+                  'batch': BATCH, 'seconds': options.seconds, 'encoder': os.path.basename(options.encoder), 'polytask': run(options.polytask, '--version').strip()})
+    if load > 0.5:
+        print(f'warning: the load of this machine was {load:.1f} before: other work makes these numbers worthless', flush=True)
+    for turn in range(1, options.rounds + 1):
+        for workload in options.what:
+            record(round=turn, workload=workload, system='polytask', precision='f32', **bench.ours(workload))
+            for precision, configurations in PEERS.items():
+                for words in configurations:
+                    for allocator in bench.allocators:
+                        record(round=turn, workload=workload, system='peer', precision=precision, configuration=f'{words}, {allocator}',
+                               **bench.peer(workload, words, allocator))
+    print_table(lines)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

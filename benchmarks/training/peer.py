@@ -1,0 +1,84 @@
+"""The peer's training loop: Hugging Face BertModel on PyTorch. One configuration a process; prints one line of JSON.
+
+usage: peer.py ENCODER ROWS WORKLOAD OPTIONS THREADS BATCH SECONDS
+
+ROWS is JSONL with `text` and label columns. WORKLOAD: mean, first (pooling of one task), or eight (a joint loop that passes each
+task's batch by itself, as multi-task trainers do). OPTIONS: `plain`, or some of sorted,fused,bf16 joined by commas.
+"""
+import json
+import random
+import resource
+import sys
+import time
+
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+LONGEST, LEARNING_RATE, WEIGHT_DECAY = 128, 2e-4, 0.01
+
+
+def batches_of(lengths, size, is_sorted, rng):
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    if is_sorted:  # by length, with chance among equals, and the batches in any order
+        order.sort(key=lambda i: lengths[i])
+    batches = [order[i:i + size] for i in range(0, len(order), size)]
+    rng.shuffle(batches)
+    return batches
+
+
+def padded(ids, batch):
+    width = max(len(ids[i]) for i in batch)
+    x, mask = torch.zeros(len(batch), width, dtype=torch.long), torch.zeros(len(batch), width, dtype=torch.long)
+    for row, i in enumerate(batch):
+        x[row, :len(ids[i])], mask[row, :len(ids[i])] = torch.tensor(ids[i]), 1
+    return x, mask
+
+
+def main(encoder, file, workload, words, threads, size, seconds):
+    options = set(words.split(','))
+    torch.set_num_threads(int(threads))
+    torch.manual_seed(1)
+    rows = [json.loads(line) for line in open(file, encoding='utf8')]
+    columns = [column for column in rows[0] if column != 'text'][:8 if workload == 'eight' else 1]
+    ids = AutoTokenizer.from_pretrained(encoder)([row['text'] for row in rows], truncation=True, max_length=LONGEST)['input_ids']
+    targets = {}
+    for column in columns:
+        names = sorted({row[column] for row in rows})
+        targets[column] = torch.tensor([names.index(row[column]) for row in rows])
+    model = AutoModel.from_pretrained(encoder, attn_implementation='sdpa', add_pooling_layer=False).train()
+    heads = torch.nn.ModuleList(torch.nn.Linear(model.config.hidden_size, int(targets[column].max()) + 1) for column in columns)
+    parameters = [*model.parameters(), *heads.parameters()]
+    optimizer = torch.optim.AdamW(parameters, LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused='fused' in options)
+
+    def step(x, mask, batch, task):
+        with torch.autocast('cpu', torch.bfloat16, enabled='bf16' in options):
+            hidden = model(input_ids=x, attention_mask=mask).last_hidden_state
+        if workload == 'first':
+            pooled = hidden[:, 0].float()
+        else:
+            weights = mask.unsqueeze(2).float()
+            pooled = (hidden.float() * weights).sum(1) / weights.sum(1)
+        loss = torch.nn.functional.cross_entropy(heads[task](torch.nn.functional.dropout(pooled, 0.1)), targets[columns[task]][batch])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        return loss.item()
+
+    rng = random.Random(1)
+    lengths = [len(i) for i in ids]
+    speeds, begin, losses = [], time.perf_counter(), []
+    while len(speeds) < 3 or time.perf_counter() - begin < float(seconds):
+        epoch = [(padded(ids, batch), batch, task) for task in range(len(columns)) for batch in batches_of(lengths, int(size), 'sorted' in options, rng)]
+        rng.shuffle(epoch)
+        start = time.perf_counter()
+        losses.append(sum(step(*inputs, torch.tensor(batch), task) for inputs, batch, task in epoch) / len(epoch))
+        speeds.append(sum(lengths) / (time.perf_counter() - start))  # of eight tasks, each text counts once
+    measured = sorted(speeds[1:])  # the first epoch warms up
+    print(json.dumps({'tokens_per_second': measured[len(measured) // 2], 'best': measured[-1], 'epochs': len(measured), 'losses': [losses[0], losses[-1]],
+                      'memory_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 'torch': torch.__version__}))
+
+
+if __name__ == '__main__':
+    main(*sys.argv[1:])
