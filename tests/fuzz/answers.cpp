@@ -29,7 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
         auto const alone = engine::answer_texts(model, std::span(asked).subspan(i, 1), {});
         fuzzing::require(engine::answers_json(model.spec(), alone[0], asked[i]).dump() == text,
                          "a row is answered as it is alone");
-        for (auto const& [task, answer] : parse_json(text, "answer").value().items())
+        auto const answers = parse_json(text, "answer").value();
+        for (auto const& answer : answers)
           if (answer.contains("spans"))
             for (auto const& span : answer["spans"])
               fuzzing::require(span[0] < span[1] && span[1] <= count_code_points(asked[i][0]), "a span is in its text");
