@@ -12,7 +12,7 @@ set(installed_rooms base task text model kernels engine)
 set(installed_headers
   base/error.h base/json.h base/result.h base/utf8.h
   engine/answer_json.h engine/answer_texts.h engine/engine.h engine/questions.h
-  kernels/packed_linear.h kernels/weight_memory.h
+  kernels/packed_linear.h kernels/precision.h kernels/weight_memory.h
   model/head_spec.h model/manifest.h model/model_folder.h model/package.h
   task/example.h task/label_set.h task/prediction.h task/task_spec.h)
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "kernels/internal/onednn.h"
+#include "kernels/internal/packed_product.h"
 #include "kernels/internal/simd.h"
 
 namespace polytask::kernels {
@@ -43,7 +44,10 @@ POLYTASK_SIMD_CLONES void add_rows(std::int64_t n_rows, std::int64_t row_stride,
 }  // namespace
 
 void linear_forward(LinearShape const& shape, float const* x, float const* weight, float const* bias, float* y) {
-  // The product is added to rows that hold the bias: one pass less than adding the bias afterwards.
+  if (shape.precision != Precision::Float32)
+    return packed_product(shape.precision, {shape.n_rows, shape.n_out, shape.n_in}, {x, shape.n_in},
+                          {weight, shape.n_in}, bias, Write::Replace, y, shape.row_stride);
+    // The product is added to rows that hold the bias: one pass less than adding the bias afterwards.
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < shape.n_rows; ++row) std::copy_n(bias, shape.n_out, y + row * shape.row_stride);
   multiply(shape.n_rows, shape.n_out, shape.n_in, {x, shape.n_in, 'N'}, {weight, shape.n_in, 'T'}, Write::Add, y,
@@ -52,14 +56,21 @@ void linear_forward(LinearShape const& shape, float const* x, float const* weigh
 
 void linear_backward_input(LinearShape const& shape, float const* grad_y, float const* weight, Write write,
                            float* grad_x) {
+  if (shape.precision != Precision::Float32)
+    return packed_product(shape.precision, {shape.n_rows, shape.n_in, shape.n_out}, {grad_y, shape.row_stride},
+                          {weight, shape.n_in, true}, nullptr, write, grad_x, shape.n_in);
   multiply(shape.n_rows, shape.n_in, shape.n_out, {grad_y, shape.row_stride, 'N'}, {weight, shape.n_in, 'N'}, write,
            grad_x, shape.n_in);
 }
 
 void linear_backward_weight(LinearShape const& shape, float const* x, float const* grad_y, float* grad_weight,
                             float* grad_bias) {
-  multiply(shape.n_out, shape.n_in, shape.n_rows, {grad_y, shape.row_stride, 'T'}, {x, shape.n_in, 'N'}, Write::Replace,
-           grad_weight, shape.n_in);
+  if (shape.precision != Precision::Float32)
+    packed_product(shape.precision, {shape.n_out, shape.n_in, shape.n_rows}, {grad_y, shape.row_stride, true},
+                   {x, shape.n_in, true}, nullptr, Write::Replace, grad_weight, shape.n_in);
+  else
+    multiply(shape.n_out, shape.n_in, shape.n_rows, {grad_y, shape.row_stride, 'T'}, {x, shape.n_in, 'N'},
+             Write::Replace, grad_weight, shape.n_in);
 #pragma omp parallel for schedule(static)
   for (std::int64_t at = 0; at < shape.n_out; at += kColumnsPerChunk)
     add_rows(shape.n_rows, shape.row_stride, std::min(kColumnsPerChunk, shape.n_out - at), grad_y + at, grad_bias + at);

@@ -1,10 +1,14 @@
 // Fully connected layers over packed rows, forward and backward: y = x W^T + b.
-// The products run on oneDNN, which writes its code for the processor it finds at run time, so a new one is never taken
-// for an old one. Its C interface `dnnl_sgemm` is the same in all versions (2.6 and 3.7 are tried).
+// Products in float32 run on oneDNN, which writes its code for the processor it finds at run time, so a new one is
+// never taken for an old one. Its C interface `dnnl_sgemm` is the same in all versions (2.6 and 3.7 are tried). Those
+// in bfloat16, for which it has no such interface, are our own (internal/packed_product.h); x, weight and gradients are
+// rounded as they are read, and all that is written is float32.
 #pragma once
 
 #include <cstdint>
 #include <string>
+
+#include "kernels/precision.h"
 
 namespace polytask::kernels {
 
@@ -14,7 +18,8 @@ struct LinearShape {
   std::int64_t n_rows = 0;
   std::int64_t n_in = 0;
   std::int64_t n_out = 0;
-  std::int64_t row_stride = 0;  ///< of y and its gradient; >= n_out
+  std::int64_t row_stride = 0;               ///< of y and its gradient; >= n_out
+  Precision precision = Precision::Float32;  ///< not Int8
 };
 
 enum class Write { Replace, Add };

@@ -52,21 +52,6 @@ MicroKernels micro_kernels(InstructionSet instructions, Precision precision) {
   return micro_kernels_portable(precision);
 }
 
-std::string_view to_string(Precision precision) {
-  switch (precision) {
-    case Precision::Float32: return "f32";
-    case Precision::BFloat16: return "bf16";
-    case Precision::Int8: return "int8";
-  }
-  return "";
-}
-
-std::optional<Precision> parse_precision(std::string_view word) {
-  for (auto const precision : {Precision::Float32, Precision::BFloat16, Precision::Int8})
-    if (word == to_string(precision)) return precision;
-  return std::nullopt;
-}
-
 std::string_view to_string(InstructionSet instructions) {
   switch (instructions) {
     case InstructionSet::Portable: return "portable";

@@ -7,18 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "kernels/precision.h"
 #include "kernels/weight_memory.h"
 
 namespace polytask::kernels {
-
-/// What weights and inputs are multiplied as. Sums are float32 (int8: exact int32).
-enum class Precision { Float32, BFloat16, Int8 };
-[[nodiscard]] std::string_view to_string(Precision precision);  ///< "f32", "bf16", "int8"
-[[nodiscard]] std::optional<Precision> parse_precision(std::string_view word);
 
 /// Instructions that the products are written for; each includes those before it. Any other processor is Portable.
 enum class InstructionSet { Portable, Avx2, Avx512, Avx512Vnni, Avx512Bf16 };

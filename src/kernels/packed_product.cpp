@@ -36,14 +36,14 @@ POLYTASK_SIMD_CLONES void halve(int64_t n, float const* row, std::uint16_t* __re
 
 class Product {
  public:
-  Product(Precision precision, int64_t m, int64_t n, int64_t k)
+  Product(Precision precision, ProductShape const& shape)
       : kernels_(micro_kernels(detected_instructions(), precision)),
         per_step_(elements_per_step(precision)),
-        m_(m),
-        n_(n),
-        k_(k),
-        n_steps_(ceil_div(k, per_step_)),
-        n_chunks_(ceil_div(m, kernels_.size.n_rows)) {}
+        m_(shape.m),
+        n_(shape.n),
+        k_(shape.k),
+        n_steps_(ceil_div(k_, per_step_)),
+        n_chunks_(ceil_div(m_, kernels_.size.n_rows)) {}
 
   [[nodiscard]] int64_t n_chunks() const { return n_chunks_; }
   [[nodiscard]] int64_t n_panels() const { return ceil_div(n_, kPanel); }
@@ -147,11 +147,11 @@ struct Scratch {
 
 }  // namespace
 
-void packed_product(Precision precision, int64_t m, int64_t n, int64_t k, Operand const& a, Operand const& b,
+void packed_product(Precision precision, ProductShape const& shape, Operand const& a, Operand const& b,
                     float const* bias, Write write, float* c, int64_t c_stride) {
   expects(precision != Precision::Int8, "training has no scales for bytes");
-  if (m == 0 || n == 0) return;
-  Product const product(precision, m, n, k);
+  if (shape.m == 0 || shape.n == 0) return;
+  Product const product(precision, shape);
   thread_local Scratch scratch;
   auto const grow = [](auto& values, int64_t size) {
     if (std::ssize(values) < size) values.resize(static_cast<std::size_t>(size));
@@ -159,7 +159,7 @@ void packed_product(Precision precision, int64_t m, int64_t n, int64_t k, Operan
   grow(scratch.a, product.a_steps());
   grow(scratch.b, product.b_steps());
   scratch.bias.assign(static_cast<std::size_t>(product.n_panels() * kPanel), 0.0F);
-  if (bias != nullptr) std::copy_n(bias, n, scratch.bias.begin());
+  if (bias != nullptr) std::copy_n(bias, shape.n, scratch.bias.begin());
   auto* const rows = scratch.a.data();
   auto* const panels = scratch.b.data();
   auto const* const starts = scratch.bias.data();

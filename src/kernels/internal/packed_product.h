@@ -17,9 +17,13 @@ struct Operand {
   bool transposed = false;
 };
 
+struct ProductShape {
+  std::int64_t m = 0, n = 0, k = 0;
+};
+
 /// c = a b^T (+ bias) (+ c); a: [m, k]; b: [n, k]; bias: [n] or null; c: [m, n] with its stride. Operands are rounded
 /// to `precision` (not int8) as they are packed, sums are float32. The same bits for any number of threads.
-void packed_product(Precision precision, std::int64_t m, std::int64_t n, std::int64_t k, Operand const& a,
-                    Operand const& b, float const* bias, Write write, float* c, std::int64_t c_stride);
+void packed_product(Precision precision, ProductShape const& shape, Operand const& a, Operand const& b,
+                    float const* bias, Write write, float* c, std::int64_t c_stride);
 
 }  // namespace polytask::kernels
