@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "engine/engine.h"
+#include "task/task_spec.h"
 
 namespace polytask::cli {
 namespace {
@@ -54,8 +55,8 @@ void add_common(CLI::App& verb, CommandLine& line) {
 }
 
 /// In the order of `Verb`.
-std::vector<std::string> const kVerbs{"init",  "validate", "train",   "evaluate", "predict",
-                                      "bench", "runs",     "package", "quantize"};
+std::vector<std::string> const kVerbs{"init", "validate", "train",    "evaluate", "predict", "bench",
+                                      "runs", "package",  "quantize", "export",   "import"};
 
 /// CLI11's words for a mistake, with the nearest verb or option.
 std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc, char const* const* argv) {
@@ -235,6 +236,47 @@ void add_quantize(CLI::App& app, CommandLine& line) {
   verb.footer("Example: polytask quantize --package models/helpdesk-1 --to models/helpdesk-1-int8 --max-drop 0.5");
 }
 
+void add_export(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("export", "writes one task for another program to load");
+  add_common(verb, line);
+  add_model(verb, line);
+  verb.add_option("--task", line.tasks, "the task; may be left out where the model has one")
+      ->type_name("TASK")
+      ->expected(1);
+  verb.add_option("--format", line.format, "huggingface: a folder for transformers or sentence-transformers")
+      ->type_name("FORMAT")
+      ->required()
+      ->check(one_of({"huggingface"}));
+  verb.add_option("--to", line.to, "the new folder")->type_name("FOLDER")->required();
+  verb.footer("Example: polytask export --package models/helpdesk-1 --task intent --format huggingface --to intent-hf");
+}
+
+void add_import(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("import", "makes a package of a model that another program trained");
+  add_common(verb, line);
+  verb.add_option("--from", line.from,
+                  "a folder of transformers: a BertForSequenceClassification or "
+                  "BertForTokenClassification, or what `polytask export` wrote")
+      ->type_name("FOLDER")
+      ->required();
+  verb.add_option("--to", line.to, "the new folder")->type_name("FOLDER")->required();
+  verb.add_option("--task", line.tasks, "name of the task; the folder's when not given")
+      ->type_name("TASK")
+      ->expected(1);
+  verb.add_option("--type", line.type, "what the task is; as the folder says when not given")
+      ->type_name("TYPE")
+      ->check(one_of(task::task_type_names()));
+  verb.add_option("--text", line.texts, "column of the text; give it twice for a pair")
+      ->type_name("COLUMN")
+      ->allow_extra_args(false)
+      ->take_all();
+  verb.add_option("--label", line.label, "column of the label, or of the spans")->type_name("COLUMN");
+  verb.add_option("--max-length", line.max_length, "tokens of the longest text; as the folder says when not given")
+      ->type_name("N")
+      ->check(CLI::Range(8, 1 << 20));
+  verb.footer("Example: polytask import --from bert-sentiment --to models/sentiment --task sentiment --text review");
+}
+
 /// In the order that the library wants, the last first. "--text=" is an empty text; the library would take the next
 /// argument for its value.
 std::vector<std::string> arguments_of(int argc, char const* const* argv) {
@@ -269,6 +311,8 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   add_runs(app, line);
   add_package(app, line);
   add_quantize(app, line);
+  add_export(app, line);
+  add_import(app, line);
   try {
     app.parse(arguments_of(argc, argv));
   } catch (CLI::CallForHelp const& call) {

@@ -8,7 +8,7 @@
 
 namespace polytask::cli {
 
-enum class Verb { Init, Validate, Train, Evaluate, Predict, Bench, Runs, Package, Quantize };
+enum class Verb { Init, Validate, Train, Evaluate, Predict, Bench, Runs, Package, Quantize, Export, Import };
 enum class Output { Text, Json };
 enum class PackageAction { Make, Diff, Verify };
 
@@ -44,9 +44,13 @@ struct CommandLine {
   bool baselines = false;
   // package
   PackageAction package_action = PackageAction::Make;
-  std::string from;                   ///< --from; empty = a run
-  std::string to;                     ///< --to
-  std::vector<std::string> dropped;   ///< --drop; with `tasks` as "task=package"
+  std::string from;                  ///< --from; empty = a run
+  std::string to;                    ///< --to
+  std::vector<std::string> dropped;  ///< --drop; with `tasks` as "task=package"
+  // import; export with `format`, import with `texts` as columns
+  std::string type;                   ///< --type; empty = as the folder says
+  std::string label;                  ///< --label
+  std::size_t max_length = 0;         ///< --max-length, tokens; 0 = as the folder says
   double max_drop = 0.5;              ///< quantize: hundredths
   std::vector<std::string> packages;  ///< `package diff A B`, `package verify A`
 };

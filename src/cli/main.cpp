@@ -33,6 +33,8 @@ int run(cli::CommandLine const& line, int /*argc*/, char** argv) {
     case cli::Verb::Validate: return cli::validate(line);
     case cli::Verb::Runs: return cli::runs(line);
     case cli::Verb::Package: return cli::package(line);
+    case cli::Verb::Export: return cli::export_task(line);
+    case cli::Verb::Import: return cli::import_task(line);
     case cli::Verb::Quantize: return cli::quantize(line);
     case cli::Verb::Evaluate: return cli::evaluate(line);
     case cli::Verb::Predict: return cli::predict(line);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "base/error.h"
@@ -15,6 +16,8 @@ namespace polytask::model {
 namespace {
 
 namespace fs = std::filesystem;
+
+using Shapes = std::map<std::string, std::vector<std::int64_t>>;
 
 /// Reads the keys of a config.json; every message names the file and the key.
 class ConfigReader {
@@ -125,6 +128,36 @@ std::vector<fs::path> weight_files(fs::path const& folder) {
   return files;
 }
 
+/// The tensors of `expected` by plain name; of others those that may be ignored are.
+std::map<std::string, Tensor> read_tensors(fs::path const& folder, Shapes const& expected, std::string const& asked_by,
+                                           std::function<bool(std::string const&)> const& may_be_ignored) {
+  std::map<std::string, Tensor> weights;
+  for (auto const& path : weight_files(folder)) {
+    auto const file = SafetensorsFile::open(path);
+    for (auto const& [published, view] : file.tensors()) {
+      auto const name = plain_name(published);
+      auto const found = expected.find(name);
+      if (found == expected.end()) {
+        if (may_be_ignored(name)) continue;
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: holds the tensor {}, which no encoder of this config.json has; weights and "
+                                "configuration do not belong together",
+                                path.string(), quote(published)));
+      }
+      if (!weights.emplace(name, checked_tensor(path, published, view, found->second, asked_by)).second)
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(published)));
+      file.copied(view);
+    }
+  }
+  for (auto const& [name, shape] : expected)
+    if (!weights.contains(name))
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: has no tensor {} of shape [{}], which {} asks for; the weights are incomplete",
+                              folder.string(), quote(name), fmt::join(shape, ", "), asked_by));
+  return weights;
+}
+
 }  // namespace
 
 EncoderConfig read_encoder_config(fs::path const& folder) {
@@ -184,7 +217,7 @@ void check_vocabulary(std::filesystem::path const& folder, EncoderConfig const& 
                             folder.string(), n_tokens, config.vocab_size));
 }
 
-void write_encoder_config(fs::path const& folder, EncoderConfig const& config) {
+std::string encoder_config_text(EncoderConfig const& config) {
   OrderedJson json;
   json["architectures"] = {"BertModel"};
   json["model_type"] = "bert";
@@ -202,7 +235,11 @@ void write_encoder_config(fs::path const& folder, EncoderConfig const& config) {
   json["hidden_act"] = config.hidden_act;
   json["position_embedding_type"] = "absolute";
   json["pad_token_id"] = 0;
-  write_file_atomically(folder / "config.json", json.dump(2) + "\n");
+  return json.dump(2) + "\n";
+}
+
+void write_encoder_config(fs::path const& folder, EncoderConfig const& config) {
+  write_file_atomically(folder / "config.json", encoder_config_text(config));
 }
 
 std::map<std::string, std::vector<std::int64_t>> expected_encoder_tensors(EncoderConfig const& config) {
@@ -233,33 +270,12 @@ std::map<std::string, std::vector<std::int64_t>> expected_encoder_tensors(Encode
 }
 
 std::map<std::string, Tensor> read_encoder_weights(fs::path const& folder, EncoderConfig const& config) {
-  auto const expected = expected_encoder_tensors(config);
-  std::map<std::string, Tensor> weights;
-  for (auto const& path : weight_files(folder)) {
-    auto const file = SafetensorsFile::open(path);
-    for (auto const& [published, view] : file.tensors()) {
-      auto const name = plain_name(published);
-      auto const found = expected.find(name);
-      if (found == expected.end()) {
-        if (may_be_ignored(name)) continue;
-        throw Error(ErrorCode::InvalidInput,
-                    fmt::format("{}: holds the tensor {}, which no encoder of this config.json has; weights and "
-                                "configuration do not belong together",
-                                path.string(), quote(published)));
-      }
-      if (!weights.emplace(name, checked_tensor(path, published, view, found->second, "config.json")).second)
-        throw Error(ErrorCode::InvalidInput,
-                    fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(published)));
-      file.copied(view);
-    }
-  }
-  for (auto const& [name, shape] : expected)
-    if (!weights.contains(name))
-      throw Error(
-          ErrorCode::InvalidInput,
-          fmt::format("{}: has no tensor {} of shape [{}], which config.json asks for; the weights are incomplete",
-                      folder.string(), quote(name), fmt::join(shape, ", ")));
-  return weights;
+  return read_tensors(folder, expected_encoder_tensors(config), "config.json", may_be_ignored);
+}
+
+std::map<std::string, Tensor> read_named_tensors(fs::path const& folder, Shapes const& expected,
+                                                 std::string const& asked_by) {
+  return read_tensors(folder, expected, asked_by, [](std::string const&) { return true; });
 }
 
 void write_encoder_weights(fs::path const& folder, std::map<std::string, Tensor> const& weights) {

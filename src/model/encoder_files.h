@@ -35,6 +35,8 @@ struct EncoderConfig {
 [[nodiscard]] EncoderConfig parse_encoder_config(std::string_view text, std::string const& where);
 /// Throws Error{InvalidInput} where the folder's tokenizer has more tokens than the encoder embeds.
 void check_vocabulary(std::filesystem::path const& folder, EncoderConfig const& config, std::size_t n_tokens);
+/// The text of a config.json.
+[[nodiscard]] std::string encoder_config_text(EncoderConfig const& config);
 void write_encoder_config(std::filesystem::path const& folder, EncoderConfig const& config);
 
 struct Tensor {
@@ -50,6 +52,11 @@ struct Tensor {
 /// code; how to convert it).
 [[nodiscard]] std::map<std::string, Tensor> read_encoder_weights(std::filesystem::path const& folder,
                                                                  EncoderConfig const& config);
+/// Other tensors of the same files, by their names without a "bert." prefix: those of `expected` (name -> shape) and no
+/// others. Throws as read_encoder_weights does; `asked_by` says in a message what asks for a shape.
+[[nodiscard]] std::map<std::string, Tensor> read_named_tensors(
+    std::filesystem::path const& folder, std::map<std::string, std::vector<std::int64_t>> const& expected,
+    std::string const& asked_by);
 /// Writes model.safetensors.
 void write_encoder_weights(std::filesystem::path const& folder, std::map<std::string, Tensor> const& weights);
 

@@ -39,6 +39,7 @@ OrderedJson to_json(HeadSpec const& head) {
   }
   if (head.task.type == task::TaskType::Multilabel) json["threshold"] = head.threshold;
   if (has_temperature(head)) json["temperature"] = head.temperature;
+  if (head.pooler == Pooler::Tanh) json["pooler"] = "tanh";
   return json;
 }
 
@@ -90,6 +91,12 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   }
   head.threshold = json.value("threshold", 0.5);
   head.temperature = json.value("temperature", 1.0);
+  if (json.contains("pooler")) {
+    auto const word = json["pooler"].get<std::string>();
+    if (word != "tanh")
+      throw contradicts(head.task.name, fmt::format("has the pooler {}; expected \"tanh\"", quote(word)));
+    head.pooler = Pooler::Tanh;
+  }
   bool const needs_labels = head.task.type != task::TaskType::Regression;
   if (head.task.name.empty()) throw contradicts(head.task.name, "has no name");
   if (has_control_characters(head.task.name)) throw contradicts(head.task.name, "has control characters in its name");
@@ -107,6 +114,10 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   if (head.task.text.size() > 2)
     throw contradicts(head.task.name,
                       fmt::format("reads {} columns; expected one text or a pair", head.task.text.size()));
+  if (auto const reading = head.reading();
+      head.pooler == Pooler::Tanh && reading != Reading::Text && reading != Reading::Pair)
+    throw contradicts(head.task.name, fmt::format("has a pooler, which no head over {} has",
+                                                  reading == Reading::Words ? "words" : "two texts by themselves"));
   auto const& metrics = task::metrics_of(*known);
   if (std::find(metrics.begin(), metrics.end(), head.task.metric) == metrics.end())
     throw contradicts(head.task.name,

@@ -22,15 +22,20 @@ enum class Reading { Text, Words, Pair, Comparison };
 [[nodiscard]] std::string_view to_string(Reading reading);
 [[nodiscard]] std::optional<Reading> parse_reading(std::string_view word);
 
+/// What stands between the pooled state of a text or pair and the head: nothing, or tanh(W h + b), BERT's own pooler
+/// (Devlin et al. 2019, arXiv:1810.04805), without which published classifiers cannot be read.
+enum class Pooler { None, Tanh };
+
 /// One task's output layer. Outputs: one per label (classification, multilabel), one (regression), or one per BIO tag:
 /// O, then B-x and I-x for each label x in order (tagging).
 struct HeadSpec {
   task::TaskSpec task;
   task::LabelSet labels;
-  double target_offset = 0.0;  ///< regression: the head predicts (value - offset) / scale
-  double target_scale = 1.0;   ///< > 0
-  double threshold = 0.5;      ///< multilabel
-  double temperature = 1.0;    ///< > 0; classification and multilabel divide their logits by it
+  double target_offset = 0.0;    ///< regression: the head predicts (value - offset) / scale
+  double target_scale = 1.0;     ///< > 0
+  double threshold = 0.5;        ///< multilabel
+  double temperature = 1.0;      ///< > 0; classification and multilabel divide their logits by it
+  Pooler pooler = Pooler::None;  ///< of the readings Text and Pair alone
   [[nodiscard]] std::size_t n_outputs() const;
   /// A tagging head reads words, of a pair too.
   [[nodiscard]] Reading reading() const;

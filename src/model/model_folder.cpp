@@ -14,9 +14,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// 2: target_offset for target_mean; 3: private_layers; 4: a folder for each task
-constexpr int kSchema = 4;
+// 2: target_offset for target_mean; 3: private_layers; 4: a folder for each task; 5: heads with poolers.
+// A model without poolers is written in schema 4, so that versions before 5 read it; they refuse one that has them.
+constexpr int kSchema = 5;
+constexpr int kSchemaWithoutPoolers = 4;
 constexpr std::int64_t kMostLayers = 1'000;  // of any encoder
+
+int schema_of(ModelSpec const& spec) {
+  bool const has_pooler = std::any_of(spec.heads.begin(), spec.heads.end(),
+                                      [](HeadSpec const& head) { return head.pooler != Pooler::None; });
+  return has_pooler ? kSchema : kSchemaWithoutPoolers;
+}
 
 }  // namespace
 
@@ -58,9 +66,10 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where,
   auto const json = parse_json(text, where).value();
   try {
     int const schema = json.at("schema").get<int>();
-    if (schema != kSchema)
+    if (schema != kSchema && schema != kSchemaWithoutPoolers)
       throw Error(ErrorCode::InvalidInput,
-                  fmt::format("{}: was written in schema {}, this version reads {}; {}", where, schema, kSchema,
+                  fmt::format("{}: was written in schema {}, this version reads {} and {}; {}", where, schema,
+                              kSchemaWithoutPoolers, kSchema,
                               schema < kSchema ? "train the model again, or use the version of polytask that wrote it"
                                                : "use the version of polytask that wrote it"));
     ModelSpec spec;
@@ -96,6 +105,10 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where,
                     fmt::format("{}: task {} stands twice; the file is damaged", where, quote(name)));
       spec.heads.push_back(head_of(name));
     }
+    if (schema != schema_of(spec))
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("{}: was written in schema {}, its tasks ask for {}; the files do not belong together",
+                              where, schema, schema_of(spec)));
     return spec;
   } catch (Json::exception const& error) {
     throw Error(ErrorCode::InvalidInput,
@@ -114,7 +127,7 @@ ModelSpec read_model_spec(fs::path const& folder) {
 
 std::string model_json(ModelSpec const& spec) {
   OrderedJson json;
-  json["schema"] = kSchema;
+  json["schema"] = schema_of(spec);
   json["pooling"] = to_string(spec.pooling);
   json["max_length"] = spec.max_length;
   json["private_layers"] = spec.private_layers;

@@ -3,7 +3,7 @@
 //   encoder/   config.json, model.safetensors and the tokenizer's files, in Hugging Face layout
 //   tasks/     <task>/task.json: what the task's head means, and
 //              <task>/head.safetensors: "weight" [num_outputs, hidden; pairs: 3 hidden; cosines: 1], "bias"
-//              [num_outputs]
+//              [num_outputs]; with a pooler also "pooler.weight" [hidden, hidden], "pooler.bias" [hidden]
 //   private/   <reading>.safetensors: top layers that a reading has for itself, named as in encoder/
 // No file holds a run's name, a time or a path: equal models have equal bytes. A change of one task touches its folder
 // alone.

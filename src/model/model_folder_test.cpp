@@ -143,9 +143,10 @@ TEST_F(SpecFolder, RemembersWhoseTopLayersTheEncoderHas) {
 TEST(ModelSpec, RefusesWhatContradictsItself) {
   EXPECT_EQ(error_with([](auto&) {}), "no error");
   EXPECT_THAT(error_with([](auto& model) { model["schema"] = 3; }),
-              HasSubstr("was written in schema 3, this version reads 4; train the model again"));
-  EXPECT_THAT(error_with([](auto& model) { model["schema"] = 5; }),
-              HasSubstr("was written in schema 5, this version reads 4; use the version of polytask that wrote it"));
+              HasSubstr("was written in schema 3, this version reads 4 and 5; train the model again"));
+  EXPECT_THAT(
+      error_with([](auto& model) { model["schema"] = 6; }),
+      HasSubstr("was written in schema 6, this version reads 4 and 5; use the version of polytask that wrote it"));
   EXPECT_THAT(error_with([](auto& model) { model["pooling"] = "max"; }), HasSubstr("\"pooling\" is \"max\""));
   EXPECT_THAT(error_with([](auto& model) { model["max_length"] = 7; }), HasSubstr("\"max_length\" is 7"));
   for (auto const& n : {Json(-1), Json(1'001), Json(1.5), Json(1e30), Json()})

@@ -35,10 +35,16 @@ std::map<std::string, Tensor> read_tensors(fs::path const& path, Shapes const& e
 
 HeadWeights read_head(fs::path const& folder, HeadSpec const& head, EncoderConfig const& config) {
   auto const n_outputs = static_cast<std::int64_t>(head.n_outputs());
-  Shapes const expected{{"weight", {n_outputs, head.n_inputs(config.hidden_size)}}, {"bias", {n_outputs}}};
-  auto tensors = read_tensors(task_folder(folder, head.task.name) / "head.safetensors", expected,
-                              "task.json with the encoder's config.json", "a head has");
-  return {std::move(tensors.at("weight")), std::move(tensors.at("bias"))};
+  auto const hidden = config.hidden_size;
+  Shapes expected{{"weight", {n_outputs, head.n_inputs(hidden)}}, {"bias", {n_outputs}}};
+  bool const has_pooler = head.pooler == Pooler::Tanh;
+  if (has_pooler) expected.insert({{"pooler.weight", {hidden, hidden}}, {"pooler.bias", {hidden}}});
+  auto tensors =
+      read_tensors(task_folder(folder, head.task.name) / "head.safetensors", expected,
+                   "task.json with the encoder's config.json", has_pooler ? "a head with a pooler has" : "a head has");
+  HeadWeights weights{std::move(tensors.at("weight")), std::move(tensors.at("bias")), std::nullopt};
+  if (has_pooler) weights.pooler = {std::move(tensors.at("pooler.weight")), std::move(tensors.at("pooler.bias"))};
+  return weights;
 }
 
 /// The encoder's top layers.

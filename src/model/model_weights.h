@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,16 @@
 
 namespace polytask::model {
 
-/// The linear layer of one task.
-struct HeadWeights {
+struct LinearWeights {
   Tensor weight;  ///< [outputs, inputs]
   Tensor bias;    ///< [outputs]
+};
+
+/// The linear layer of one task, and the pooler before it where the head has one.
+struct HeadWeights {
+  Tensor weight;                        ///< [outputs, inputs]
+  Tensor bias;                          ///< [outputs]
+  std::optional<LinearWeights> pooler;  ///< [hidden, hidden], [hidden]
 };
 
 /// All of them float32 and finite, in the shapes that the configuration and the heads ask for.

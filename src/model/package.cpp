@@ -89,6 +89,17 @@ bool is_package(fs::path const& folder) {
   return fs::is_regular_file(folder / kManifest, absent);
 }
 
+void refuse_inside_packages(fs::path const& target) {
+  std::error_code ignored;
+  auto const place = fs::weakly_canonical(fs::absolute(target), ignored);
+  for (auto outer = place.parent_path(); outer.has_relative_path(); outer = outer.parent_path())
+    if (is_package(outer))
+      throw Error(
+          ErrorCode::InvalidUsage,
+          fmt::format("{}: lies inside {}, which is a package and must stay as it is; choose a folder elsewhere",
+                      target.string(), outer.string()));
+}
+
 Package open_package(fs::path const& folder, WeightCheck weights) {
   Package package{.folder = folder};
   auto const found = list_package_files(folder);

@@ -24,6 +24,9 @@ struct Package {
 /// Whether the folder has a manifest.json.
 [[nodiscard]] bool is_package(std::filesystem::path const& folder);
 
+/// Throws Error{InvalidUsage} for a new folder that would lie inside a package: that must stay as it is.
+void refuse_inside_packages(std::filesystem::path const& target);
+
 /// Whoever reads the weights next looks at every number anyway.
 enum class WeightCheck { Now, ByTheirReader };
 

@@ -8,9 +8,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/nearest.h"
-#include "model/internal/new_folder.h"
 #include "model/internal/package_files.h"
 #include "model/model_weights.h"
+#include "model/new_folder.h"
 #include "model/precision_plan.h"
 #include "model/task_card.h"
 
@@ -136,31 +136,17 @@ void copy_file(fs::path const& from, std::string const& path, fs::path const& to
   copy.commit();
 }
 
-/// Without "." and a slash at the end.
-fs::path plain_target(fs::path const& folder) {
-  auto target = folder.lexically_normal();
-  if (!target.has_filename()) target = target.parent_path();
-  auto const name = target.filename();
-  if (name.empty() || name == "." || name == "..")
-    throw Error(ErrorCode::InvalidUsage,
-                fmt::format("{}: cannot be made; expected the name of a new folder", quote(folder.string())));
-  return target;
-}
-
 /// A package that holds another one, or itself, would not be what was checked any more.
-void refuse_inside_packages(PackageContents const& contents, fs::path const& target) {
-  auto const refuse = [&](fs::path const& outer, char const* why) {
-    throw Error(ErrorCode::InvalidUsage,
-                fmt::format("{}: lies inside {}, {}; choose a folder elsewhere", target.string(), outer.string(), why));
-  };
+void refuse_inside_sources(PackageContents const& contents, fs::path const& target) {
   std::error_code ignored;
   auto const place = fs::weakly_canonical(fs::absolute(target), ignored);
   for (auto const& [path, folder] : contents.copied)
     if (auto const source = fs::weakly_canonical(fs::absolute(folder), ignored).string();
         place.string().starts_with(source + "/"))
-      refuse(folder, "from which it would be made");
-  for (auto outer = place.parent_path(); outer.has_relative_path(); outer = outer.parent_path())
-    if (is_package(outer)) refuse(outer, "which is a package and must stay as it is");
+      throw Error(ErrorCode::InvalidUsage,
+                  fmt::format("{}: lies inside {}, from which it would be made; choose a folder elsewhere",
+                              target.string(), folder.string()));
+  refuse_inside_packages(target);
 }
 
 /// True when the very package is there already.
@@ -228,8 +214,11 @@ void take_task(PackageContents& into, PackageContents const& from, std::string c
   into.manifest.parent.tasks.erase(task);
   if (from.id) into.manifest.parent.tasks[task] = *from.id;
   if (auto const index = into.spec.find(task)) {
+    auto const before = model_json(into.spec);
     into.spec.heads[*index] = head;
     remove_unread_layers(into);
+    if (auto text = model_json(into.spec); text != before)  // a head that only newer versions read has come, or gone
+      add_text(into, kDescription, std::move(text));
   } else {
     into.spec.heads.push_back(head);
     add_text(into, kDescription, model_json(into.spec));
@@ -254,8 +243,8 @@ void drop_task(PackageContents& contents, std::string const& task) {
 }
 
 WrittenPackage write_package(PackageContents const& contents, fs::path const& folder, std::string const& polytask) {
-  auto const target = plain_target(folder);
-  refuse_inside_packages(contents, target);
+  auto const target = new_folder_name(folder);
+  refuse_inside_sources(contents, target);
   auto manifest = contents.manifest;
   manifest.polytask = polytask;
   auto const text = manifest_text(manifest);

@@ -115,10 +115,15 @@ Network load_network(std::filesystem::path const& model_folder, model::ModelSpec
     for (std::int64_t i = n_layers - network.spec.private_layers; i < n_layers; ++i)
       layers.push_back(own.take_layer(i));
   }
-  for (auto const& head : weights.heads)
-    network.heads.emplace_back(PackedLinear::Shape{head.weight.shape[0], head.weight.shape[1]},
-                               head.weight.values.data(), head.bias.values.data(), Precision::Float32,
-                               options.instructions, memory);
+  auto const packed = [&](model::Tensor const& weight, model::Tensor const& bias) {
+    return PackedLinear({weight.shape[0], weight.shape[1]}, weight.values.data(), bias.values.data(),
+                        Precision::Float32, options.instructions, memory);
+  };
+  for (std::size_t i = 0; i < weights.heads.size(); ++i) {
+    auto const& head = weights.heads[i];
+    network.heads.push_back(packed(head.weight, head.bias));
+    if (head.pooler) network.poolers.emplace(i, packed(head.pooler->weight, head.pooler->bias));
+  }
   return network;
 }
 

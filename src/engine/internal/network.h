@@ -49,6 +49,7 @@ struct Network {
   std::vector<Layer> layers;                                ///< of the encoder, the first reading's top ones included
   std::map<model::Reading, std::vector<Layer>> own_layers;  ///< top layers of the other readings
   std::vector<kernels::PackedLinear> heads;                 ///< as spec.heads; always float32
+  std::map<std::size_t, kernels::PackedLinear> poolers;     ///< of the heads that have one; always float32
 
   /// Layers below those that may differ between readings: all but the last where none are private, so that only the
   /// rows that heads look at go through it.

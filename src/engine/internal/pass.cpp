@@ -107,12 +107,11 @@ class Pass {
 
   /// What the head sees of work_.upper, one row a text or unit, and what it says of that.
   void answer(std::size_t head_index, LookedAt const& tokens, std::vector<std::vector<float>>& logits) {
-    auto const& head = network_.spec.heads[head_index];
     auto const& layer = network_.heads[head_index];
     auto const n_out = layer.shape().n_out;
     logits.resize(tile_.texts.size());
     for (int64_t text = 0; text < tile_.n_texts(); ++text) {
-      int64_t const n_rows = gather_states(head, text, tokens);
+      int64_t const n_rows = gather_states(head_index, text, tokens);
       auto& own = logits[static_cast<std::size_t>(text)];
       own.resize(static_cast<std::size_t>(n_rows * n_out));
       layer.apply({n_rows, work_.states.data(), layer.shape().n_in * 4, nullptr}, {},
@@ -267,7 +266,8 @@ class Pass {
   }
 
   /// Fills work_.states as nn::MultiTaskModel::forward says; returns its rows.
-  int64_t gather_states(model::HeadSpec const& head, int64_t text, LookedAt const& tokens) {
+  int64_t gather_states(std::size_t head_index, int64_t text, LookedAt const& tokens) {
+    auto const& head = network_.spec.heads[head_index];
     auto const& encoded = tile_.texts[static_cast<std::size_t>(text)];
     int64_t const begin = tile_.offsets[static_cast<std::size_t>(text)];
     int64_t const end = tile_.offsets[static_cast<std::size_t>(text) + 1];
@@ -286,8 +286,18 @@ class Pass {
       mean(begin, end, pooled);
     else
       std::copy_n(state(begin, tokens), hidden_, pooled);
+    if (auto const pooler = network_.poolers.find(head_index); pooler != network_.poolers.end())
+      pool(pooler->second, pooled);
     if (model::compares(reading)) compare(head, begin, begin + encoded.second_text, end);
     return 1;
+  }
+
+  /// tanh(W state + b), in place. One row at a time: what stands beside a text does not touch its bits.
+  void pool(PackedLinear const& pooler, float* state) const {
+    work_.pooled.reserve(hidden_);
+    float* const out = work_.pooled.data();
+    pooler.apply({1, state, hidden_ * 4, nullptr}, {}, {OutputRows::Type::Float32, out, hidden_});
+    for (int64_t i = 0; i < hidden_; ++i) state[i] = std::tanh(out[i]);
   }
 
   /// [pooled, |u - v|, u * v] behind the pooled state that stands there, or sqrt(hidden) cos(u, v) in its place.

@@ -59,6 +59,7 @@ struct Workspace {
   Rows context;             ///< [rows, hidden]
   Rows inner;               ///< [rows, intermediate]
   Buffer<float> states;     ///< what a head sees
+  Buffer<float> pooled;     ///< what a pooler makes of one state
 };
 
 /// Logits of a tile: [position in heads][text], each [units * outputs].

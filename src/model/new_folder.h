@@ -7,6 +7,9 @@
 
 namespace polytask::model {
 
+/// The name of a new folder without "." and a slash at its end. Throws Error{InvalidUsage} for what names none.
+[[nodiscard]] std::filesystem::path new_folder_name(std::filesystem::path const& folder);
+
 /// Made hidden beside its place, locked while it is written. What processes that have died left there is removed first.
 /// Until `commit()` nothing is under the name, and without it nothing stays.
 class NewFolder {

@@ -1,4 +1,4 @@
-#include "model/internal/new_folder.h"
+#include "model/new_folder.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -66,6 +66,16 @@ void remove_left_behind(fs::path const& parent) {
 }
 
 }  // namespace
+
+fs::path new_folder_name(fs::path const& folder) {
+  auto target = folder.lexically_normal();
+  if (!target.has_filename()) target = target.parent_path();
+  auto const name = target.filename();
+  if (name.empty() || name == "." || name == "..")
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("{}: cannot be made; expected the name of a new folder", quote(folder.string())));
+  return target;
+}
 
 NewFolder::NewFolder(fs::path target) : target_(std::move(target)) {
   auto const parent = target_.has_parent_path() ? target_.parent_path() : fs::path(".");

@@ -1,0 +1,77 @@
+#include "exchange/task_model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "base/nearest.h"
+#include "model/new_folder.h"
+
+namespace polytask::exchange {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::size_t index_of(model::ModelSpec const& spec, std::string const& task, fs::path const& folder) {
+  auto const names = spec.task_names();
+  if (task.empty() && names.size() == 1) return 0;
+  if (task.empty())
+    throw Error(ErrorCode::InvalidUsage, fmt::format("{}: has {} tasks ({}); say with --task which one is wanted",
+                                                     folder.string(), names.size(), fmt::join(names, ", ")));
+  if (auto const index = spec.find(task)) return *index;
+  throw Error(ErrorCode::NotFound,
+              fmt::format("{}: has no task {}{}", folder.string(), quote(task), did_you_mean(task, names)));
+}
+
+}  // namespace
+
+TaskModel read_task_model(fs::path const& model_folder, std::string const& task) {
+  auto spec = model::read_model_spec(model_folder);
+  auto const index = index_of(spec, task, model_folder);
+  auto const encoder = model_folder / "encoder";
+  TaskModel one{.tokenizer = text::load_tokenizer(encoder),
+                .config = model::read_encoder_config(encoder),
+                .pooling = spec.pooling,
+                .max_length = spec.max_length};
+  model::check_belongs(model_folder, spec, one.config, one.tokenizer->vocabulary_size());
+  auto weights = model::read_model_weights(model_folder, one.config, spec);
+  one.encoder = std::move(weights.encoder);
+  one.head = std::move(spec.heads[index]);
+  one.weights = std::move(weights.heads[index]);
+  if (auto const own = weights.private_layers.find(one.head.reading()); own != weights.private_layers.end())
+    for (auto& [name, tensor] : own->second) one.encoder.at(name) = std::move(tensor);
+  return one;
+}
+
+void write_task_model(TaskModel const& model, fs::path const& model_folder) {
+  auto const encoder = model_folder / "encoder";
+  model::write_encoder_config(encoder, model.config);
+  model::write_encoder_weights(encoder, model.encoder);
+  model.tokenizer->save(encoder);
+  std::vector<model::TensorToWrite> tensors;
+  auto const add = [&](std::string const& name, model::Tensor const& tensor) {
+    tensors.push_back({name, model::DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))});
+  };
+  add("weight", model.weights.weight);
+  add("bias", model.weights.bias);
+  if (model.weights.pooler) {
+    add("pooler.weight", model.weights.pooler->weight);
+    add("pooler.bias", model.weights.pooler->bias);
+  }
+  model::write_safetensors(model::task_folder(model_folder, model.head.task.name) / "head.safetensors",
+                           std::move(tensors));
+  model::write_model_spec(model_folder,
+                          {.pooling = model.pooling, .max_length = model.max_length, .heads = {model.head}});
+}
+
+model::WrittenPackage write_task_package(TaskModel const& model, fs::path const& folder, std::string const& polytask) {
+  auto const target = model::new_folder_name(folder);
+  model::refuse_inside_packages(target);
+  model::NewFolder const scratch(target);  // never put in place: the package is copied from it, and checked
+  write_task_model(model, scratch.path());
+  auto contents = model::contents_of_model(scratch.path(), [](model::HeadSpec const&) { return model::TaskOrigin{}; });
+  contents.name = target.string();
+  return model::write_package(contents, target, polytask);
+}
+
+}  // namespace polytask::exchange
