@@ -50,7 +50,8 @@ class RandomModel {
   explicit RandomModel(std::uint64_t seed) : rng_(seed) {}
 
   /// A model folder: 2 layers of 32, the upper one private to each reading.
-  void write(std::filesystem::path const& folder, std::vector<model::HeadSpec> heads) {
+  void write(std::filesystem::path const& folder, std::vector<model::HeadSpec> heads,
+             model::Pooling pooling = model::Pooling::Mean) {
     std::vector<std::string> vocabulary{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "please", "lamp", "osaka"};
     for (char c = 'a'; c <= 'z'; ++c) vocabulary.push_back({c}), vocabulary.push_back(std::string("##") + c);
     model::EncoderConfig config;
@@ -60,7 +61,7 @@ class RandomModel {
     config.num_attention_heads = 2;
     config.intermediate_size = 64;
     config.max_position_embeddings = 64;
-    model::ModelSpec spec{.max_length = 64, .private_layers = 1, .heads = std::move(heads)};
+    model::ModelSpec spec{.pooling = pooling, .max_length = 64, .private_layers = 1, .heads = std::move(heads)};
     spec.encoder_reading = spec.readings().front();
     model::write_encoder_config(folder / "encoder", config);
     text::make_wordpiece(std::move(vocabulary), {}, "test").value()->save(folder / "encoder");
@@ -75,9 +76,13 @@ class RandomModel {
     }
     for (auto const& head : spec.heads) {
       auto const n = static_cast<std::int64_t>(head.n_outputs());
-      model::test_support::write_tensors(
-          model::task_folder(folder, head.task.name) / "head.safetensors",
-          {{"weight", tensor("weight", {n, head.n_inputs(config.hidden_size)})}, {"bias", tensor("bias", {n})}});
+      auto const hidden = config.hidden_size;
+      std::map<std::string, model::Tensor> tensors{{"weight", tensor("weight", {n, head.n_inputs(hidden)})},
+                                                   {"bias", tensor("bias", {n})}};
+      if (head.pooler == model::Pooler::Tanh)
+        tensors.insert(
+            {{"pooler.weight", tensor("weight", {hidden, hidden})}, {"pooler.bias", tensor("bias", {hidden})}});
+      model::test_support::write_tensors(model::task_folder(folder, head.task.name) / "head.safetensors", tensors);
     }
     model::write_model_spec(folder, spec);
   }
@@ -95,11 +100,23 @@ class RandomModel {
   Rng rng_;
 };
 
+/// The same with a pooler before two of them.
+inline std::vector<model::HeadSpec> every_kind_of_head_and_poolers() {
+  auto heads = every_kind_of_head();
+  for (auto const& [name, text] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"tone", {"body"}}, {"follows", {"left", "right"}}}) {
+    heads.push_back(head_of(name, task::TaskType::Classification, {"a", "b", "c"}, text));
+    heads.back().pooler = model::Pooler::Tanh;
+  }
+  return heads;
+}
+
 /// A package under `folder`, made by way of a model folder beside it.
 inline void write_sample_package(std::filesystem::path const& folder,
-                                 std::vector<model::HeadSpec> heads = every_kind_of_head()) {
+                                 std::vector<model::HeadSpec> heads = every_kind_of_head(),
+                                 model::Pooling pooling = model::Pooling::Mean) {
   auto const model_folder = folder.string() + "-model";
-  RandomModel(7).write(model_folder, std::move(heads));
+  RandomModel(7).write(model_folder, std::move(heads), pooling);
   auto contents = model::contents_of_model(model_folder, [](model::HeadSpec const&) { return model::TaskOrigin{}; });
   contents.manifest.polytask = "0.1.0";
   model::write_package(contents, folder, "test");

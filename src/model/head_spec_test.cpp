@@ -64,6 +64,7 @@ void expect_equal(HeadSpec const& a, HeadSpec const& b) {
   EXPECT_EQ(a.target_scale, b.target_scale);
   EXPECT_EQ(a.threshold, b.threshold);
   EXPECT_EQ(a.temperature, b.temperature);
+  EXPECT_EQ(a.pooler, b.pooler);
   EXPECT_EQ(a.n_outputs(), b.n_outputs());
 }
 
@@ -81,7 +82,9 @@ TEST(HeadSpec, IsReadAsItWasWritten) {
   auto places = head(TaskType::Tagging, {"PLACE"});
   places.task.text = {};
   places.task.tags_column = 4;
-  for (auto const& written : {pair, topics, urgency, places})
+  auto pooled = head(TaskType::Classification, {"b", "a"});
+  pooled.pooler = Pooler::Tanh;
+  for (auto const& written : {pair, topics, urgency, places, pooled})
     expect_equal(parse_head_spec(head_json(written), "task.json", "intent"), written);
 }
 
@@ -91,6 +94,22 @@ TEST(HeadSpec, HasTheTemperature1WhereNoneIsWritten) {
   json.erase("temperature");
   EXPECT_EQ(parse_head_spec(json.dump(), "task.json", "intent").temperature, 1.0);
   EXPECT_FALSE(Json::parse(head_json(head(TaskType::Regression, {}))).contains("temperature"));
+}
+
+TEST(HeadSpec, HasAPoolerOverWholeTextsAlone) {
+  EXPECT_FALSE(Json::parse(head_json(head(TaskType::Classification, {"a"}))).contains("pooler"));
+  EXPECT_EQ(error_with([](auto& task) { task["pooler"] = "tanh"; }), "no error");
+  EXPECT_EQ(error_with([](auto& task) { task["pooler"] = "tanh", task["text"] = {"a", "b"}; }), "no error");
+  EXPECT_THAT(error_with([](auto& task) { task["pooler"] = "relu"; }), HasSubstr("the pooler \"relu\""));
+  EXPECT_THAT(error_with([](auto& task) {
+                task["pooler"] = "tanh", task["text"] = {"a", "b"}, task["pair_encoding"] = "bi";
+              }),
+              HasSubstr("has a pooler, which no head over two texts by themselves has"));
+  EXPECT_THAT(error_with([](auto& task) {
+                task["pooler"] = "tanh", task["type"] = "tagging", task["metric"] = "span_f1",
+                task.erase("temperature");
+              }),
+              HasSubstr("has a pooler, which no head over words has"));
 }
 
 TEST(HeadSpec, RefusesWhatContradictsItself) {

@@ -140,6 +140,19 @@ TEST_F(SpecFolder, RemembersWhoseTopLayersTheEncoderHas) {
   EXPECT_THAT(spec.private_readings(), testing::IsEmpty());
 }
 
+TEST(ModelSpec, IsOfANewerSchemaWhereAHeadHasAPooler) {
+  ModelSpec spec;
+  spec.heads = {head("intent", TaskType::Classification, {"a", "b"})};
+  EXPECT_EQ(Json::parse(model_json(spec)).at("schema"), 4) << "older versions read it";
+  spec.heads[0].pooler = Pooler::Tanh;
+  auto const text = model_json(spec);
+  EXPECT_EQ(Json::parse(text).at("schema"), 5) << "older versions refuse it, as they would answer nonsense";
+  auto const head_of = [&](std::string const&) { return spec.heads[0]; };
+  EXPECT_EQ(parse_model_spec(text, "model.json", head_of).heads[0].pooler, Pooler::Tanh);
+  EXPECT_THAT(error_with([](auto& model) { model["schema"] = 5; }),
+              HasSubstr("was written in schema 5, its tasks ask for 4"));
+}
+
 TEST(ModelSpec, RefusesWhatContradictsItself) {
   EXPECT_EQ(error_with([](auto&) {}), "no error");
   EXPECT_THAT(error_with([](auto& model) { model["schema"] = 3; }),

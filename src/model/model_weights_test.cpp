@@ -66,6 +66,24 @@ TEST_F(WeightsFolder, NamesTheHeadThatDoesNotFit) {
   EXPECT_THAT(error_of_reading(), HasSubstr("intent/head.safetensors"));
 }
 
+TEST_F(WeightsFolder, HasThePoolerOfAHeadThatHasOne) {
+  std::map<std::string, Tensor> tensors{{"weight", filled({3, 4}, 1)}, {"bias", filled({3}, 1)}};
+  EXPECT_FALSE(read_model_weights(folder_, two_layers(), spec_).heads[0].pooler.has_value());
+  spec_.heads[0].pooler = Pooler::Tanh;
+  EXPECT_THAT(error_of_reading(), HasSubstr("intent/head.safetensors: has no tensor \"pooler.bias\""));
+  tensors["pooler.weight"] = filled({4, 4}, 2);
+  tensors["pooler.bias"] = filled({3}, 3);
+  write_tensors(head_, tensors);
+  EXPECT_THAT(error_of_reading(), HasSubstr("tensor \"pooler.bias\" has shape [3]"));
+  tensors["pooler.bias"] = filled({4}, 3);
+  write_tensors(head_, tensors);
+  auto const weights = read_model_weights(folder_, two_layers(), spec_);
+  EXPECT_EQ(weights.heads[0].pooler.value().weight.values, std::vector<float>(16, 2));
+  EXPECT_EQ(weights.heads[0].pooler->bias.values, std::vector<float>(4, 3));
+  spec_.heads[0].pooler = Pooler::None;
+  EXPECT_THAT(error_of_reading(), HasSubstr("has 4 tensors, a head has 2"));
+}
+
 TEST_F(WeightsFolder, NamesThePrivateLayersThatDoNotFit) {
   write_tensors(private_, {{"encoder.layer.1.attention.self.query.bias", filled({4}, 1)}});
   EXPECT_THAT(error_of_reading(), HasSubstr("private/words.safetensors: has no tensor \"encoder.layer.1."));

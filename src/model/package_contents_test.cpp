@@ -84,6 +84,25 @@ TEST_F(Contents, TakeATaskFromAModelFolderToo) {
   EXPECT_TRUE(open_package(folder_).manifest.parent.tasks.empty());
 }
 
+TEST_F(Contents, AreOfTheNewerSchemaWhileAHeadHasAPooler) {
+  auto pooled = intent();
+  pooled.pooler = Pooler::Tanh;
+  auto const schema_of = [](fs::path const& folder) {
+    return read_file(folder / "model.json").find("\"schema\": 5") != std::string::npos ? 5 : 4;
+  };
+  auto const plain = package("plain"), with_pooler = package("pooled", {pooled, things()});
+  EXPECT_EQ(schema_of(plain), 4);
+  EXPECT_EQ(schema_of(with_pooler), 5);
+  auto contents = contents_of(open_package(plain));
+  take_task(contents, contents_of(open_package(with_pooler)), "intent");
+  write(contents, temporary_ / "taken");
+  EXPECT_EQ(schema_of(temporary_ / "taken"), 5);
+  EXPECT_EQ(open_package(temporary_ / "taken").spec.heads[0].pooler, Pooler::Tanh);
+  drop_task(contents, "intent");
+  write(contents, temporary_ / "dropped");
+  EXPECT_EQ(schema_of(temporary_ / "dropped"), 4);
+}
+
 TEST_F(Contents, PutANewTaskBehindTheOthersAndBringItsPrivateLayers) {
   auto const whole = package("whole");
   auto const one = package("one", {intent()});

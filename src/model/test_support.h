@@ -87,8 +87,10 @@ struct SampleValues {
 
 inline void write_head(std::filesystem::path const& folder, HeadSpec const& head, float value) {
   auto const n = static_cast<std::int64_t>(head.n_outputs());
-  write_tensors(task_folder(folder, head.task.name) / "head.safetensors",
-                {{"weight", filled({n, head.n_inputs(4)}, value)}, {"bias", filled({n}, value)}});
+  std::map<std::string, Tensor> tensors{{"weight", filled({n, head.n_inputs(4)}, value)}, {"bias", filled({n}, value)}};
+  if (head.pooler == Pooler::Tanh)
+    tensors.insert({{"pooler.weight", filled({4, 4}, value)}, {"pooler.bias", filled({4}, value)}});
+  write_tensors(task_folder(folder, head.task.name) / "head.safetensors", tensors);
 }
 
 /// One private layer, and the heads given. There is a file for a tokenizer and no tokenizer in it.

@@ -87,6 +87,10 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
     heads_->push_back(
         torch::nn::Linear(head.n_inputs(encoder_config.hidden_size), static_cast<std::int64_t>(head.n_outputs())));
   register_module("heads", heads_);
+  for (std::size_t i = 0; i < spec_.heads.size(); ++i)
+    if (spec_.heads[i].pooler == model::Pooler::Tanh)
+      poolers_.emplace(i, register_module(fmt::format("pooler_{}", i),
+                                          torch::nn::Linear(encoder_config.hidden_size, encoder_config.hidden_size)));
   for (auto const reading : spec_.private_readings()) {
     torch::nn::ModuleList layers;
     for (std::int64_t layer = 0; layer < spec_.private_layers; ++layer) layers->push_back(Layer(encoder_config));
@@ -104,15 +108,22 @@ Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::ve
   return hidden;
 }
 
+Tensor MultiTaskModelImpl::pooled_states(std::size_t head, TextSelection const& own, Tensor const& hidden,
+                                         std::vector<std::int64_t> const& texts) const {
+  auto const states = pooled(hidden, own.offsets(), texts, spec_.pooling);
+  auto const pooler = poolers_.find(head);
+  return pooler == poolers_.end() ? states : torch::tanh(linear(states, *pooler->second));
+}
+
 Tensor MultiTaskModelImpl::states_of(HeadInput const& input, TextSelection const& own, Tensor const& hidden) const {
   auto const& spec = spec_.heads[input.head];
   if (spec.reading() == model::Reading::Words)
     return hidden.index_select(0, index_tensor(own.tokens(input.tokens), hidden.device()));
   auto const texts = own.texts(input.texts);
-  if (!model::compares(spec.reading())) return pooled(hidden, own.offsets(), texts, spec_.pooling);
+  if (!model::compares(spec.reading())) return pooled_states(input.head, own, hidden, texts);
   auto const [u, v] = mean_states(hidden, own, texts);
   if (spec.sees_cosine()) return scaled_cosine(u, v);
-  return torch::cat({pooled(hidden, own.offsets(), texts, spec_.pooling), (u - v).abs(), u * v}, 1);
+  return torch::cat({pooled_states(input.head, own, hidden, texts), (u - v).abs(), u * v}, 1);
 }
 
 std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::span<HeadInput const> inputs,
@@ -146,6 +157,10 @@ void MultiTaskModelImpl::initialize_tasks(Rng& rng) {
     fill_normal(head->weight, encoder_->config().initializer_range, rng);
     head->bias.zero_();
   }
+  for (auto& [head, pooler] : poolers_) {
+    fill_normal(pooler->weight, encoder_->config().initializer_range, rng);
+    pooler->bias.zero_();
+  }
   for (auto const& [reading, layers] : private_layers_)
     for (std::size_t i = 0; i < layers->size(); ++i) {
       auto const pretrained = encoder_->layer(n_shared_layers_ + static_cast<std::int64_t>(i))->named_parameters();
@@ -166,12 +181,21 @@ void MultiTaskModelImpl::save(fs::path const& model_folder) const {
   model::write_encoder_config(encoder_folder, encoder_->config());
   model::write_encoder_weights(encoder_folder, encoder_->save());
   for (std::size_t i = 0; i < spec_.heads.size(); ++i) {
+    std::vector<model::TensorToWrite> tensors;
+    std::vector<Tensor> kept;  // the bytes must outlive the call
+    auto const add = [&](std::string const& name, Tensor const& values) {
+      kept.push_back(values.detach().to(torch::kCPU).contiguous());
+      tensors.push_back({name, model::DType::F32, kept.back().sizes().vec(), bytes_of(kept.back())});
+    };
     auto const* head = heads_->ptr(i)->as<torch::nn::LinearImpl>();
-    auto const weight = head->weight.detach().to(torch::kCPU).contiguous();
-    auto const bias = head->bias.detach().to(torch::kCPU).contiguous();
+    add("weight", head->weight);
+    add("bias", head->bias);
+    if (auto const pooler = poolers_.find(i); pooler != poolers_.end()) {
+      add("pooler.weight", pooler->second->weight);
+      add("pooler.bias", pooler->second->bias);
+    }
     model::write_safetensors(model::task_folder(model_folder, spec_.heads[i].task.name) / "head.safetensors",
-                             {{"weight", model::DType::F32, weight.sizes().vec(), bytes_of(weight)},
-                              {"bias", model::DType::F32, bias.sizes().vec(), bytes_of(bias)}});
+                             std::move(tensors));
   }
   for (auto const& [reading, layers] : private_layers_) {
     std::vector<model::TensorToWrite> tensors;
@@ -200,6 +224,10 @@ void MultiTaskModelImpl::load(fs::path const& model_folder) {
     auto* head = heads_->ptr(i)->as<torch::nn::LinearImpl>();
     load_parameter(head->weight, weights.heads[i].weight);
     load_parameter(head->bias, weights.heads[i].bias);
+    if (auto const pooler = poolers_.find(i); pooler != poolers_.end()) {
+      load_parameter(pooler->second->weight, weights.heads[i].pooler.value().weight);
+      load_parameter(pooler->second->bias, weights.heads[i].pooler->bias);
+    }
   }
   for (auto& [reading, layers] : private_layers_)
     for (auto& parameter : layers->named_parameters())

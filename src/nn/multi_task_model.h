@@ -29,7 +29,8 @@ class MultiTaskModelImpl : public torch::nn::Module {
   /// texts it is asked for, then the heads. A head for pairs sees, beside the pooled state of the whole, how the mean
   /// states u and v of its two texts differ: [pooled, |u - v|, u * v] (features of Conneau et al. 2017,
   /// arXiv:1705.02364). A regression over two texts that are encoded apart sees sqrt(hidden) * cos(u, v) alone (the
-  /// regression objective of Reimers and Gurevych 2019, arXiv:1908.10084, with a line behind it). Returns the logits in
+  /// regression objective of Reimers and Gurevych 2019, arXiv:1908.10084, with a line behind it). Where a head has a
+  /// pooler, tanh(W pooled + b) stands in the place of the pooled state (model::Pooler). Returns the logits in
   /// the order of `inputs`: [texts, outputs] or [tokens, outputs].
   std::vector<torch::Tensor> forward(PackedTexts const& texts, std::span<HeadInput const> inputs, DropoutSites sites);
 
@@ -51,6 +52,9 @@ class MultiTaskModelImpl : public torch::nn::Module {
  private:
   torch::Tensor top_of(model::Reading reading, torch::Tensor hidden, std::vector<std::int32_t> const& sequences,
                        DropoutSites& sites);
+  /// Of one head's texts, by its pooler where it has one.
+  [[nodiscard]] torch::Tensor pooled_states(std::size_t head, TextSelection const& own, torch::Tensor const& hidden,
+                                            std::vector<std::int64_t> const& texts) const;
   /// What the head's linear layer sees.
   [[nodiscard]] torch::Tensor states_of(HeadInput const& input, TextSelection const& own,
                                         torch::Tensor const& hidden) const;
@@ -62,6 +66,7 @@ class MultiTaskModelImpl : public torch::nn::Module {
   std::int64_t n_shared_layers_;
   Encoder encoder_;
   torch::nn::ModuleList heads_;
+  std::map<std::size_t, torch::nn::Linear> poolers_;                ///< of the heads that have one
   std::map<model::Reading, torch::nn::ModuleList> private_layers_;  ///< of spec_.private_readings()
 };
 TORCH_MODULE(MultiTaskModel);

@@ -124,6 +124,42 @@ TEST(MultiTaskModel, APairsHeadSeesHowItsTwoTextsDiffer) {
   EXPECT_LT(difference(logits[1], expected(0, 1, 3)), 1e-6);
 }
 
+/// A head with a pooler over one text or two, and what stands in its place by hand.
+void expect_pooled_by_tanh(model::Pooling pooling, std::vector<std::string> const& columns) {
+  model::ModelSpec spec{.pooling = pooling, .max_length = 16};
+  spec.heads = {head_of("other", TaskType::Classification, {"no", "yes"}),
+                head_of("same", TaskType::Classification, {"no", "yes"})};
+  spec.heads[1].task.text = columns;
+  spec.heads[1].pooler = model::Pooler::Tanh;
+  MultiTaskModel model(small_config(), spec, 0.0);
+  Rng rng(1);
+  model->encoder()->initialize(rng);
+  model->initialize_tasks(rng);
+  auto texts = three_texts();
+  if (columns.size() == 2) texts.second_text = {1, 4, 6};
+  auto const logits = model->forward(texts, std::vector<HeadInput>{{.head = 1, .texts = {2, 0}}}, DropoutSites())[0];
+  DropoutSites none;
+  auto const hidden = model->encoder()->forward(texts, none);
+  auto const weights = model->named_parameters();
+  auto const expected = [&](std::int64_t from, std::int64_t middle, std::int64_t to) {
+    auto const state = pooling == model::Pooling::First ? hidden[from] : hidden.slice(0, from, to).mean(0);
+    auto seen = torch::tanh(torch::matmul(weights["pooler_1.weight"], state) + weights["pooler_1.bias"]);
+    auto const u = hidden.slice(0, from, middle).mean(0), v = hidden.slice(0, middle, to).mean(0);
+    if (columns.size() == 2) seen = torch::cat({seen, (u - v).abs(), u * v});
+    return torch::matmul(weights["heads.1.weight"], seen) + weights["heads.1.bias"];
+  };
+  EXPECT_LT(difference(logits[0], expected(4, 6, 8)), 1e-6);
+  EXPECT_LT(difference(logits[1], expected(0, 1, 3)), 1e-6);
+  logits.square().sum().backward();
+  EXPECT_GT(weights["pooler_1.weight"].grad().abs().max().item<double>(), 0) << "it learns";
+}
+
+TEST(MultiTaskModel, AHeadWithAPoolerSeesTheTanhOfItsPooledState) {
+  for (auto const pooling : {model::Pooling::First, model::Pooling::Mean})
+    for (auto const& columns : {std::vector<std::string>{"text"}, std::vector<std::string>{"left", "right"}})
+      expect_pooled_by_tanh(pooling, columns);
+}
+
 /// Heads for a pair of 3 + 4 tokens that is encoded apart: their logits, and the states of each text alone.
 struct Apart {
   explicit Apart(TaskType type) {
@@ -256,6 +292,25 @@ TEST_F(ModelFolder, GivesBackTheModelThatWasSaved) {
   auto const logits = logits_of(other, all);
   for (std::size_t i = 0; i < all.size(); ++i) EXPECT_TRUE(torch::equal(logits[i], expected[i])) << i;
   EXPECT_EQ(model::read_model_spec(folder).heads[kTopics].task.name, "Topics & more");
+}
+
+TEST_F(ModelFolder, GivesBackPoolers) {
+  auto const with_pooler = [](std::uint64_t seed) {
+    auto spec = four_heads(model::Pooling::First);
+    spec.heads[kTopics].pooler = model::Pooler::Tanh;
+    MultiTaskModel model(small_config(), spec, 0.1);
+    Rng rng(seed);
+    model->encoder()->initialize(rng);
+    model->initialize_tasks(rng);
+    return model;
+  };
+  std::vector<HeadInput> const all{{.head = kIntent, .texts = {0, 1, 2}}, {.head = kTopics, .texts = {0, 1, 2}}};
+  auto model = with_pooler(1), other = with_pooler(2);
+  model->save(folder);
+  EXPECT_EQ(model::read_model_spec(folder).heads[kTopics].pooler, model::Pooler::Tanh);
+  other->load(folder);
+  auto const expected = logits_of(model, all), logits = logits_of(other, all);
+  for (std::size_t i = 0; i < all.size(); ++i) EXPECT_TRUE(torch::equal(logits[i], expected[i])) << i;
 }
 
 TEST_F(ModelFolder, HoldsThePrivateLayersUnderTheEncodersNames) {

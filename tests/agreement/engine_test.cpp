@@ -45,7 +45,13 @@ model::HeadSpec head_of(std::string const& name, TaskType type, std::vector<std:
   return head;
 }
 
-/// Heads over one text, then heads over a pair as one sequence, then over two that are encoded apart.
+model::HeadSpec with_pooler(model::HeadSpec head) {
+  head.pooler = model::Pooler::Tanh;
+  return head;
+}
+
+/// Heads over one text, then heads over a pair as one sequence, then over two that are encoded apart; then with
+/// poolers.
 std::vector<model::HeadSpec> every_kind_of_head() {
   std::vector<std::string> const pair{"left", "right"};
   auto urgency = head_of("urgency", TaskType::Regression, {});
@@ -58,7 +64,9 @@ std::vector<model::HeadSpec> every_kind_of_head() {
           head_of("follows", TaskType::Classification, {"no", "yes"}, pair, task::PairEncoding::Cross),
           head_of("distance", TaskType::Regression, {}, pair, task::PairEncoding::Cross),
           head_of("likeness", TaskType::Regression, {}, pair, task::PairEncoding::Bi),
-          head_of("duplicate", TaskType::Classification, {"no", "yes"}, pair, task::PairEncoding::Bi)};
+          head_of("duplicate", TaskType::Classification, {"no", "yes"}, pair, task::PairEncoding::Bi),
+          with_pooler(head_of("tone", TaskType::Classification, {"a", "b", "c"})),
+          with_pooler(head_of("entails", TaskType::Classification, {"no", "yes"}, pair, task::PairEncoding::Cross))};
 }
 
 class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
@@ -115,7 +123,8 @@ class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
     std::vector<std::size_t> heads;
   };
   [[nodiscard]] static std::vector<Question> questions() {
-    return {{texts(), {0, 1, 2, 3}}, {texts(), {3, 0}}, {texts(), {2}}, {pairs(false), {4, 5}}, {pairs(true), {6, 7}}};
+    return {{texts(), {0, 1, 2, 3, 8}}, {texts(), {3, 0}},    {texts(), {8}}, {texts(), {2}},
+            {pairs(false), {4, 5, 9}},  {pairs(true), {6, 7}}};
   }
   [[nodiscard]] Engine engine(Precision precision, int n_workers = 1,
                               InstructionSet instructions = kernels::detected_instructions()) const {
