@@ -89,7 +89,7 @@ std::string_view problem_type(task::TaskType type) {
 void write_config(TaskModel const& model, Form form, fs::path const& folder) {
   auto json = OrderedJson::parse(model::encoder_config_text(model.config));
   if (form != Form::SentenceTransformer) {
-    json["architectures"] = {to_string(form)};
+    json["architectures"] = OrderedJson::array({to_string(form)});
     if (form == Form::SequenceClassification) json["problem_type"] = problem_type(model.head.task.type);
     add_output_names(json, output_names(model.head));
   }

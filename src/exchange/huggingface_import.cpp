@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -304,11 +305,13 @@ void read_sentence_transformer(Folder const& folder, ImportOptions const& option
   if (sees_cosine) {
     double const scale = model.head.target_scale;
     double const root = std::sqrt(static_cast<double>(model.config.hidden_size));
-    auto const number = [](double value) { return static_cast<float>(value); };
+    auto const number = [&](double value) {
+      if (!(std::abs(value) <= std::numeric_limits<float>::max()))
+        throw refused(folder.config_path, "\"polytask\" has a line that no head can hold; the file is damaged");
+      return static_cast<float>(value);
+    };
     model.weights.weight = {{1, 1}, {number(section.cosine->slope / (root * scale))}};
     model.weights.bias = {{1}, {number((section.cosine->intercept - model.head.target_offset) / scale)}};
-    if (!std::isfinite(model.weights.weight.values[0]) || !std::isfinite(model.weights.bias.values[0]))
-      throw refused(folder.config_path, "\"polytask\" has a line that no head can hold; the file is damaged");
     return;
   }
   auto const path = folder.path / "2_Dense";
