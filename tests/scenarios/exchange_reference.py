@@ -37,6 +37,11 @@ def sentence_logits(folder, texts):
     return values
 
 
+def encoded_pair_or_text(tokenizer, text):
+    # In lists: of two strings, the library takes an empty second one for none.
+    return tokenizer(*([one] for one in text), truncation=True, return_tensors='pt')
+
+
 def token_rows(tokenizer, text, words):
     """The encoded text, and the tokens that carry tags: the first of each word, or all but the special ones."""
     if not words:
@@ -61,7 +66,7 @@ def logits(folder, texts, words=False):
             answers.append(model(**encoded).logits[0][rows].flatten().tolist())
         return answers
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
-    return [model(**tokenizer(*text, truncation=True, return_tensors='pt')).logits[0].tolist() for text in texts]
+    return [model(**encoded_pair_or_text(tokenizer, text)).logits[0].tolist() for text in texts]
 
 
 def make(folder, architecture, labels=None, seed=1, dtype='float32', shard=None, encoder=None, **config):
@@ -92,7 +97,7 @@ def first_states(folder, texts):
     """Of the encoder alone: the class that knows no head reads the folder too."""
     tokenizer, model = transformers.AutoTokenizer.from_pretrained(folder), transformers.AutoModel.from_pretrained(folder).eval()
     with torch.no_grad():
-        return [model(**tokenizer(*text, truncation=True, return_tensors='pt')).last_hidden_state[0].mean(0).tolist() for text in texts]
+        return [model(**encoded_pair_or_text(tokenizer, text)).last_hidden_state[0].mean(0).tolist() for text in texts]
 
 
 def resave(folder, to):

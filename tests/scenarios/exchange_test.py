@@ -185,7 +185,7 @@ class BesideTheLibraries(Exchange):
             most = max([most, *(abs(a - b) / scale for a, b in zip(mine, other))])
         print(f'  {about}: largest difference of logits {most:.1e}', file=sys.stderr)
         self.assertLess(most, TOLERANCE, about)
-        self.assertGreater(max(max(row) - min(row) for row in zip(*(row for row in ours if len(row) == len(ours[0])))), 0.01, 'texts differ')
+        self.assertGreater(len({tuple(round(logit / scale, 3) for logit in row) for row in ours}), len(ours) / 2, 'texts differ')
 
     def compare(self, package, task, folder, texts, words=False):
         """Ours of a package against theirs of a folder."""
