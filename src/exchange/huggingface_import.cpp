@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "exchange/huggingface.h"
 #include "exchange/internal/huggingface_labels.h"
 #include "exchange/internal/polytask_section.h"
@@ -151,7 +152,7 @@ model::HeadSpec head_of(Folder const& folder, TaskType type, std::vector<std::st
                                 list_of(head.labels.names()), list_of(labels)));
     return head;
   }
-  head.task.name = fs::weakly_canonical(folder.path).filename().string();
+  head.task.name = valid_utf8(fs::weakly_canonical(folder.path).filename().string());
   head.task.type = type;
   head.task.text = {"text"};
   (type == TaskType::Tagging ? head.task.spans : head.task.label) = type == TaskType::Tagging ? "spans" : "label";
@@ -162,6 +163,19 @@ model::HeadSpec head_of(Folder const& folder, TaskType type, std::vector<std::st
     throw refused(folder.config_path, fmt::format("has labels that cannot be used ({})", error.what()));
   }
   return head;
+}
+
+/// They will stand in JSON.
+void check_words(ImportOptions const& options) {
+  if (options.text.size() > 2)
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("--text was given {} times; expected one text, or two for a pair", options.text.size()));
+  auto words = options.text;
+  words.insert(words.end(), {options.task, options.label});
+  for (auto const& word : words)
+    if (find_invalid_utf8(word))
+      throw Error(ErrorCode::InvalidUsage,
+                  fmt::format("{} is not valid UTF-8; expected a name of a task or column", quote(word)));
 }
 
 void apply(ImportOptions const& options, task::TaskSpec& task) {
@@ -344,9 +358,7 @@ std::size_t length_said(Folder const& folder) {
 }  // namespace
 
 TaskModel import_huggingface(fs::path const& path, ImportOptions const& options) {
-  if (options.text.size() > 2)
-    throw Error(ErrorCode::InvalidUsage,
-                fmt::format("--text was given {} times; expected one text, or two for a pair", options.text.size()));
+  check_words(options);
   auto const folder = look_at(path);
   TaskModel model{.tokenizer = text::load_tokenizer(path),
                   .config = folder.encoder,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 
@@ -362,6 +363,47 @@ TEST(HuggingFace, ASectionThatSaysSomethingElseThanTheFolderIsRefused) {
               HasSubstr("no folder of sentence-transformers"));
   EXPECT_THAT(config_error(cosine(), [](auto& c) { c["polytask"]["cosine"]["slope"] = 1e300; }),
               HasSubstr("no head can hold"));
+}
+
+/// `text` with one byte, or one word of JSON, in the place of another.
+std::string damaged(std::string text, Rng& rng) {
+  auto const at = static_cast<std::size_t>(rng.below(text.size()));
+  if (rng.below(2) == 0) {
+    text[at] = std::string_view("0123456789{}[]\",:-eE\\ nt\x80\x01")[rng.below(25)];
+    return text;
+  }
+  auto const end = text.find_first_of(",}]", at);
+  auto const colon = text.rfind(':', at);
+  if (end == std::string::npos || colon == std::string::npos) return text;
+  constexpr std::array<std::string_view, 9> kWords{"null", "-1", "1e300", "[]", "{}", "\"\"", "true", "3", "[[1]]"};
+  return text.replace(colon + 1, end - colon - 1, kWords.at(rng.below(kWords.size())));
+}
+
+TEST(HuggingFace, SaysOfAnyDamagedDescriptionWhatIsWrongAndNeverFailsOtherwise) {
+  Rng rng(1);
+  std::size_t n_refused = 0;
+  for (auto const make : {tagger, classifier, cosine}) {
+    TemporaryFolder const folder;
+    export_huggingface(make(), folder / "x");
+    auto const path = folder / "x/config.json";
+    auto const whole = read_file(path);
+    for (int i = 0; i < 200; ++i) {
+      write_file_atomically(path, damaged(whole, rng));
+      try {
+        auto const back = import_huggingface(folder / "x", {});
+        EXPECT_EQ(back.weights.bias.values.size(), back.head.n_outputs());
+      } catch (Error const& error) {
+        ++n_refused;
+        EXPECT_THAT(error.what(), HasSubstr("/x"));
+      }
+    }
+  }
+  EXPECT_GT(n_refused, 200U);
+}
+
+TEST(HuggingFace, RefusesNamesThatJsonCannotHold) {
+  EXPECT_THAT(import_error(classifier(), [](auto const&) {}, {.task = "a\xff"}), HasSubstr("is not valid UTF-8"));
+  EXPECT_THAT(import_error(classifier(), [](auto const&) {}, {.text = {"a", "b", "c"}}), HasSubstr("given 3 times"));
 }
 
 TEST(HuggingFace, ReadsOnlyTheModulesThatItWrites) {
