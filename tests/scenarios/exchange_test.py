@@ -154,10 +154,11 @@ class Alone(Exchange):
             self.assertEqual(os.listdir(parent), ['a'], 'what earlier calls left was removed')
 
 
-@unittest.skipUnless(REFERENCE_PYTHON, 'POLYTASK_REFERENCE_PYTHON names no interpreter with transformers and sentence-transformers')
 class BesideTheLibraries(Exchange):
     @classmethod
     def setUpClass(cls):
+        if not REFERENCE_PYTHON:
+            raise unittest.SkipTest('POLYTASK_REFERENCE_PYTHON names no interpreter with transformers and sentence-transformers')
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'exchange_reference.py')
         cls.reference = subprocess.Popen([REFERENCE_PYTHON, '-B', script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding='utf-8')
         cls.addClassCleanup(cls.reference.wait)
