@@ -237,16 +237,23 @@ void add_quantize(CLI::App& app, CommandLine& line) {
 }
 
 void add_export(CLI::App& app, CommandLine& line) {
-  auto& verb = *app.add_subcommand("export", "writes one task for another program to load");
+  auto& verb = *app.add_subcommand("export", "writes tasks for another program to load");
   add_common(verb, line);
   add_model(verb, line);
-  verb.add_option("--task", line.tasks, "the task; may be left out where the model has one")
+  verb.add_option(
+          "--task", line.tasks,
+          "huggingface: the task, may be left out where the model has one; onnx: may be given several times, all "
+          "of them when not given")
       ->type_name("TASK")
-      ->expected(1);
-  verb.add_option("--format", line.format, "huggingface: a folder for transformers or sentence-transformers")
+      ->allow_extra_args(false)
+      ->take_all();
+  verb.add_option(
+          "--format", line.format,
+          "huggingface: one task as a folder for transformers or sentence-transformers; onnx: tasks as one file "
+          "for ONNX Runtime")
       ->type_name("FORMAT")
       ->required()
-      ->check(one_of({"huggingface"}));
+      ->check(one_of({"huggingface", "onnx"}));
   verb.add_option("--to", line.to, "the new folder")->type_name("FOLDER")->required();
   verb.footer("Example: polytask export --package models/helpdesk-1 --task intent --format huggingface --to intent-hf");
 }

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <iostream>
 
@@ -7,11 +8,15 @@
 #include "cli/load_engine.h"
 #include "cli/verbs.h"
 #include "exchange/huggingface.h"
+#include "exchange/onnx_folder.h"
 
 namespace polytask::cli {
+namespace {
 
-int export_task(CommandLine const& line) {
-  auto const place = model_place(line);
+int write_huggingface(CommandLine const& line, ModelPlace const& place) {
+  if (line.tasks.size() > 1)
+    throw Error(ErrorCode::InvalidUsage,
+                "a Hugging Face folder holds one task: give --task once, and run the command for each task");
   auto const model = exchange::read_task_model(place.folder, line.tasks.empty() ? "" : line.tasks.front());
   auto const architecture = exchange::export_huggingface(model, line.to);
   auto const& task = model.head.task.name;
@@ -26,6 +31,26 @@ int export_task(CommandLine const& line) {
     std::cout << fmt::format("{} is ready: task {} of {} as {}\n", line.to, quote(task), model_name(place),
                              architecture);
   return 0;
+}
+
+int write_onnx(CommandLine const& line, ModelPlace const& place) {
+  auto const outputs = exchange::export_onnx(place.folder, line.tasks, line.to, POLYTASK_VERSION);
+  if (line.output == Output::Json) {
+    std::cout << OrderedJson{{"folder", line.to}, {"format", line.format}, {"outputs", outputs}}.dump(1) << '\n';
+    return 0;
+  }
+  std::vector<std::string> tasks;
+  for (auto const& [task, output] : outputs) tasks.push_back(task);
+  std::cout << fmt::format("{} is ready: {} {} of {} ({}) as one ONNX file\n", line.to, tasks.size(),
+                           tasks.size() == 1 ? "task" : "tasks", model_name(place), fmt::join(tasks, ", "));
+  return 0;
+}
+
+}  // namespace
+
+int export_task(CommandLine const& line) {
+  auto const place = model_place(line);
+  return line.format == "onnx" ? write_onnx(line, place) : write_huggingface(line, place);
 }
 
 }  // namespace polytask::cli

@@ -13,7 +13,7 @@ int main(int argc, char** argv) try {
     return 2;
   }
   if (is_first)
-    write_sample_package(argv[1], every_kind_of_head_and_poolers(), polytask::model::Pooling::First);
+    write_sample_package(argv[1], every_kind_of_head_and_poolers(), {.pooling = polytask::model::Pooling::First});
   else
     write_sample_package(argv[1]);
   return 0;

@@ -45,13 +45,18 @@ inline std::vector<model::HeadSpec> every_kind_of_head() {
           head_of("places", TaskType::Tagging, {"PLACE"}, {})};
 }
 
+struct SampleShape {
+  model::Pooling pooling = model::Pooling::Mean;
+  std::int64_t private_layers = 1;
+  std::string activation = "gelu";
+};
+
 class RandomModel {
  public:
   explicit RandomModel(std::uint64_t seed) : rng_(seed) {}
 
-  /// A model folder: 2 layers of 32, the upper one private to each reading.
-  void write(std::filesystem::path const& folder, std::vector<model::HeadSpec> heads,
-             model::Pooling pooling = model::Pooling::Mean) {
+  /// A model folder: 2 layers of 32, the upper ones private to each reading.
+  void write(std::filesystem::path const& folder, std::vector<model::HeadSpec> heads, SampleShape const& shape = {}) {
     std::vector<std::string> vocabulary{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "please", "lamp", "osaka"};
     for (char c = 'a'; c <= 'z'; ++c) vocabulary.push_back({c}), vocabulary.push_back(std::string("##") + c);
     model::EncoderConfig config;
@@ -61,17 +66,20 @@ class RandomModel {
     config.num_attention_heads = 2;
     config.intermediate_size = 64;
     config.max_position_embeddings = 64;
-    model::ModelSpec spec{.pooling = pooling, .max_length = 64, .private_layers = 1, .heads = std::move(heads)};
-    spec.encoder_reading = spec.readings().front();
+    config.hidden_act = shape.activation;
+    model::ModelSpec spec{
+        .pooling = shape.pooling, .max_length = 64, .private_layers = shape.private_layers, .heads = std::move(heads)};
+    if (spec.private_layers > 0) spec.encoder_reading = spec.readings().front();
     model::write_encoder_config(folder / "encoder", config);
     text::make_wordpiece(std::move(vocabulary), {}, "test").value()->save(folder / "encoder");
     std::map<std::string, model::Tensor> encoder;
-    for (auto const& [name, shape] : model::expected_encoder_tensors(config)) encoder[name] = tensor(name, shape);
+    for (auto const& [name, sizes] : model::expected_encoder_tensors(config)) encoder[name] = tensor(name, sizes);
     model::write_encoder_weights(folder / "encoder", encoder);
     for (auto const reading : spec.private_readings()) {
       std::map<std::string, model::Tensor> layer;
       for (auto const& [name, tensor_of_encoder] : encoder)
-        if (name.starts_with("encoder.layer.1.")) layer[name] = tensor(name, tensor_of_encoder.shape);
+        if (name.starts_with("encoder.layer.1.") || (shape.private_layers == 2 && name.starts_with("encoder.layer.0.")))
+          layer[name] = tensor(name, tensor_of_encoder.shape);
       model::test_support::write_tensors(model::private_file(folder, reading), layer);
     }
     for (auto const& head : spec.heads) {
@@ -114,9 +122,9 @@ inline std::vector<model::HeadSpec> every_kind_of_head_and_poolers() {
 /// A package under `folder`, made by way of a model folder beside it.
 inline void write_sample_package(std::filesystem::path const& folder,
                                  std::vector<model::HeadSpec> heads = every_kind_of_head(),
-                                 model::Pooling pooling = model::Pooling::Mean) {
+                                 SampleShape const& shape = {}) {
   auto const model_folder = folder.string() + "-model";
-  RandomModel(7).write(model_folder, std::move(heads), pooling);
+  RandomModel(7).write(model_folder, std::move(heads), shape);
   auto contents = model::contents_of_model(model_folder, [](model::HeadSpec const&) { return model::TaskOrigin{}; });
   contents.manifest.polytask = "0.1.0";
   model::write_package(contents, folder, "test");
