@@ -16,8 +16,9 @@ set(installed_headers
   model/head_spec.h model/manifest.h model/model_folder.h model/package.h
   task/example.h task/label_set.h task/prediction.h task/task_spec.h)
 
-# The command looks for polytask-torch from where it stands itself.
+# The command looks for the others from where it stands itself.
 install(TARGETS polytask RUNTIME DESTINATION bin)
+install(TARGETS polytask-exchange RUNTIME DESTINATION libexec/polytask)
 if(POLYTASK_TORCH)
   install(TARGETS polytask-torch RUNTIME DESTINATION libexec/polytask)
 endif()

@@ -1,4 +1,5 @@
-// The command. It does not link LibTorch: the verb that trains starts `polytask-torch` in its place.
+// The command. It links neither LibTorch nor the libraries of other programs' formats: verbs that need them start
+// `polytask-torch` or `polytask-exchange` in its place.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,16 +16,20 @@ namespace {
 using namespace polytask;
 namespace fs = std::filesystem;
 
-/// Replaces this process by the one with LibTorch; returns only by throwing.
-[[noreturn]] void become_torch(char** argv) {
+/// Replaces this process by another executable; returns only by throwing. `reason` is what it is built with.
+[[noreturn]] void become(char const* name, char const* reason, char** argv) {
   auto const own = fs::canonical("/proc/self/exe");
-  auto const path = own.parent_path().parent_path() / "libexec" / "polytask" / "polytask-torch";
-  // Threads that wait by spinning fight with everything else on a small machine; OpenMP reads this only at its start.
-  ::setenv("OMP_WAIT_POLICY", "passive", 0);
+  auto const path = own.parent_path().parent_path() / "libexec" / "polytask" / name;
   ::execv(path.c_str(), argv);
   throw Error(ErrorCode::NotFound,
-              fmt::format("{}: cannot be started ({}); it belongs to the installation and is built with LibTorch",
-                          path.string(), std::strerror(errno)));
+              fmt::format("{}: cannot be started ({}); it belongs to the installation and is built with {}",
+                          path.string(), std::strerror(errno), reason));
+}
+
+[[noreturn]] void become_torch(char** argv) {
+  // Threads that wait by spinning fight with everything else on a small machine; OpenMP reads this only at its start.
+  ::setenv("OMP_WAIT_POLICY", "passive", 0);
+  become("polytask-torch", "LibTorch", argv);
 }
 
 int run(cli::CommandLine const& line, int /*argc*/, char** argv) {
@@ -33,12 +38,12 @@ int run(cli::CommandLine const& line, int /*argc*/, char** argv) {
     case cli::Verb::Validate: return cli::validate(line);
     case cli::Verb::Runs: return cli::runs(line);
     case cli::Verb::Package: return cli::package(line);
-    case cli::Verb::Export: return cli::export_task(line);
-    case cli::Verb::Import: return cli::import_task(line);
     case cli::Verb::Quantize: return cli::quantize(line);
     case cli::Verb::Evaluate: return cli::evaluate(line);
     case cli::Verb::Predict: return cli::predict(line);
     case cli::Verb::Bench: return cli::bench(line);
+    case cli::Verb::Export:
+    case cli::Verb::Import: become("polytask-exchange", "ONNX's messages", argv);
     case cli::Verb::Train: become_torch(argv);
   }
   return 42;

@@ -1,4 +1,4 @@
-// The verbs that need no LibTorch, and what all verbs share.
+// The verbs of bin/polytask itself, and what all verbs share.
 #pragma once
 
 #include <functional>
@@ -23,11 +23,6 @@ int bench(CommandLine const& line);
 int runs(CommandLine const& line);
 /// `polytask package`, `polytask package diff` and `polytask package verify`.
 int package(CommandLine const& line);
-
-/// `polytask export`: one task as a folder of another program.
-int export_task(CommandLine const& line);
-/// `polytask import`: such a folder as a package.
-int import_task(CommandLine const& line);
 /// `polytask quantize`: 4 when more is lost than may be.
 int quantize(CommandLine const& line);
 

@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "cli/exchange/verbs.h"
 #include "cli/load_engine.h"
-#include "cli/verbs.h"
 #include "exchange/huggingface.h"
 #include "exchange/onnx_folder.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "cli/verbs.h"
+#include "cli/exchange/verbs.h"
 #include "exchange/huggingface.h"
 #include "exchange/onnx_folder.h"
 #include "model/manifest.h"
