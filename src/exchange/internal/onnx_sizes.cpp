@@ -79,7 +79,7 @@ void check_onnx_sizes(std::string_view bytes, std::string const& where) {
   if (n_structure > kMostStructureBytes || scan.n_entries > kMostMetadataEntries)
     throw Error(ErrorCode::InvalidInput,
                 fmt::format("{}: has {} bytes beside its weights and {} entries of metadata, at most {} and {} are "
-                            "read; polytask writes no such file",
+                            "read",
                             where, n_structure, scan.n_entries, kMostStructureBytes, kMostMetadataEntries));
 }
 

@@ -10,8 +10,8 @@ namespace polytask::exchange {
 
 /// The most that one message of protobuf may have.
 constexpr std::size_t kMostOnnxBytes = (std::size_t{1} << 31) - 1;
-/// Beside weights and the texts of metadata: a graph of 1000 layers has less than half of it.
-constexpr std::size_t kMostStructureBytes = std::size_t{1} << 24;
+/// Beside weights and the texts of metadata. A layer of a graph has about 10 KiB; parsed, two bytes may become 200.
+constexpr std::size_t kMostStructureBytes = std::size_t{1} << 22;
 constexpr std::size_t kMostMetadataEntries = 100'000;
 
 /// Throws Error{InvalidInput} for more than that, and where the bytes are no message of protobuf. `where` starts the
