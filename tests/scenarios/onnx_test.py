@@ -115,6 +115,14 @@ class Onnx(Scenario):
         self.assertEqual(os.listdir(self.here.folder), ['out'])
         shutil.rmtree(self.here.path('out'))
 
+    def test_options_that_the_format_has_no_use_for_are_refused(self):
+        package = self.package('split')
+        self.expect_one_sentence(self.here.run('export', '--package', package, '--format', 'huggingface', '--task', 'intent', '--task', 'topics', '--to', 'out'), 2,
+                                 'a Hugging Face folder holds one task')
+        self.export('split', 'out')
+        self.expect_one_sentence(self.here.run('import', '--from', 'out', '--to', 'back', '--task', 'intent'), 2, 'leave them out')
+        self.assertEqual(os.listdir(self.here.folder), ['out'])
+
     def test_unknown_tasks_are_named(self):
         self.expect_one_sentence(self.here.run('export', '--package', self.package('split'), '--format', 'onnx', '--to', 'out', '--task', 'intend'), 3,
                                  'has no task "intend"', 'did you mean "intent"')
