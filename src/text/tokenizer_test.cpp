@@ -53,6 +53,26 @@ TEST(WordPiece, TruncatesTheLongerTextFirstAndSaysHowMuch) {
   EXPECT_THAT(encoding.type_ids, ElementsAre(0, 0, 0, 0, 0, 1, 1, 1));
 }
 
+TEST(WordPiece, CountsWhatItCutsAwayWithoutHoldingIt) {
+  std::string text;
+  for (int i = 0; i < 1'000; ++i) text += "un[MASK]able ";  // two words, each known, and a special token
+  auto const whole = tokenizer()->encode(text, {.max_length = 1'000'000});
+  EXPECT_EQ(whole.n_dropped, 0u);
+  for (std::size_t const max_length : {8u, 9u, 10u, 500u}) {
+    auto const cut = tokenizer()->encode(text, {.max_length = max_length});
+    EXPECT_EQ(cut.size(), max_length);
+    EXPECT_EQ(cut.size() + cut.n_dropped, whole.size());
+    EXPECT_TRUE(std::equal(cut.ids.begin(), cut.ids.end() - 1, whole.ids.begin()));
+    EXPECT_TRUE(std::equal(cut.offsets.begin(), cut.offsets.end() - 1, whole.offsets.begin()));
+    EXPECT_LE(cut.ids.capacity(), max_length);
+  }
+  for (auto const truncation : {Truncation::LongestFirst, Truncation::OnlyFirst, Truncation::OnlySecond}) {
+    auto const pair = tokenizer()->encode_pair(text, text, {.max_length = 100, .truncation = truncation});
+    EXPECT_EQ(pair.size(), 100u);
+    EXPECT_EQ(pair.size() + pair.n_dropped, 2 * whole.size() - 1) << "one special token less than two texts have";
+  }
+}
+
 TEST(WordPiece, MatchesSpecialTokensInTheRawText) {
   EXPECT_THAT(tokenizer()->encode("a [MASK]a", {}).ids, ElementsAre(2, 8, 4, 8, 3));
 }

@@ -22,10 +22,18 @@ struct Special {
   std::int32_t id = 0;
 };
 
-/// Tokens of one text before truncation and special tokens.
+/// The first tokens of one text, before special tokens, and how many there would be in all: what is cut away is
+/// counted, and never held.
 struct Tokens {
   std::vector<std::int32_t> ids;
   std::vector<task::ByteRange> offsets;
+  std::size_t n_all = 0;
+
+  void add(std::int32_t id, task::ByteRange bytes, std::size_t at_most) {
+    if (n_all++ >= at_most) return;
+    ids.push_back(id);
+    offsets.push_back(bytes);
+  }
 };
 
 /// How many tokens of each text stay; as truncate_encodings of the reference library.
@@ -73,26 +81,27 @@ class WordPieceTokenizer final : public Tokenizer {
   }
 
   Encoding encode(std::string_view utf8, EncodeOptions const& options) const override {
-    auto const tokens = tokenize(utf8);
     std::size_t const room = options.max_length - std::min<std::size_t>(options.max_length, 2);
-    std::size_t const kept = std::min(tokens.ids.size(), room);
+    auto const tokens = tokenize(utf8, room);
     Encoding encoding;
-    encoding.n_dropped = tokens.ids.size() - kept;
+    encoding.n_dropped = tokens.n_all - tokens.ids.size();
+    reserve(encoding, tokens.ids.size() + 2);
     add_special(encoding, cls_id_, 0);
-    add_text(encoding, tokens, kept, 0);
+    add_text(encoding, tokens, tokens.ids.size(), 0);
     add_special(encoding, sep_id_, 0);
     return encoding;
   }
 
   Encoding encode_pair(std::string_view first, std::string_view second, EncodeOptions const& options) const override {
-    auto const a = tokenize(first);
-    auto const b = tokenize(second);
     std::size_t const room = options.max_length - std::min<std::size_t>(options.max_length, 3);
-    auto const kept = keep(a.ids.size(), b.ids.size(), room, options.truncation);
+    auto const a = tokenize(first, room);
+    auto const b = tokenize(second, room);
+    auto const kept = keep(a.n_all, b.n_all, room, options.truncation);
     std::size_t const n_first = std::min(kept.first, a.ids.size());
     std::size_t const n_second = std::min(kept.second, b.ids.size());
     Encoding encoding;
-    encoding.n_dropped = a.ids.size() + b.ids.size() - n_first - n_second;
+    encoding.n_dropped = a.n_all + b.n_all - n_first - n_second;
+    reserve(encoding, n_first + n_second + 3);
     add_special(encoding, cls_id_, 0);
     add_text(encoding, a, n_first, 0);
     add_special(encoding, sep_id_, 0);
@@ -120,7 +129,8 @@ class WordPieceTokenizer final : public Tokenizer {
   }
 
  private:
-  Tokens tokenize(std::string_view utf8) const {
+  /// Holds `at_most` tokens.
+  Tokens tokenize(std::string_view utf8, std::size_t at_most) const {
     Tokens tokens;
     WordCutter cutter({config_.clean_text, config_.handle_chinese_chars, config_.strip_accents, config_.lowercase});
     std::vector<Piece> pieces;
@@ -131,13 +141,12 @@ class WordPieceTokenizer final : public Tokenizer {
         ++at;
         continue;
       }
-      cut_words(cutter, utf8, from, at, pieces, tokens);
-      tokens.ids.push_back(found->id);
-      tokens.offsets.push_back({at, at + found->text.size()});
+      cut_words(cutter, {utf8, from, at}, pieces, at_most, tokens);
+      tokens.add(found->id, {at, at + found->text.size()}, at_most);
       at += found->text.size();
       from = at;
     }
-    cut_words(cutter, utf8, from, utf8.size(), pieces, tokens);
+    cut_words(cutter, {utf8, from, utf8.size()}, pieces, at_most, tokens);
     return tokens;
   }
 
@@ -152,18 +161,29 @@ class WordPieceTokenizer final : public Tokenizer {
     return best;
   }
 
-  void cut_words(WordCutter& cutter, std::string_view utf8, std::size_t begin, std::size_t end,
-                 std::vector<Piece>& pieces, Tokens& tokens) const {
-    if (begin == end) return;
-    cutter.start(utf8, begin, end);
+  /// Bytes [begin, end) of a text.
+  struct Part {
+    std::string_view utf8;
+    std::size_t begin, end;
+  };
+
+  void cut_words(WordCutter& cutter, Part const& part, std::vector<Piece>& pieces, std::size_t at_most,
+                 Tokens& tokens) const {
+    if (part.begin == part.end) return;
+    cutter.start(part.utf8, part.begin, part.end);
     while (auto const* word = cutter.next()) {
       pieces.clear();
       pieces_.cut(word->bytes, word->n_code_points, pieces);
-      for (auto const& piece : pieces) {
-        tokens.ids.push_back(piece.id);
-        tokens.offsets.push_back({word->source_begin[piece.begin], word->source_end[piece.end - 1]});
-      }
+      for (auto const& piece : pieces)
+        tokens.add(piece.id, {word->source_begin[piece.begin], word->source_end[piece.end - 1]}, at_most);
     }
+  }
+
+  static void reserve(Encoding& encoding, std::size_t n_tokens) {
+    encoding.ids.reserve(n_tokens);
+    encoding.type_ids.reserve(n_tokens);
+    encoding.offsets.reserve(n_tokens);
+    encoding.text_index.reserve(n_tokens);
   }
 
   static void add_special(Encoding& encoding, std::int32_t id, std::uint8_t type) {
