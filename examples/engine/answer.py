@@ -24,13 +24,21 @@ class Text(ctypes.Structure):
     _fields_ = [('bytes', ctypes.c_char_p), ('n_bytes', ctypes.c_size_t)]
 
 
-class Model:
-    """A package that was opened. Threads may share it; calls wait for one another."""
+class Options(ctypes.Structure):
+    _fields_ = [('size', ctypes.c_size_t), ('precision', ctypes.c_char_p), ('n_threads', ctypes.c_int), ('long_texts', ctypes.c_char_p)]
 
-    def __init__(self, package, precision=None, threads=0):
+
+class Model:
+    """A package that was opened. Threads may share it; calls wait for one another.
+
+    `long_texts='windows'` reads all of a text that is longer than the model was trained for; otherwise it is cut, and the
+    answers say by how many tokens: answer['intent'].get('tokens_cut', 0).
+    """
+
+    def __init__(self, package, precision=None, threads=0, long_texts=None):
         pointer, text, names = ctypes.c_void_p, ctypes.POINTER(Text), ctypes.POINTER(ctypes.c_char_p)
         library = ctypes.CDLL(os.environ.get('POLYTASK_LIBRARY', 'libpolytask.so.0'))
-        library.polytask_open.argtypes = ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int, ctypes.POINTER(pointer)
+        library.polytask_open_with.argtypes = ctypes.c_char_p, ctypes.POINTER(Options), ctypes.POINTER(pointer)
         library.polytask_answer_batch.argtypes = pointer, text, ctypes.c_size_t, ctypes.c_size_t, names, names
         library.polytask_n_tasks.argtypes, library.polytask_n_tasks.restype = [pointer], ctypes.c_size_t
         library.polytask_task_name.argtypes, library.polytask_task_name.restype = [pointer, ctypes.c_size_t], ctypes.c_char_p
@@ -38,7 +46,8 @@ class Model:
         library.polytask_free_answer.argtypes, library.polytask_free_answer.restype = [ctypes.c_char_p], None
         library.polytask_last_error.restype = ctypes.c_char_p
         self.library, self.model = library, pointer()
-        self.check(library.polytask_open(os.fsencode(package), precision and precision.encode(), threads, ctypes.byref(self.model)))
+        options = Options(ctypes.sizeof(Options), precision and precision.encode(), threads, long_texts and long_texts.encode())
+        self.check(library.polytask_open_with(os.fsencode(package), ctypes.byref(options), ctypes.byref(self.model)))
 
     def check(self, code):
         if code:

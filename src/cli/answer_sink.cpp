@@ -107,8 +107,8 @@ void AnswerSink::open_unfinished(std::string const& description) {
                 fmt::format("{}: was not begun by `predict --resume`; {}", file.string(), what_to_do));
   if (has_job && read_file(job, 1 << 20) != description)
     throw Error(ErrorCode::Conflict,
-                fmt::format("{}: was begun with another model, precision, tasks, format or input; {}", file.string(),
-                            what_to_do));
+                fmt::format("{}: was begun with another model, precision, tasks, --long-texts, format or input; {}",
+                            file.string(), what_to_do));
   if (!has_job) write_file_atomically(job, description);
 }
 

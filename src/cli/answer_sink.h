@@ -14,7 +14,7 @@ namespace polytask::cli {
 /// Who answers what, as far as the answers depend on it: an interrupted file is only continued by the same.
 struct AnswerJob {
   std::string model;  ///< hash of all its files
-  std::string how;    ///< precision, tasks, format, columns, version, instructions
+  std::string how;    ///< precision, tasks, how long texts are read, format, columns, version, instructions
   std::filesystem::path input;
 };
 

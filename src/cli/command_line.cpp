@@ -120,6 +120,15 @@ void add_precision(CLI::App& verb, CommandLine& line) {
       ->check(one_of({"f32", "bf16", "int8"}));
 }
 
+void add_long_texts(CLI::App& verb, CommandLine& line) {
+  verb.add_option_function<std::string>(
+          "--long-texts",
+          [&line](std::string const& word) { line.long_texts = engine::parse_long_texts(word).value(); },
+          "texts that are longer than the model reads: cut, or read whole in overlapping windows")
+      ->type_name("cut|windows")
+      ->check(one_of({"cut", "windows"}));
+}
+
 void add_train(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("train", "trains one model for all tasks");
   add_common(verb, line);
@@ -142,6 +151,7 @@ void add_evaluate(CLI::App& app, CommandLine& line) {
       ->check(one_of({"train", "dev", "test"}))
       ->capture_default_str();
   add_precision(verb, line);
+  add_long_texts(verb, line);
   verb.footer("Example: polytask evaluate --run first --split dev --output json");
 }
 
@@ -166,6 +176,7 @@ void add_predict(CLI::App& app, CommandLine& line) {
   verb.add_flag("--resume", line.resume,
                 "keeps what is answered in FILE.unfinished, and continues there after an interruption");
   add_precision(verb, line);
+  add_long_texts(verb, line);
   verb.footer("Example: polytask predict --run first --text \"my card has not arrived\"");
 }
 

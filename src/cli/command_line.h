@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/engine.h"
+
 namespace polytask::cli {
 
 enum class Verb { Init, Validate, Train, Evaluate, Predict, Bench, Runs, Package, Quantize, Export, Import };
@@ -21,6 +23,7 @@ struct CommandLine {
   std::string run;        ///< --run; empty = made (train) or the latest complete one
   std::string package;    ///< --package of predict and bench; empty = a run
   std::string precision;  ///< evaluate, predict: what the engine computes in; empty = as the package says
+  engine::LongTexts long_texts = engine::LongTexts::Cut;  ///< evaluate, predict
   // init
   std::filesystem::path data = ".";  ///< the folder that is looked at
   std::string encoder;               ///< --encoder; empty = none

@@ -48,6 +48,17 @@ void warn_of_moved_splits(RunInfo const& run, Project const& project, data::Corp
   }
 }
 
+/// The engine refuses such a text without knowing where it stands.
+void check_lengths(data::Corpus const& corpus, data::Split split) {
+  for (auto const& stream : corpus.streams)
+    for (auto const& example : stream.of(split))
+      if (example.texts.size() == 1 && example.texts[0].size() > engine::kLongestInWindows)
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: has a text of {} bytes, {} are the most that is read in windows; cut it, or "
+                                "evaluate with --long-texts cut",
+                                corpus.where(example), example.texts[0].size(), engine::kLongestInWindows));
+}
+
 }  // namespace
 
 int evaluate(CommandLine const& line) {
@@ -64,8 +75,19 @@ int evaluate(CommandLine const& line) {
     json["package"] = place.package_id;
   json["split"] = line.split;
   json["tasks"] = OrderedJson::object();
-  for (auto const& answers : answer_split(answering(engine), corpus, split)) {
-    auto const scores = score_answers(answering(engine), corpus, answers);
+  if (line.long_texts == engine::LongTexts::Windows) check_lengths(corpus, split);
+  std::size_t n_rows = 0, n_cut = 0;
+  AnsweringModel const model{engine.spec(), [&](auto examples, auto heads) {
+                               std::vector<std::vector<task::Prediction>> predictions;
+                               for (auto& answer : engine.answer(examples, heads)) {
+                                 ++n_rows;
+                                 n_cut += answer.tokens_cut > 0;
+                                 predictions.push_back(std::move(answer.predictions));
+                               }
+                               return predictions;
+                             }};
+  for (auto const& answers : answer_split(model, corpus, split)) {
+    auto const scores = score_answers(model, corpus, answers);
     json["tasks"][scores.task] = scores_json(scores);
     if (line.output == Output::Json) continue;
     std::cout << fmt::format("{} ({}, {} rows of {})\n", scores.task, scores.metric, scores.n, line.split);
@@ -83,6 +105,7 @@ int evaluate(CommandLine const& line) {
     throw Error(ErrorCode::InvalidInput,
                 fmt::format("the split {} has no labelled row of the model's tasks; choose another --split",
                             quote(line.split)));
+  report_cut(n_cut, n_rows, line.long_texts);
   if (line.output == Output::Json) std::cout << json.dump(1) << '\n';
   return 0;
 }

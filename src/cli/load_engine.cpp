@@ -1,5 +1,9 @@
 #include "cli/load_engine.h"
 
+#include <fmt/format.h>
+
+#include <iostream>
+
 #include "base/error.h"
 #include "cli/project_file.h"
 #include "model/package.h"
@@ -23,9 +27,17 @@ std::string model_name(ModelPlace const& place) {
   return place.run ? "run " + quote(place.run->id) : "package " + model::short_id(place.package_id);
 }
 
+void report_cut(std::size_t n_cut, std::size_t n_rows, engine::LongTexts long_texts) {
+  if (n_cut == 0) return;
+  std::cerr << fmt::format("note: {} of {} rows were longer than the model reads and were cut; {}\n", n_cut, n_rows,
+                           long_texts == engine::LongTexts::Cut ? "--long-texts windows reads single texts whole"
+                                                                : "pairs are, windows are for single texts");
+}
+
 engine::Engine load_engine(std::filesystem::path const& model_folder, CommandLine const& line) {
-  return engine::Engine::load(model_folder,
-                              {.precision = kernels::parse_precision(line.precision), .n_workers = n_threads_of(line)});
+  return engine::Engine::load(model_folder, {.precision = kernels::parse_precision(line.precision),
+                                             .n_workers = n_threads_of(line),
+                                             .long_texts = line.long_texts});
 }
 
 }  // namespace polytask::cli

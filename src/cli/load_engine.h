@@ -1,6 +1,7 @@
 // The model that the command line names, in the engine.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -25,7 +26,10 @@ struct ModelPlace {
 /// Error{InvalidUsage} when both are named.
 [[nodiscard]] ModelPlace model_place(CommandLine const& line);
 
-/// --threads and --precision applied. Throws as engine::Engine::load.
+/// Says on standard error how many rows were cut, where some were, and what can be done.
+void report_cut(std::size_t n_cut, std::size_t n_rows, engine::LongTexts long_texts);
+
+/// --threads, --precision and --long-texts applied. Throws as engine::Engine::load.
 [[nodiscard]] engine::Engine load_engine(std::filesystem::path const& model_folder, CommandLine const& line);
 
 }  // namespace polytask::cli

@@ -61,6 +61,7 @@ class Answerer {
     std::vector<OrderedJson> answers(rows.size());
     std::vector<std::string> errors(rows.size());
     std::vector<bool> answered(rows.size(), false);
+    std::vector<std::size_t> tokens_cut(rows.size(), 0);
     for (auto const& question : questions_) {
       std::vector<task::Example> examples;
       std::vector<std::size_t> owners;
@@ -72,15 +73,21 @@ class Answerer {
           errors[i] = example->error().what();
           continue;
         }
-        examples.push_back(**example);
+        if (auto const problem = too_long(**example)) {
+          errors[i] = fmt::format("row {}: {}", rows[i].number, *problem);
+          continue;
+        }
+        examples.push_back(std::move(**example));
         owners.push_back(i);
       }
-      auto const results = engine_.predict(examples, question.heads);
+      auto const results = engine_.answer(examples, question.heads);
       for (std::size_t k = 0; k < owners.size(); ++k) {
         answered[owners[k]] = true;
+        tokens_cut[owners[k]] = std::max(tokens_cut[owners[k]], results[k].tokens_cut);
         for (std::size_t h = 0; h < question.heads.size(); ++h) {
           auto const& head = engine_.spec().heads[question.heads[h]];
-          answers[owners[k]][head.task.name] = engine::answer_json(head.labels, results[k][h], examples[k].texts[0]);
+          answers[owners[k]][head.task.name] =
+              engine::answer_json(head.labels, results[k].predictions[h], examples[k].texts[0], results[k].tokens_cut);
         }
       }
     }
@@ -93,9 +100,11 @@ class Answerer {
             fmt::format("row {}: carries the columns of no task; expected {}", rows[i].number, expected_columns());
       std::string const id = rows[i].row && !rows[i].row->id.empty() ? rows[i].row->id : std::to_string(rows[i].number);
       n_errors += !errors[i].empty();
+      bool const is_cut = errors[i].empty() && tokens_cut[i] > 0;
+      n_cut += is_cut;
       // The id is JSON already; everything else is made here.
       lines.push_back(fmt::format(
-          "{{\"id\":{},{}}}", id,
+          "{{\"id\":{},{}{}}}", id, is_cut ? fmt::format("\"tokens_cut\":{},", tokens_cut[i]) : "",
           errors[i].empty() ? "\"tasks\":" + answers[i].dump() : "\"error\":" + OrderedJson(errors[i]).dump()));
     }
     return lines;
@@ -103,8 +112,17 @@ class Answerer {
 
   std::size_t n_rows = 0;
   std::size_t n_errors = 0;
+  std::size_t n_cut = 0;
 
  private:
+  /// Why the engine would not take the example, and the other rows with it.
+  [[nodiscard]] std::optional<std::string> too_long(task::Example const& example) const {
+    bool const is_whole = engine_.options().long_texts == engine::LongTexts::Windows && example.texts.size() == 1;
+    if (!is_whole || example.texts[0].size() <= engine::kLongestInWindows) return std::nullopt;
+    return fmt::format("has a text of {} bytes, {} are the most that is read in windows; cut it",
+                       example.texts[0].size(), engine::kLongestInWindows);
+  }
+
   [[nodiscard]] std::string expected_columns() const {
     std::vector<std::string> choices;  // each once: questions may read the same columns in two ways
     for (auto const& question : questions_) {
@@ -215,8 +233,9 @@ AnswerJob job_of(CommandLine const& line, ModelPlace const& place, engine::Engin
     for (auto const head : question.heads) tasks.insert(engine.spec().heads[head].task.name);
   auto const& options = engine.options();
   return {place.run ? hash_of_files(place.folder) : place.package_id,
-          fmt::format("{} of {}, {}; columns {}; format {}; polytask {} on {}", to_string(options.precision.value()),
-                      fmt::join(tasks, ", "), line.precision.empty() ? "as packaged" : "as asked",
+          fmt::format("{} of {}, {}; long texts {}; columns {}; format {}; polytask {} on {}",
+                      to_string(options.precision.value()), fmt::join(tasks, ", "),
+                      line.precision.empty() ? "as packaged" : "as asked", to_string(options.long_texts),
                       fmt::join(columns, ", "), line.format, POLYTASK_VERSION, to_string(options.instructions)),
           line.input};
 }
@@ -252,6 +271,7 @@ int predict(CommandLine const& line) {
     answer_input(line, columns, answerer, *sink);
   }
   sink->commit();
+  report_cut(answerer.n_cut, answerer.n_rows, line.long_texts);
   answerer.n_errors += sink->n_errors();
   answerer.n_rows += sink->n_answered();
   if (answerer.n_errors > 0)

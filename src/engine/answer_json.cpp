@@ -26,7 +26,8 @@ OrderedJson span_json(Utf8Offsets const& offsets, task::Span const& span) {
   return OrderedJson::array({offsets.to_code_points(span.begin), offsets.to_code_points(span.end), span.label});
 }
 
-OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& prediction, std::string const& text) {
+OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& prediction, std::string const& text,
+                        std::size_t tokens_cut) {
   OrderedJson json;
   if (auto const* one = std::get_if<task::ClassPrediction>(&prediction)) {
     json["label"] = labels[one->label];
@@ -48,6 +49,7 @@ OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& pr
       json["spans"].push_back(std::move(span));
     }
   }
+  if (tokens_cut > 0) json["tokens_cut"] = tokens_cut;
   return json;
 }
 

@@ -1,6 +1,7 @@
 // Predictions as the JSON that the command prints, with code-point offsets.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "base/json.h"
@@ -11,9 +12,10 @@
 namespace polytask::engine {
 
 /// {"label":..,"score":..}, {"labels":[..],"scores":{..}}, {"value":..} or {"spans":[[start,end,"LABEL",score],..]}.
-/// `text` is the first text of the example, whose bytes the spans count.
+/// `text` is the first text of the example, whose bytes the spans count. Where tokens of the example were cut away,
+/// "tokens_cut" says how many.
 [[nodiscard]] OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& prediction,
-                                      std::string const& text);
+                                      std::string const& text, std::size_t tokens_cut = 0);
 
 /// A fraction: more than six digits after the point nobody reads. null where it is not a number.
 [[nodiscard]] OrderedJson fraction_json(double value);

@@ -21,6 +21,7 @@ TEST(AnswerJson, HasTheFormOfItsType) {
       << "the digits of a float32";
   EXPECT_EQ(answer_json({}, task::ValuePrediction{std::nan("")}, "x").dump(), R"({"value":null})");
   EXPECT_EQ(answer_json(kLabels, task::SpanPrediction{}, "x").dump(), R"({"spans":[]})");
+  EXPECT_EQ(answer_json({}, task::ValuePrediction{2.5}, "x", 7).dump(), R"({"value":2.5,"tokens_cut":7})");
 }
 
 TEST(AnswerJson, CountsSpansInCharacters) {

@@ -84,7 +84,7 @@ std::vector<std::vector<TaskAnswer>> answer_texts(Engine const& engine, std::spa
   for (auto const& question : questions)
     for (auto const head : question.heads) {
       places[head] = unanswered.size();
-      unanswered.push_back({head, {}});
+      unanswered.push_back({.head = head});
     }
   std::vector<std::vector<TaskAnswer>> answers(rows.size(), unanswered);
   std::vector<bool> done(questions.size(), false);
@@ -96,10 +96,13 @@ std::vector<std::vector<TaskAnswer>> answer_texts(Engine const& engine, std::spa
       heads.insert(heads.end(), questions[i].heads.begin(), questions[i].heads.end());
       done[i] = true;
     }
-    auto predictions = engine.predict(examples_of(questions[first], rows), heads);
+    auto found = engine.answer(examples_of(questions[first], rows), heads);
     for (std::size_t row = 0; row < rows.size(); ++row)
-      for (std::size_t i = 0; i < heads.size(); ++i)
-        answers[row][places[heads[i]]].prediction = std::move(predictions[row][i]);
+      for (std::size_t i = 0; i < heads.size(); ++i) {
+        auto& answer = answers[row][places[heads[i]]];
+        answer.prediction = std::move(found[row].predictions[i]);
+        answer.tokens_cut = found[row].tokens_cut;
+      }
   }
   return answers;
 }
@@ -108,7 +111,7 @@ OrderedJson answers_json(model::ModelSpec const& spec, std::span<TaskAnswer cons
   auto json = OrderedJson::object();
   for (auto const& answer : answers) {
     auto const& head = spec.heads[answer.head];
-    json[head.task.name] = answer_json(head.labels, answer.prediction, row[0]);
+    json[head.task.name] = answer_json(head.labels, answer.prediction, row[0], answer.tokens_cut);
   }
   return json;
 }

@@ -13,12 +13,13 @@
 namespace polytask::engine {
 
 /// One text, or two for a pair; valid UTF-8 (valid_utf8 in base/utf8.h makes it so). A text may be empty, and of any
-/// length: what the model cannot hold is cut off.
+/// length: what the model cannot hold is cut off, or read in windows, as the engine's options say.
 using Texts = std::vector<std::string>;
 
 struct TaskAnswer {
   std::size_t head = 0;  ///< index into ModelSpec::heads
   task::Prediction prediction;
+  std::size_t tokens_cut = 0;  ///< as Answer has it
 };
 
 /// Result: [row][task], in the order in which `predict` prints them. Rows are all single texts, or all pairs. The first

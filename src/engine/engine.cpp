@@ -6,14 +6,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <limits>
 #include <mutex>
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
 #include "engine/internal/network.h"
 #include "engine/internal/pass.h"
 #include "engine/internal/tile.h"
+#include "engine/internal/windows.h"
 #include "engine/internal/workers.h"
 #include "model/decode.h"
 #include "model/model_weights.h"
@@ -25,6 +29,32 @@ namespace {
 
 /// Enough rows for the products to run at the processor's peak, few enough for a layer's rows to stay in its cache.
 constexpr std::int64_t kTokensPerTile = 256;
+/// Whole texts are held for their windows: as many at once as a long one may have bytes.
+constexpr std::size_t kBytesAtOnce = kLongestInWindows;
+/// And windows with their logits: enough that the last tiles, which workers share, do not count.
+constexpr std::size_t kTokensAtOnce = std::size_t{1} << 18;
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// A text that fits, or a window of one that does not.
+struct Piece {
+  std::size_t text = 0;
+  std::optional<Window> window;
+};
+
+/// In the order of the texts, and of the windows in each.
+std::vector<Piece> pieces_of(std::span<EncodedText const> texts, std::size_t max_length, LongTexts long_texts) {
+  std::vector<Piece> pieces;
+  for (std::size_t text = 0; text < texts.size(); ++text) {
+    auto const n = texts[text].ids.size();
+    if (long_texts == LongTexts::Cut || texts[text].n_texts > 1 || n <= max_length)
+      pieces.push_back({text, std::nullopt});
+    else
+      for (auto const& window : windows_of(n - 2, max_length - 2)) pieces.push_back({text, window});
+  }
+  return pieces;
+}
 
 }  // namespace
 
@@ -35,7 +65,8 @@ struct Engine::State {
         tokenizer(std::move(tokens)),
         workers(wanted.n_workers),
         workspaces(static_cast<std::size_t>(wanted.n_workers)),
-        scratches(static_cast<std::size_t>(wanted.n_workers)) {}
+        scratches(static_cast<std::size_t>(wanted.n_workers)),
+        network_seconds(static_cast<std::size_t>(wanted.n_workers)) {}
 
   Options options;
   Network network;
@@ -44,6 +75,7 @@ struct Engine::State {
   Workers workers;
   std::vector<Workspace> workspaces;                 ///< by worker
   std::vector<kernels::AttentionScratch> scratches;  ///< by worker
+  std::vector<double> network_seconds;               ///< by worker
 
   /// Weights that are finite each can still make sums that are not; nothing sensible can be said then.
   void check_finite(std::vector<float> const& logits, std::size_t head) const {
@@ -70,24 +102,104 @@ struct Engine::State {
     });
   }
 
-  /// Calls `take(text index, text, position in heads, its logits)`, from any worker.
+  [[nodiscard]] bool is_tagging(std::size_t head) const {
+    return network.spec.heads[head].task.type == task::TaskType::Tagging;
+  }
+
+  /// Whether the example is encoded whole, for its windows.
+  [[nodiscard]] bool is_whole(task::Example const& example) const {
+    return options.long_texts == LongTexts::Windows && example.texts.size() == 1;
+  }
+
+  [[nodiscard]] EncodedText encode(task::Example const& example, Units units) const {
+    return encode_text(*tokenizer, example,
+                       is_whole(example) ? std::numeric_limits<std::size_t>::max() : network.spec.max_length, units);
+  }
+
+  void check_length(task::Example const& example) const {
+    if (is_whole(example) && example.texts[0].size() > kLongestInWindows)
+      throw Error(ErrorCode::InvalidInput, fmt::format("a text has {} bytes, {} are the most that is read in windows; "
+                                                       "cut it, or have it cut",
+                                                       example.texts[0].size(), kLongestInWindows));
+  }
+
+  /// How many of the first examples are encoded at once.
+  [[nodiscard]] std::size_t n_at_once(std::span<task::Example const> examples) const {
+    std::size_t n = 0;
+    for (std::size_t n_bytes = 0; n < examples.size(); ++n) {
+      if (is_whole(examples[n])) n_bytes += examples[n].texts[0].size();
+      if (n > 0 && n_bytes > kBytesAtOnce) break;
+    }
+    return n;
+  }
+
+  /// Calls `take(example index, its text, position in heads, its logits)`, from any worker, one for each example.
   template <typename Take>
   void answer(std::span<task::Example const> examples, std::span<std::size_t const> heads, Take const& take) {
     std::lock_guard const lock(one_at_a_time);
-    std::vector<EncodedText> texts(examples.size());
-    auto const encode = [&](std::size_t i, std::size_t /*worker*/) {
-      texts[i] = encode_text(*tokenizer, examples[i], network.spec.max_length);
-    };
-    if (examples.size() == 1)
-      encode(0, 0);  // not worth waking the others up
-    else
-      for_each(examples.size(), encode);
+    for (auto const& example : examples) check_length(example);
+    auto const units = std::any_of(heads.begin(), heads.end(), [&](auto head) { return is_tagging(head); })
+                           ? Units::Tagged
+                           : Units::None;
+    for (std::size_t first = 0, n = 0; first < examples.size(); first += n) {
+      n = n_at_once(examples.subspan(first));
+      std::vector<EncodedText> texts(n);
+      auto const encode_one = [&](std::size_t i, std::size_t /*worker*/) {
+        texts[i] = encode(examples[first + i], units);
+      };
+      if (n == 1)
+        encode_one(0, 0);  // not worth waking the others up
+      else
+        for_each(n, encode_one);
+      answer_encoded(texts, heads,
+                     [&](std::size_t text, auto const& encoded, std::size_t head, std::vector<float> logits) {
+                       take(first + text, encoded, head, std::move(logits));
+                     });
+    }
+  }
+
+  /// The same for texts that are encoded, which are taken apart.
+  template <typename Take>
+  void answer_encoded(std::vector<EncodedText>& texts, std::span<std::size_t const> heads, Take const& take) {
+    auto const pieces = pieces_of(texts, network.spec.max_length, options.long_texts);
+    std::vector<LogitsOfWindows> merged(heads.size());
+    for (std::size_t first = 0, end = 0; first < pieces.size(); first = end) {
+      std::vector<EncodedText> encoded;
+      TileLogits of_windows;
+      for (std::size_t n_tokens = 0; end < pieces.size() && n_tokens < kTokensAtOnce; ++end) {
+        auto const& [text, window] = pieces[end];
+        encoded.push_back(window ? window_of(texts[text], *window) : std::move(texts[text]));
+        of_windows.emplace_back(window ? heads.size() : 0);
+        n_tokens += encoded.back().ids.size();
+      }
+      run_tiles(encoded, heads, [&](std::size_t i, std::size_t head, std::vector<float> logits) {
+        auto const& [text, window] = pieces[first + i];
+        if (window)
+          of_windows[i][head] = std::move(logits);
+        else
+          take(text, encoded[i], head, std::move(logits));
+      });
+      for (std::size_t i = 0; i < encoded.size(); ++i)
+        if (auto const& [text, window] = pieces[first + i]; window)
+          for (std::size_t head = 0; head < heads.size(); ++head) {
+            if (is_tagging(heads[head]))
+              merged[head].add_units(of_windows[i][head]);
+            else
+              merged[head].add(of_windows[i][head], *window);
+            if (window->own_end + 2 == texts[text].ids.size()) take(text, texts[text], head, merged[head].take());
+          }
+    }
+  }
+
+  /// Calls `take(text index, position in heads, its logits)`, from any worker.
+  template <typename Take>
+  void run_tiles(std::span<EncodedText const> texts, std::span<std::size_t const> heads, Take const& take) {
     auto const tiles = tiles_of(texts, kTokensPerTile);
     auto const hand_out = [&](Tile const& tile, TileLogits& logits) {
       for (std::size_t head = 0; head < heads.size(); ++head)
         for (std::size_t text = 0; text < tile.texts.size(); ++text) {
           check_finite(logits[head][text], heads[head]);
-          take(tile.first + text, tile.texts[text], head, std::move(logits[head][text]));
+          take(tile.first + text, head, std::move(logits[head][text]));
         }
     };
     // Whole rounds a tile each; what is left, fewer tiles than workers, all together.
@@ -96,19 +208,31 @@ struct Engine::State {
     for_each(n_alone, [&](std::size_t i, std::size_t worker) {
       TileLogits logits;
       make_room(workspaces[worker], tiles[i]);
+      auto const begin = Clock::now();
       run_pass(network, tiles[i], heads, workspaces[worker], scratches[worker], Member{}, logits);
+      network_seconds[worker] += seconds_since(begin);
       hand_out(tiles[i], logits);
     });
     for (auto const& tile : std::span(tiles).subspan(n_alone)) {
       TileLogits logits;
       make_room(workspaces[0], tile);
+      auto const begin = Clock::now();
       workers.run([&](Member const& member) {
         run_pass(network, tile, heads, workspaces[0], scratches[static_cast<std::size_t>(member.rank)], member, logits);
       });
+      network_seconds[0] += seconds_since(begin) * workers.size();
       hand_out(tile, logits);
     }
   }
 };
+
+std::string_view to_string(LongTexts long_texts) { return long_texts == LongTexts::Cut ? "cut" : "windows"; }
+
+std::optional<LongTexts> parse_long_texts(std::string_view word) {
+  for (auto const each : {LongTexts::Cut, LongTexts::Windows})
+    if (word == to_string(each)) return each;
+  return std::nullopt;
+}
 
 int n_cores_of_process() {
   cpu_set_t cores;
@@ -152,17 +276,25 @@ Engine Engine::load(std::filesystem::path const& model_folder, Options const& wa
 model::ModelSpec const& Engine::spec() const noexcept { return state_->network.spec; }
 Options const& Engine::options() const noexcept { return state_->options; }
 
-std::vector<std::vector<task::Prediction>> Engine::predict(std::span<task::Example const> examples,
-                                                           std::span<std::size_t const> task_indices) const {
-  std::vector<std::vector<task::Prediction>> results(examples.size());
-  for (auto& result : results) result.resize(task_indices.size());
+std::vector<Answer> Engine::answer(std::span<task::Example const> examples,
+                                   std::span<std::size_t const> task_indices) const {
+  std::vector<Answer> results(examples.size());
+  for (auto& result : results) result.predictions.resize(task_indices.size());
   state_->answer(examples, task_indices,
                  [&](std::size_t text, EncodedText const& encoded, std::size_t position, std::vector<float> logits) {
                    auto const& head = spec().heads[task_indices[position]];
-                   results[text][position] = head.task.type == task::TaskType::Tagging
-                                                 ? model::decode_units(head, encoded.units, logits)
-                                                 : model::decode_text(head, logits);
+                   results[text].tokens_cut = encoded.n_cut;
+                   results[text].predictions[position] = head.task.type == task::TaskType::Tagging
+                                                             ? model::decode_units(head, encoded.units, logits)
+                                                             : model::decode_text(head, logits);
                  });
+  return results;
+}
+
+std::vector<std::vector<task::Prediction>> Engine::predict(std::span<task::Example const> examples,
+                                                           std::span<std::size_t const> task_indices) const {
+  std::vector<std::vector<task::Prediction>> results;
+  for (auto& one : answer(examples, task_indices)) results.push_back(std::move(one.predictions));
   return results;
 }
 
@@ -177,7 +309,16 @@ std::vector<std::vector<std::vector<float>>> Engine::logits(std::span<task::Exam
 }
 
 std::size_t Engine::n_tokens(task::Example const& example) const {
-  return encode_text(*state_->tokenizer, example, spec().max_length).ids.size();
+  auto const text = state_->encode(example, Units::None);
+  std::size_t n = 0;
+  for (auto const& piece : pieces_of(std::span(&text, 1), spec().max_length, state_->options.long_texts))
+    n += piece.window ? spec().max_length : text.ids.size();
+  return n;
+}
+
+double Engine::network_seconds() const {
+  std::lock_guard const lock(state_->one_at_a_time);
+  return std::accumulate(state_->network_seconds.begin(), state_->network_seconds.end(), 0.0);
 }
 
 }  // namespace polytask::engine

@@ -3,12 +3,14 @@
 // texts are too little for that: all workers then go through one tile together.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kernels/packed_linear.h"
@@ -18,6 +20,20 @@
 
 namespace polytask::engine {
 
+/// What becomes of a single text that has more tokens than ModelSpec::max_length. A pair is always cut.
+enum class LongTexts {
+  Cut,     ///< its first tokens are read, and the answer says how many are not
+  Windows  ///< all of it is read, in windows of max_length tokens that overlap by a quarter
+};
+[[nodiscard]] std::string_view to_string(LongTexts long_texts);
+/// "cut" or "windows".
+[[nodiscard]] std::optional<LongTexts> parse_long_texts(std::string_view word);
+
+/// Bytes of the longest single text that is read in windows. Its tokens, not their hidden states, are held until it is
+/// answered: so long a text of prose took 80 MiB, and 500 where a task of five tags answered too; one whose every byte
+/// is a token, 190 MiB and 1.3 GiB.
+constexpr std::size_t kLongestInWindows = std::size_t{1} << 22;
+
 struct Options {
   /// What all layers multiply in. Nothing = as the folder's precision.json says (model/precision_plan.h), float32 where
   /// there is none.
@@ -25,6 +41,13 @@ struct Options {
   int n_workers = 1;  ///< threads that compute, the caller's among them; >= 1
   kernels::InstructionSet instructions = kernels::detected_instructions();
   std::map<std::string, kernels::Precision> exceptions;  ///< by layer group (model::layer_groups), with `precision`
+  LongTexts long_texts = LongTexts::Cut;
+};
+
+/// What the asked tasks say about one example.
+struct Answer {
+  std::vector<task::Prediction> predictions;  ///< by position in the task_indices that were asked
+  std::size_t tokens_cut = 0;                 ///< of the example, that nobody has read; 0 = all was read
 };
 
 /// Cores that this process may compute on; >= 1.
@@ -43,16 +66,33 @@ class Engine {
   /// With the precisions that were chosen.
   [[nodiscard]] Options const& options() const noexcept;
 
-  /// Result: [example][position in task_indices]; task_indices are indices into spec().heads. The examples must fit the
-  /// tasks (one text, or a pair). An example's answer is the same bits whatever stands beside it, in any order and with
-  /// any number of workers. Throws Error{InvalidInput} where the weights are such that an answer is no finite number.
+  /// Result: [example]; task_indices are indices into spec().heads. The examples must fit the tasks (one text, or a
+  /// pair). An example's answer is the same bits whatever stands beside it, in any order and with any number of
+  /// workers.
+  ///
+  /// A text in windows (LongTexts::Windows): each of its tokens counts in one window alone, that in which it stands
+  /// farthest from where the text was cut. The logits of classification, multilabel and regression are the mean of the
+  /// windows' logits, each weighing as many tokens as count in it: of the same scale as those of a short text, as
+  /// threshold and temperature want them, and no token counts twice. A mean dilutes what stands in one place alone. A
+  /// unit's tags come from the window that its first token counts in; one best sequence (model::decode_units) is then
+  /// found over the whole text.
+  ///
+  /// Throws Error{InvalidInput} where the weights are such that an answer is no finite number, and for a text of more
+  /// than kLongestInWindows bytes that would be read in windows.
+  [[nodiscard]] std::vector<Answer> answer(std::span<task::Example const> examples,
+                                           std::span<std::size_t const> task_indices) const;
+  /// The predictions of `answer` alone: [example][position in task_indices].
   [[nodiscard]] std::vector<std::vector<task::Prediction>> predict(std::span<task::Example const> examples,
                                                                    std::span<std::size_t const> task_indices) const;
   /// The same before decoding: [example][position in task_indices][units * outputs], one unit but for tagging.
   [[nodiscard]] std::vector<std::vector<std::vector<float>>> logits(std::span<task::Example const> examples,
                                                                     std::span<std::size_t const> task_indices) const;
-  /// Tokens that an example becomes, special tokens included.
+  /// Tokens that the encoder reads of an example, special tokens included; where windows overlap, they count in each.
   [[nodiscard]] std::size_t n_tokens(task::Example const& example) const;
+  /// Seconds that the workers have spent in the network, layers and heads, since the model was loaded: the sum over all
+  /// workers. What else a call takes, times the workers, goes to tokenizing, to decoding, and to waiting for the
+  /// others.
+  [[nodiscard]] double network_seconds() const;
 
  private:
   struct State;

@@ -94,8 +94,20 @@ T& not_null(T* pointer, char const* name) {
   return *pointer;
 }
 
-engine::Options options_of(char const* precision, int n_threads) {
-  engine::Options options;
+engine::LongTexts long_texts_of(char const* word) {
+  if (word == nullptr) return engine::LongTexts::Cut;
+  if (auto const parsed = engine::parse_long_texts(word)) return *parsed;
+  throw misuse(fmt::format("long_texts: found {}, expected cut or windows", quote(word)));
+}
+
+engine::Options options_of(polytask_options const& given) {
+  if (given.size != sizeof given)
+    throw misuse(
+        fmt::format("options: have {} bytes, expected {}; set size to sizeof(polytask_options), and compile "
+                    "with the header of this library",
+                    given.size, sizeof given));
+  auto const [size, precision, n_threads, long_texts] = given;
+  engine::Options options{.long_texts = long_texts_of(long_texts)};
   if (precision != nullptr) {
     auto const parsed = kernels::parse_precision(precision);
     if (!parsed) throw misuse(fmt::format("precision: found {}, expected f32, bf16 or int8", quote(precision)));
@@ -111,17 +123,27 @@ bool has_lost_its_threads(polytask_model const& model) {
   return model.engine.options().n_workers > 1 && model.process != ::getpid();
 }
 
-engine::Texts row_of(polytask_text const* texts, std::size_t n_texts, std::size_t row) {
+/// Bytes of the longest text that the engine reads.
+std::size_t longest_text(polytask_model const& model, std::size_t n_texts) {
+  bool const is_in_windows = n_texts == 1 && model.engine.options().long_texts == engine::LongTexts::Windows;
+  return is_in_windows ? engine::kLongestInWindows : kLongestText;
+}
+
+engine::Texts row_of(polytask_text const* texts, std::size_t n_texts, std::size_t row, std::size_t longest) {
   engine::Texts result;
   for (std::size_t i = 0; i < n_texts; ++i) {
     auto const& text = texts[row * n_texts + i];
     auto const where = [&] { return fmt::format("row {}, text {}", row + 1, i + 1); };
     if (text.bytes == nullptr && text.n_bytes > 0)
       throw misuse(fmt::format("{}: is a null pointer of {} bytes", where(), text.n_bytes));
-    if (text.n_bytes > kLongestText)
-      throw Error(ErrorCode::InvalidInput, fmt::format("{}: has {} bytes, {} are the most that is read; cut it",
-                                                       where(), text.n_bytes, kLongestText));
+    auto const check = [&](std::size_t n_bytes) {
+      if (n_bytes > longest)
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: has {} bytes, {} are the most that is read; cut it", where(), n_bytes, longest));
+    };
+    check(text.n_bytes);
     result.push_back(valid_utf8({text.bytes, text.n_bytes}));
+    if (longest < kLongestText) check(result.back().size());  // what is no UTF-8 has grown
   }
   return result;
 }
@@ -148,7 +170,7 @@ std::string lines_of(polytask_model const& model, polytask_text const* texts, st
   for (std::size_t first = 0; first < n_rows; first += kRowsPerPass) {
     std::vector<engine::Texts> rows;
     for (std::size_t row = first; row < std::min(n_rows, first + kRowsPerPass); ++row)
-      rows.push_back(row_of(texts, n_texts, row));
+      rows.push_back(row_of(texts, n_texts, row, longest_text(model, n_texts)));
     auto const answers = engine::answer_texts(model.engine, rows, asked);
     for (std::size_t i = 0; i < rows.size(); ++i)
       lines += engine::answers_json(model.engine.spec(), answers[i], rows[i]).dump() + "\n";
@@ -170,9 +192,14 @@ char* given_away(std::string_view text) {
 char const* polytask_version() { return POLYTASK_VERSION; }
 
 int polytask_open(char const* folder, char const* precision, int n_threads, polytask_model** model) {
+  polytask_options const options{sizeof options, precision, n_threads, nullptr};
+  return polytask_open_with(folder, &options, model);
+}
+
+int polytask_open_with(char const* folder, polytask_options const* given, polytask_model** model) {
   return guarded([&] {
     not_null(model, "model") = nullptr;
-    auto const options = options_of(precision, n_threads);
+    auto const options = options_of(given != nullptr ? *given : polytask_options{.size = sizeof *given});
     auto package = model::open_package(&not_null(folder, "folder"), model::WeightCheck::ByTheirReader);
     *model = new polytask_model{std::move(package.id), engine::Engine::load(package.folder, options), ::getpid()};
   });

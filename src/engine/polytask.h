@@ -45,7 +45,8 @@ typedef struct polytask_model polytask_model;
 
 /// A text in UTF-8; it need not end with a zero, and zeros in it count as characters. Every byte that is part of no
 /// valid sequence is read as the character U+FFFD, as `predict --text` reads it, and counts as one. It may be empty
-/// (`bytes` may be NULL then). At most 64 MiB; the model reads the first tokens, as many as it was trained for.
+/// (`bytes` may be NULL then). At most 64 MiB. The model reads the first tokens, as many as it was trained for; the
+/// answer says how many it did not read. Opened with "windows", it reads all of a single text, of at most 4 MiB.
 typedef struct polytask_text {
   char const* bytes;
   size_t n_bytes;
@@ -61,6 +62,19 @@ POLYTASK_API char const* polytask_version(void);
 /// n_threads:  that compute, the caller's among them, 1 to 1024; 0 = all cores that the process may use
 /// model:      gets the model, or NULL
 POLYTASK_API int polytask_open(char const* folder, char const* precision, int n_threads, polytask_model** model);
+
+/// How a model is opened. Set all to zero (`= {0}`) and `size` to sizeof(polytask_options): what is zero is as
+/// polytask_open has it, and a later version may have more at the end.
+typedef struct polytask_options {
+  size_t size;
+  char const* precision;   ///< as of polytask_open
+  int n_threads;           ///< as of polytask_open
+  char const* long_texts;  ///< what becomes of a single text that is longer than the model was trained for: "cut" (NULL
+                           ///< too), or "windows": it is read in overlapping windows whose answers become one
+} polytask_options;
+
+/// polytask_open with more options. options: NULL = all zero
+POLYTASK_API int polytask_open_with(char const* folder, polytask_options const* options, polytask_model** model);
 
 /// Ends the model and its threads. NULL is allowed.
 POLYTASK_API void polytask_close(polytask_model* model);
@@ -82,7 +96,8 @@ POLYTASK_API char const* polytask_task_name(polytask_model const* model, size_t 
 ///          model does not have, or a named task that reads another number of texts, is POLYTASK_INVALID_USAGE; so is a
 ///          pair that two of the tasks would read in two orders, by the names of their columns.
 /// answer:  gets one JSON object in UTF-8 that ends with a zero, {"intent": {"label": "refund", "score": 0.93}, ...}:
-///          what `polytask predict` prints under "tasks". Spans count characters (code points), end exclusive.
+///          what `polytask predict` prints under "tasks". Spans count characters (code points), end exclusive. Where
+///          tokens were cut away, the task's answer says how many: {"label": ..., "score": ..., "tokens_cut": 12}.
 POLYTASK_API int polytask_answer(polytask_model const* model, polytask_text const* texts, size_t n_texts,
                                  char const* const* tasks, char** answer);
 

@@ -139,7 +139,13 @@ TEST_F(CInterface, ReadsAnyBytes) {
 TEST_F(CInterface, ReadsTheFirstTokensOfALongText) {
   std::string text;
   while (text.size() < (1 << 20)) text += "please find the lamp ";
-  EXPECT_EQ(answer({text}).text, answer({text.substr(0, 2'000)}).text);
+  auto const found = json_of(text);
+  auto beginning = json_of(text.substr(0, 2'000));
+  for (auto& [task, of_task] : beginning.items()) {
+    EXPECT_GT(found[task]["tokens_cut"], of_task["tokens_cut"]);
+    of_task["tokens_cut"] = found[task]["tokens_cut"];
+  }
+  EXPECT_EQ(found, beginning);
   std::string const one_word(1 << 20, 'x');
   EXPECT_EQ(answer({one_word}).code, POLYTASK_OK);
   EXPECT_EQ(answer({std::string(1 << 20, ' ')}).text, answer({""}).text);
@@ -147,6 +153,45 @@ TEST_F(CInterface, ReadsTheFirstTokensOfALongText) {
   auto const refused = answer({std::string((1 << 26) + 1, 'x')});
   EXPECT_EQ(refused.code, POLYTASK_INVALID_INPUT);
   EXPECT_EQ(refused.text, "row 1, text 1: has 67108865 bytes, 67108864 are the most that is read; cut it");
+}
+
+TEST_F(CInterface, ReadsALongTextWholeInWindows) {
+  polytask_options options{};
+  options.size = sizeof options;
+  options.n_threads = 2;
+  options.long_texts = "windows";
+  polytask_model* model = nullptr;
+  ASSERT_EQ(polytask_open_with(path().c_str(), &options, &model), POLYTASK_OK) << polytask_last_error();
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "please find the lamp in osaka ";
+  auto const whole = OrderedJson::parse(answer({text}, nullptr, model).text);
+  EXPECT_THAT(whole.dump(), testing::Not(HasSubstr("tokens_cut")));
+  EXPECT_GT(whole["places"]["spans"].back()[1].get<int>(), 2'900) << "found near its end";
+  EXPECT_NE(whole["urgency"], json_of(text)["urgency"]);
+  EXPECT_EQ(answer({"please find the lamp"}, nullptr, model).text, answer({"please find the lamp"}).text);
+  EXPECT_EQ(answer({std::string((1 << 22) + 1, 'x')}, nullptr, model).text,
+            "row 1, text 1: has 4194305 bytes, 4194304 are the most that is read; cut it");
+  EXPECT_EQ(answer({std::string(1 << 21, '\xFF')}, nullptr, model).text,
+            "row 1, text 1: has 6291456 bytes, 4194304 are the most that is read; cut it")
+      << "what is no UTF-8 has grown";
+  polytask_close(model);
+}
+
+TEST_F(CInterface, OpensWithOptionsThatAreZeroAsWithout) {
+  polytask_options const zero{sizeof zero, nullptr, 0, nullptr};
+  for (auto const* options : {static_cast<polytask_options const*>(nullptr), &zero}) {
+    polytask_model* model = nullptr;
+    ASSERT_EQ(polytask_open_with(path().c_str(), options, &model), POLYTASK_OK) << polytask_last_error();
+    EXPECT_EQ(answer({"please find the lamp"}, nullptr, model).text, answer({"please find the lamp"}).text);
+    polytask_close(model);
+  }
+  polytask_model* model = nullptr;
+  polytask_options wrong{sizeof wrong, nullptr, 1, "whole"};
+  EXPECT_EQ(polytask_open_with(path().c_str(), &wrong, &model), POLYTASK_INVALID_USAGE);
+  EXPECT_STREQ(polytask_last_error(), "long_texts: found \"whole\", expected cut or windows");
+  wrong = {8, nullptr, 1, nullptr};
+  EXPECT_EQ(polytask_open_with(path().c_str(), &wrong, &model), POLYTASK_INVALID_USAGE);
+  EXPECT_THAT(polytask_last_error(), HasSubstr("options: have 8 bytes, expected"));
 }
 
 TEST_F(CInterface, RefusesNullPointersAndOtherMisuse) {

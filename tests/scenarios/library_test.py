@@ -38,9 +38,10 @@ class Library(Scenario):
         answer = self.expect(self.here.run('predict', '--package', self.package, '--input', 'rows.jsonl', *more), 0)
         lines = []
         for number, line in enumerate(answer.out.splitlines(), 1):
-            start = f'{{"id":{number},"tasks":'
-            self.assertTrue(line.startswith(start) and line.endswith('}'), line)
-            lines.append(line[len(start):-1])
+            start = f'{{"id":{number},'
+            tasks = line.find('"tasks":')
+            self.assertTrue(line.startswith(start) and line.endswith('}') and tasks > 0, line)
+            lines.append(line[tasks + len('"tasks":'):-1])
         return lines
 
     def lines_of_library(self, model, rows, n_texts):
@@ -67,6 +68,17 @@ class Library(Scenario):
             for row in zip(texts, found, expected):
                 self.assertEqual(row[1], row[2], row[0])
         self.assertEqual(list(json.loads(found[0])), TEXT_TASKS)
+
+    def test_long_texts_are_read_in_windows_as_predict_reads_them_to_the_byte(self):
+        texts = self.texts()[:100] + ['please find the lamp in osaka ' * n for n in (2, 11, 13, 40, 300)]
+        rows = [{'body': text, 'title': text, 'text': text} for text in texts]
+        found = self.lines_of_library(self.open(long_texts='windows', threads=2), [(text,) for text in texts], 1)
+        self.assertEqual(found, self.lines_of_predict(rows, '--long-texts', 'windows'))
+        cut = self.lines_of_library(self.open(), [(text,) for text in texts], 1)
+        differing = [text for text, one, other in zip(texts, found, cut) if one != other]
+        self.assertEqual(differing, [text for text, line in zip(texts, cut) if 'tokens_cut' in line])
+        self.assertIn(texts[-1], differing)
+        self.assertNotIn('tokens_cut', ''.join(found))
 
     def test_pairs_are_answered_as_predict_answers_them_to_the_byte(self):
         texts = self.texts()[:300]
@@ -120,6 +132,7 @@ class Library(Scenario):
         refused(2, 'did you mean "intent"?', model.answer, 'x', tasks=['intend'])
         refused(2, 'reads a pair of texts', model.answer, 'x', tasks=['same'])
         refused(2, 'precision: found "int4"', binding.Model, self.package, precision='int4')
+        refused(2, 'long_texts: found "whole"', binding.Model, self.package, long_texts='whole')
         refused(3, 'absent', binding.Model, self.here.path('absent'))
         damaged = self.here.path('damaged')
         shutil.copytree(self.package, damaged)

@@ -23,12 +23,18 @@ void append(Tile& tile, EncodedText const& text) {
 
 }  // namespace
 
-EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length) {
+EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length,
+                        Units units) {
   auto encoding = text::encode_example(tokenizer, example, max_length);
-  auto units = task::tagged_units(encoding, example);
+  auto tagged = units == Units::Tagged ? task::tagged_units(encoding, example) : std::vector<task::TaggedUnit>();
   auto const second_text = text::second_text_of(encoding, example);
-  return {std::move(encoding.ids), std::move(encoding.type_ids), second_text,
-          static_cast<std::int32_t>(encoding.second_sequence), std::move(units)};
+  return {std::move(encoding.ids),
+          std::move(encoding.type_ids),
+          second_text,
+          static_cast<std::int32_t>(encoding.second_sequence),
+          std::move(tagged),
+          encoding.n_dropped,
+          example.texts.size()};
 }
 
 std::vector<Tile> tiles_of(std::span<EncodedText const> texts, std::int64_t max_tokens) {

@@ -18,10 +18,15 @@ struct EncodedText {
   std::int32_t second_text = 0;      ///< text::second_text_of
   std::int32_t second_sequence = 0;  ///< task::Encoding::second_sequence
   std::vector<task::TaggedUnit> units;
+  std::size_t n_cut = 0;    ///< tokens that were cut away
+  std::size_t n_texts = 1;  ///< two for a pair
 };
 
+enum class Units { None, Tagged };
+
+/// The first `max_length` tokens (text::encode_example). Units are only looked for where heads tag them.
 [[nodiscard]] EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example,
-                                      std::size_t max_length);
+                                      std::size_t max_length, Units units);
 
 struct Tile {
   std::size_t first = 0;  ///< index of its first text among all
