@@ -1,4 +1,4 @@
-"""Texts that are longer than the model reads: `predict` and `evaluate` over a package of a small random model."""
+"""Texts that are longer than the model reads: `predict`, `evaluate` and `bench` over a package of a small random model."""
 import json
 import os
 import subprocess
@@ -107,6 +107,12 @@ class LongTexts(Scenario):
 
     def test_the_word_is_checked(self):
         self.expect_one_sentence(self.predict('--text', 'x', '--long-texts', 'whole'), 2, 'found "whole", expected cut or windows')
+
+    def test_bench_says_what_the_network_does_not_take(self):
+        rows = self.expect(self.here.run('bench', '--package', self.package, '--seconds', '0.1', '--output', 'json'), 0).json['rows']
+        for row in rows:
+            self.assertTrue(0 < row['text_and_labels_share'] < 1, row)
+        self.expect(self.here.run('bench', '--package', self.package, '--seconds', '0.1', '--precision', 'f32'), 0)
 
 
 if __name__ == '__main__':
