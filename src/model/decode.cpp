@@ -16,6 +16,7 @@ std::vector<float> log_softmax(std::span<float const> logits, double temperature
   double sum = 0;
   for (float const logit : logits) sum += std::exp(scaled(logit));
   std::vector<float> result;
+  result.reserve(logits.size());
   for (float const logit : logits) result.push_back(static_cast<float>(scaled(logit) - std::log(sum)));
   return result;
 }
@@ -27,6 +28,7 @@ bool may_follow(std::size_t tag, std::size_t previous) {
 
 task::ClassPrediction decode_class(std::span<float const> logits, double temperature) {
   task::ClassPrediction prediction;
+  prediction.scores.reserve(logits.size());
   for (float const value : log_softmax(logits, temperature)) prediction.scores.push_back(std::exp(value));
   prediction.label = static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
   return prediction;
@@ -92,6 +94,7 @@ task::Prediction decode_units(HeadSpec const& head, std::span<task::TaggedUnit c
   std::size_t const n_tags = head.n_outputs();
   expects(logits.size() == units.size() * n_tags, "a tagging head gives one row of outputs a unit");
   std::vector<float> log_probabilities;
+  log_probabilities.reserve(logits.size());
   for (std::size_t unit = 0; unit < units.size(); ++unit) {
     auto const row = log_softmax(logits.subspan(unit * n_tags, n_tags));
     log_probabilities.insert(log_probabilities.end(), row.begin(), row.end());
