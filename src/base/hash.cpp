@@ -2,7 +2,6 @@
 
 #include <openssl/evp.h>
 
-#include <array>
 #include <fstream>
 
 #include "base/error.h"
@@ -30,15 +29,18 @@ Sha256& Sha256::update(std::string_view bytes) {
   return *this;
 }
 
+std::array<std::uint8_t, 32> Sha256::digest() {
+  std::array<std::uint8_t, 32> bytes{};
+  expects(EVP_DigestFinal_ex(context_->digest, bytes.data(), nullptr) == 1, "SHA-256 ends once");
+  return bytes;
+}
+
 std::string Sha256::hex_digest() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned int n_bytes = 0;
-  expects(EVP_DigestFinal_ex(context_->digest, bytes.data(), &n_bytes) == 1, "SHA-256 ends once");
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string hex;
-  for (unsigned int i = 0; i < n_bytes; ++i) {
-    hex.push_back(kDigits[bytes[i] >> 4]);
-    hex.push_back(kDigits[bytes[i] & 15]);
+  for (auto const byte : digest()) {
+    hex.push_back(kDigits[byte >> 4]);
+    hex.push_back(kDigits[byte & 15]);
   }
   return hex;
 }

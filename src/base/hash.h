@@ -1,6 +1,7 @@
 // SHA-256 of bytes, files and records: what makes a dataset, a run or a package the same one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -18,7 +19,9 @@ class Sha256 {
   Sha256& operator=(Sha256&&) noexcept;
 
   Sha256& update(std::string_view bytes);
-  /// 64 lower-case hexadecimal digits. Ends the computation: call it once.
+  /// Ends the computation: call one of the two, once.
+  [[nodiscard]] std::array<std::uint8_t, 32> digest();
+  /// The same as 64 lower-case hexadecimal digits.
   [[nodiscard]] std::string hex_digest();
 
  private:

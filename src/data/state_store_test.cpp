@@ -1,0 +1,333 @@
+#include "data/state_store.h"
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <fstream>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+namespace polytask::data {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using States = std::vector<std::uint16_t>;
+
+constexpr std::uint32_t kWidth = 8;
+
+std::uint32_t tokens_of(int text) { return 1 + static_cast<std::uint32_t>(text) % 5; }
+
+StateKey key_of(int text) { return Sha256().update(std::to_string(text)).digest(); }
+
+/// What text `text` has: nothing that another one has.
+States states_of(int text) {
+  States states(std::size_t{tokens_of(text)} * kWidth);
+  for (std::size_t i = 0; i < states.size(); ++i)
+    states[i] = static_cast<std::uint16_t>(static_cast<std::size_t>(text) * 131 + i);
+  return states;
+}
+
+class StateStoreFiles : public testing::Test {
+ protected:
+  StateStoreFiles() : folder_(fs::temp_directory_path() / ("polytask-states-" + std::to_string(::getpid()))) {
+    fs::remove_all(folder_);
+  }
+  ~StateStoreFiles() override { fs::remove_all(folder_); }
+
+  /// Without memory, so that everything is read from the disk.
+  [[nodiscard]] StateStore store(StateLimits limits = {.memory_bytes = 0}) const { return {folder_, limits}; }
+
+  static void add(StateStore& store, int first, int last) {
+    auto const writer = StateWriter::try_begin(store);
+    ASSERT_NE(writer, nullptr);
+    for (int text = first; text < last; ++text)
+      ASSERT_TRUE(writer->add(key_of(text), tokens_of(text), states_of(text)));
+  }
+
+  /// 1 and the right states, or 0 and none. Wrong ones fail.
+  static int found(StateStore& store, int text) {
+    States read(states_of(text).size());
+    if (!store.read(key_of(text), read)) return 0;
+    EXPECT_EQ(read, states_of(text)) << text;
+    return 1;
+  }
+  static std::vector<int> found(StateStore& store, int first, int last) {
+    std::vector<int> all;
+    for (int text = first; text < last; ++text) all.push_back(found(store, text));
+    return all;
+  }
+
+  [[nodiscard]] std::string bytes(std::string const& name) const { return read_file(folder_ / name); }
+  void overwrite(std::string const& name, std::string_view content) const {
+    std::ofstream(folder_ / name, std::ios::binary | std::ios::trunc)
+        .write(content.data(), static_cast<std::streamsize>(content.size()));
+  }
+  [[nodiscard]] std::uint64_t bytes_of_files() const {
+    std::uint64_t n = 0;
+    for (auto const& entry : fs::directory_iterator(folder_)) n += entry.file_size();
+    return n;
+  }
+  [[nodiscard]] int n_files(std::string const& extension) const {
+    int n = 0;
+    for (auto const& entry : fs::directory_iterator(folder_)) n += entry.path().extension() == extension ? 1 : 0;
+    return n;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(StateStoreFiles, GiveBackWhatWasAddedNowAndAfterTheNextOpening) {
+  auto first = store();
+  EXPECT_FALSE(first.contains(key_of(0)));
+  EXPECT_EQ(found(first, 0), 0);
+  add(first, 0, 20);
+  EXPECT_EQ(found(first, 0, 21), std::vector<int>({1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0}));
+  auto second = store();
+  EXPECT_EQ(found(second, 0, 21), found(first, 0, 21));
+  EXPECT_EQ(second.disk_bytes(), bytes_of_files());
+  EXPECT_THAT(second.take_problems(), IsEmpty());
+}
+
+TEST_F(StateStoreFiles, AreFewAndEachHasASuccessorWhenItIsFull) {
+  StateLimits const limits{.memory_bytes = 0, .segment_bytes = 1000};
+  auto first = store(limits);
+  add(first, 0, 100);
+  EXPECT_EQ(n_files(".states"), 5);  // 100 texts of 3 tokens in the mean, 48 bytes each
+  auto second = store(limits);
+  add(second, 100, 110);  // goes on in the last one
+  EXPECT_EQ(n_files(".states"), 6);
+  for (int text = 0; text < 110; ++text) EXPECT_EQ(found(second, text), 1);
+}
+
+TEST_F(StateStoreFiles, GiveNoStatesOfAnotherSize) {
+  auto tested = store();
+  add(tested, 0, 1);
+  States read(states_of(0).size() + kWidth);
+  EXPECT_FALSE(tested.read(key_of(0), read));
+}
+
+TEST_F(StateStoreFiles, LoseOnlyTheTextThatAKilledProcessWasWriting) {
+  auto written = store();
+  add(written, 0, 3);
+  auto const index = bytes("000001.index");
+  auto const states = bytes("000001.states");
+  auto const n_last = 2 * states_of(2).size();
+  for (std::size_t n = 0; n <= n_last; n += 3) {  // killed while the states were written: no entry yet
+    overwrite("000001.states", std::string_view(states).substr(0, states.size() - n_last + n));
+    overwrite("000001.index", std::string_view(index).substr(0, index.size() - kStateEntryBytes));
+    auto opened = store();
+    ASSERT_EQ(found(opened, 0, 3), std::vector<int>({1, 1, 0})) << n;
+    add(opened, 2, 5);
+    auto again = store();
+    ASSERT_EQ(found(again, 0, 5), std::vector<int>({1, 1, 1, 1, 1})) << n;
+    ASSERT_THAT(again.take_problems(), IsEmpty());
+  }
+  for (std::size_t n = 0; n < kStateEntryBytes; ++n) {  // killed while the entry was written
+    overwrite("000001.states", states);
+    overwrite("000001.index", std::string_view(index).substr(0, index.size() - kStateEntryBytes + n));
+    auto opened = store();
+    ASSERT_EQ(found(opened, 0, 3), std::vector<int>({1, 1, 0})) << n;
+    add(opened, 2, 5);
+    auto again = store();
+    ASSERT_EQ(found(again, 0, 5), std::vector<int>({1, 1, 1, 1, 1})) << n;
+    ASSERT_THAT(again.take_problems(), IsEmpty());
+    ASSERT_EQ(again.disk_bytes(), bytes_of_files());
+  }
+}
+
+TEST_F(StateStoreFiles, OpenWhenAProcessWasKilledBetweenMakingTwoFiles) {
+  auto written = store();
+  add(written, 0, 2);
+  overwrite("000002.states", "");
+  for (auto const* half : {"", "PTS", "PTSTIX01"}) {
+    overwrite("000002.index", half);
+    auto opened = store();
+    add(opened, 2, 3);
+    EXPECT_EQ(found(opened, 0, 3), std::vector<int>({1, 1, 1})) << half;
+    EXPECT_EQ(opened.disk_bytes(), bytes_of_files());
+  }
+  overwrite("000009.states", "nobody knows them");
+  overwrite("000010.index", "PTSTIX01");
+  auto opened = store();
+  add(opened, 3, 4);
+  EXPECT_FALSE(fs::exists(folder_ / "000009.states"));
+  EXPECT_FALSE(fs::exists(folder_ / "000010.index"));
+  EXPECT_EQ(found(opened, 0, 4), std::vector<int>({1, 1, 1, 1}));
+}
+
+TEST_F(StateStoreFiles, NameStatesThatAreDamagedAndDoNotGiveThem) {
+  auto written = store();
+  add(written, 0, 3);
+  auto const states = bytes("000001.states");
+  auto const begin = 2 * states_of(0).size();
+  for (std::size_t at = begin; at < begin + 2 * states_of(1).size(); ++at) {
+    auto damaged = states;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x10);
+    overwrite("000001.states", damaged);
+    auto opened = store();
+    ASSERT_EQ(found(opened, 0, 3), std::vector<int>({1, 0, 1})) << at;
+    ASSERT_FALSE(opened.contains(key_of(1)));
+    ASSERT_THAT(opened.take_problems(), ElementsAre(HasSubstr("000001.states: the states at byte 16 are damaged")));
+  }
+  auto healed = store();
+  EXPECT_EQ(found(healed, 1), 0);
+  add(healed, 1, 2);  // adding drops nothing that is whole, and the new states are the ones that are read
+  auto opened = store();
+  EXPECT_EQ(found(opened, 0, 3), std::vector<int>({1, 1, 1}));
+  EXPECT_THAT(opened.take_problems(), IsEmpty());
+}
+
+TEST_F(StateStoreFiles, NameDamagedEntriesAndMendTheIndexWhenSomebodyAdds) {
+  auto written = store();
+  add(written, 0, 3);
+  auto index = bytes("000001.index");
+  index[kStateIndexBegin.size() + kStateEntryBytes + 5] ^= 1;
+  overwrite("000001.index", index);
+  auto opened = store();
+  EXPECT_EQ(found(opened, 0, 3), std::vector<int>({1, 0, 1}));
+  EXPECT_THAT(opened.take_problems(),
+              ElementsAre(HasSubstr("000001.index: 1 of 3 entries are damaged, entry 1 first")));
+  add(opened, 1, 2);
+  auto again = store();
+  EXPECT_EQ(found(again, 0, 3), std::vector<int>({1, 1, 1}));
+  EXPECT_THAT(again.take_problems(), IsEmpty());
+}
+
+TEST_F(StateStoreFiles, OfWhichStatesAreCutOffAreDamagedThere) {
+  auto written = store();
+  add(written, 0, 3);
+  overwrite("000001.states", std::string_view(bytes("000001.states")).substr(0, 2 * states_of(0).size() + 1));
+  auto opened = store();
+  EXPECT_EQ(found(opened, 0, 3), std::vector<int>({1, 0, 0}));
+  EXPECT_THAT(opened.take_problems(), ElementsAre(HasSubstr("2 of 3 entries are damaged, entry 1 first")));
+}
+
+TEST_F(StateStoreFiles, KeepNoMoreInMemoryThanTheyMay) {
+  auto const each = 2 * states_of(0).size();
+  auto tested = store({.memory_bytes = 3 * each});
+  add(tested, 0, 100);
+  EXPECT_LE(tested.memory_bytes(), 3 * each);
+  EXPECT_GT(tested.memory_bytes(), 0);
+  for (int text = 0; text < 100; ++text) EXPECT_EQ(found(tested, text), 1);
+  EXPECT_LE(tested.memory_bytes(), 3 * each);
+  fs::remove(folder_ / "000001.states");
+  overwrite("000001.states", "");
+  EXPECT_EQ(found(tested, 0), 1);  // from memory; the others from the file that is open
+  tested.remember(key_of(500), states_of(500));
+  EXPECT_EQ(found(tested, 500), 0);
+}
+
+TEST_F(StateStoreFiles, AddNothingBeyondTheLimit) {
+  StateLimits const limits{.disk_bytes = 2000, .memory_bytes = 0, .segment_bytes = 500};
+  auto tested = store(limits);
+  auto const writer = StateWriter::try_begin(tested);
+  int n = 0;
+  while (n < 1000 && writer->add(key_of(n), tokens_of(n), states_of(n))) ++n;
+  EXPECT_GT(n, 10);
+  EXPECT_LT(n, 40);
+  EXPECT_LE(bytes_of_files(), 2000);
+  EXPECT_EQ(bytes_of_files(), tested.disk_bytes());
+  EXPECT_EQ(found(tested, n), 0);
+  auto nothing = StateStore(folder_ / "nothing", {.disk_bytes = 0});
+  EXPECT_FALSE(StateWriter::try_begin(nothing)->add(key_of(0), tokens_of(0), states_of(0)));
+}
+
+TEST_F(StateStoreFiles, MakeRoomByRemovingTheOldestFilesAndThoseThatAreWantedLast) {
+  StateLimits const limits{.disk_bytes = 3000, .memory_bytes = 0, .segment_bytes = 500};
+  auto tested = store(limits);
+  int n = 0;
+  {
+    auto const writer = StateWriter::try_begin(tested);
+    while (writer->add(key_of(n), tokens_of(n), states_of(n))) ++n;
+  }
+  auto reader = store(limits);
+  auto const writer = StateWriter::try_begin(tested);
+  std::vector<StateWriter::Wanted> wanted{{key_of(0), states_of(0).size()}};  // in the oldest file
+  for (int text = 1000; text < 1008; ++text) wanted.push_back({key_of(text), states_of(text).size()});
+  writer->make_room(wanted);
+  EXPECT_EQ(found(tested, 0), 1);
+  EXPECT_FALSE(fs::exists(folder_ / "000002.states"));
+  EXPECT_EQ(found(tested, n - 1), 1);
+  for (int text = 1000; text < 1008; ++text) EXPECT_TRUE(writer->add(key_of(text), tokens_of(text), states_of(text)));
+  EXPECT_LE(bytes_of_files(), 3000);
+  for (int text = 0; text < n; ++text) EXPECT_EQ(found(reader, text), 1);  // it had opened them before
+
+  wanted.clear();
+  for (int text = 2000; text < 2020; ++text) wanted.push_back({key_of(text), states_of(text).size()});
+  writer->make_room(wanted);
+  for (int text = 2000; text < 2020; ++text) EXPECT_TRUE(writer->add(key_of(text), tokens_of(text), states_of(text)));
+  EXPECT_LE(bytes_of_files(), 3000);
+}
+
+TEST_F(StateStoreFiles, AreAddedToByOneAtATimeWhoSeesWhatTheOthersAdded) {
+  auto one = store(), other = store();
+  {
+    auto const writer = StateWriter::try_begin(one);
+    ASSERT_NE(writer, nullptr);
+    EXPECT_EQ(StateWriter::try_begin(other), nullptr);
+    ASSERT_TRUE(writer->add(key_of(0), tokens_of(0), states_of(0)));
+    auto reader = store();  // reading needs no lock
+    EXPECT_EQ(found(reader, 0), 1);
+  }
+  add(other, 1, 2);
+  EXPECT_EQ(found(other, 0, 2), std::vector<int>({1, 1}));
+}
+
+TEST_F(StateStoreFiles, SayWhatIsWrongWhereTheFolderCannotBe) {
+  fs::create_directories(folder_);
+  overwrite("file", "x");
+  try {
+    StateStore(folder_ / "file" / "states", {});
+    FAIL() << "a folder inside a file was made";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Unavailable);
+    EXPECT_THAT(error.what(), HasSubstr("the folder cannot be made"));
+  }
+}
+
+/// Adds texts from `first` on until it is killed.
+pid_t start_adding(fs::path const& folder, int first) {
+  auto const child = ::fork();
+  if (child != 0) return child;
+  StateStore store(folder, {.memory_bytes = 0, .segment_bytes = 4096});
+  auto const writer = StateWriter::try_begin(store);
+  for (int text = first; writer != nullptr; ++text) (void)writer->add(key_of(text), tokens_of(text), states_of(text));
+  ::_exit(1);
+}
+
+TEST_F(StateStoreFiles, SurviveKillsAtAnyMoment) {
+  StateLimits const limits{.memory_bytes = 0, .segment_bytes = 4096};
+  int n_whole = 0;
+  for (int round = 0; round < 40; ++round) {
+    auto const child = start_adding(folder_, n_whole);
+    std::this_thread::sleep_for(std::chrono::microseconds(2000 + 613 * round));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status));
+    auto opened = store(limits);
+    int n = 0;
+    while (found(opened, n) == 1) ++n;  // found() compares
+    ASSERT_GE(n, n_whole) << "what was whole before is still there";
+    ASSERT_THAT(opened.take_problems(), testing::Each(HasSubstr("is not an index")));  // a file just made, at most
+    n_whole = n;
+  }
+  EXPECT_GT(n_whole, 100);
+  auto opened = store(limits);
+  add(opened, n_whole, n_whole + 5);
+  auto again = store(limits);
+  EXPECT_THAT(again.take_problems(), IsEmpty());
+  for (int text = 0; text < n_whole + 5; ++text) ASSERT_EQ(found(again, text), 1);
+}
+
+}  // namespace
+}  // namespace polytask::data
