@@ -36,6 +36,11 @@ class LayerReader {
     return {take(name + ".weight"), take(name + ".bias"), static_cast<float>(config_.layer_norm_eps)};
   }
 
+  [[nodiscard]] Embeddings take_embeddings() {
+    return {take("embeddings.word_embeddings.weight"), take("embeddings.position_embeddings.weight"),
+            take("embeddings.token_type_embeddings.weight"), take_norm("embeddings.LayerNorm")};
+  }
+
   [[nodiscard]] Layer take_layer(std::int64_t index) {
     std::string const name = "encoder.layer." + std::to_string(index);
     std::string const attention = name + ".attention.self.";
@@ -94,6 +99,19 @@ std::span<Layer const> Network::upper_layers(model::Reading reading) const {
   return own == own_layers.end() ? std::span(layers).subspan(n_lower_layers()) : std::span(own->second);
 }
 
+Network lower_network(Tensors weights, model::EncoderConfig config, std::int64_t n_layers,
+                      kernels::InstructionSet instructions) {
+  Options const options{.precision = Precision::Float32, .instructions = instructions};
+  LayerReader encoder(weights, config, options, std::make_shared<kernels::WeightMemory>(), "");
+  Network network;
+  network.instructions = instructions;
+  network.activation = activation_of(config.hidden_act);
+  network.embeddings = encoder.take_embeddings();
+  for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i));
+  network.config = std::move(config);
+  return network;
+}
+
 Network load_network(std::filesystem::path const& model_folder, model::ModelSpec spec, Options const& options) {
   Network network;
   network.config = model::read_encoder_config(model_folder / "encoder");
@@ -103,9 +121,7 @@ Network load_network(std::filesystem::path const& model_folder, model::ModelSpec
   auto weights = model::read_model_weights(model_folder, network.config, network.spec);
   auto const memory = std::make_shared<kernels::WeightMemory>();
   LayerReader encoder(weights.encoder, network.config, options, memory, "");
-  network.embeddings = {
-      encoder.take("embeddings.word_embeddings.weight"), encoder.take("embeddings.position_embeddings.weight"),
-      encoder.take("embeddings.token_type_embeddings.weight"), encoder.take_norm("embeddings.LayerNorm")};
+  network.embeddings = encoder.take_embeddings();
   std::int64_t const n_layers = network.config.num_hidden_layers;
   for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i));
   for (auto& [reading, tensors] : weights.private_layers) {

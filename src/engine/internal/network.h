@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "engine/engine.h"
@@ -57,6 +58,11 @@ struct Network {
   /// From the lower layers' end to the end, for tasks of one reading.
   [[nodiscard]] std::span<Layer const> upper_layers(model::Reading reading) const;
 };
+
+/// The first `n_layers` layers of an encoder, at least one, all in float32; without heads. `weights` are those of
+/// model::read_encoder_weights and are used up.
+[[nodiscard]] Network lower_network(std::map<std::string, model::Tensor> weights, model::EncoderConfig config,
+                                    std::int64_t n_layers, kernels::InstructionSet instructions);
 
 /// Throws as Engine::load.
 [[nodiscard]] Network load_network(std::filesystem::path const& model_folder, model::ModelSpec spec,

@@ -80,11 +80,11 @@ class Pass {
     me_.wait();
   }
 
-  void run_lower_layers() {
+  /// The first `n` layers -> work_.lower, in the precision that the next one reads.
+  void run_lower_layers(std::size_t n) {
     LookedAt const all;
-    auto const n = network_.n_lower_layers();
     for (std::size_t i = 0; i < n; ++i) {
-      lower_holds_ = network_.layers[i + 1].query.precision();
+      lower_holds_ = i + 1 < network_.layers.size() ? network_.layers[i + 1].query.precision() : Precision::Float32;
       run_layer(network_.layers[i], work_.lower, all, lower_holds_, work_.lower);
     }
   }
@@ -362,7 +362,7 @@ void run_pass(Network const& network, Tile const& tile, std::span<std::size_t co
               kernels::AttentionScratch& scratch, Member const& member, TileLogits& logits) {
   Pass pass(network, tile, workspace, scratch, member);
   pass.embed();
-  pass.run_lower_layers();
+  pass.run_lower_layers(network.n_lower_layers());
   // Tasks of one reading share their upper layers; where none are private, all tasks do.
   std::map<model::Reading, std::vector<std::size_t>> groups;
   for (auto const head : heads) {
@@ -378,6 +378,13 @@ void run_pass(Network const& network, Tile const& tile, std::span<std::size_t co
         if (std::find(own.begin(), own.end(), heads[i]) != own.end()) pass.answer(heads[i], tokens, logits[i]);
     member.wait();  // the next group writes where these heads read
   }
+}
+
+void run_layers(Network const& network, Tile const& tile, Workspace& workspace, kernels::AttentionScratch& scratch,
+                Member const& member) {
+  Pass pass(network, tile, workspace, scratch, member);
+  pass.embed();
+  pass.run_lower_layers(network.layers.size());
 }
 
 }  // namespace polytask::engine

@@ -70,6 +70,11 @@ using TileLogits = std::vector<std::vector<std::vector<float>>>;
 void run_pass(Network const& network, Tile const& tile, std::span<std::size_t const> heads, Workspace& workspace,
               kernels::AttentionScratch& scratch, Member const& member, TileLogits& logits);
 
+/// The same up to the states that all layers of the network make of the tile's tokens: workspace.lower.floats, [tokens,
+/// hidden].
+void run_layers(Network const& network, Tile const& tile, Workspace& workspace, kernels::AttentionScratch& scratch,
+                Member const& member);
+
 /// Makes room for a tile of `n_tokens`.
 void reserve(Workspace& workspace, Network const& network, std::int64_t n_tokens);
 

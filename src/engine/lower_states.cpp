@@ -1,0 +1,128 @@
+#include "engine/lower_states.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "engine/internal/network.h"
+#include "engine/internal/pass.h"
+#include "engine/internal/tile.h"
+#include "engine/internal/workers.h"
+#include "model/encoder_files.h"
+
+namespace polytask::engine {
+namespace {
+
+/// As the engine's tiles.
+constexpr std::int64_t kTokensPerTile = 256;
+
+using Weights = std::map<std::string, model::Tensor>;
+
+/// What `n_layers` layers are made of.
+std::string key_of(Weights const& weights, model::EncoderConfig const& config, std::int64_t n_layers,
+                   kernels::InstructionSet instructions) {
+  Sha256 hash;
+  auto const add = [&](auto const& number) { hash.update({reinterpret_cast<char const*>(&number), sizeof number}); };
+  hash.update("hidden states 1 ").update(kernels::to_string(instructions)).update(" " + config.hidden_act);
+  add(n_layers);
+  add(config.num_attention_heads);
+  add(config.layer_norm_eps);
+  std::vector<std::string> groups{"embeddings."};
+  for (std::int64_t i = 0; i < n_layers; ++i) groups.push_back("encoder.layer." + std::to_string(i) + ".");
+  for (auto const& group : groups)
+    for (auto at = weights.lower_bound(group); at != weights.end() && at->first.starts_with(group); ++at) {
+      hash.update(at->first);
+      for (auto const size : at->second.shape) add(size);
+      hash.update({reinterpret_cast<char const*>(at->second.values.data()), at->second.values.size() * sizeof(float)});
+    }
+  return hash.hex_digest();
+}
+
+EncodedText encoded(task::TokenSequence const& text) {
+  return {.ids = {text.ids.begin(), text.ids.end()},
+          .type_ids = {text.type_ids.begin(), text.type_ids.end()},
+          .second_sequence = static_cast<std::int32_t>(text.second_sequence)};
+}
+
+}  // namespace
+
+struct LowerStates::State {
+  State(Network loaded, std::string hash, int n_workers)
+      : network(std::move(loaded)),
+        key(std::move(hash)),
+        workers(n_workers),
+        workspaces(static_cast<std::size_t>(n_workers)),
+        scratches(static_cast<std::size_t>(n_workers)) {}
+
+  void check(EncodedText const& text) const {
+    auto const n = std::ssize(text.ids);
+    auto const& config = network.config;
+    expects(n >= 1 && std::ssize(text.type_ids) == n && text.second_sequence >= 0 && text.second_sequence < n,
+            "a text has tokens, each with a type");
+    expects(std::max<std::int64_t>(text.second_sequence, n - text.second_sequence) <= config.max_position_embeddings,
+            "texts are cut to the encoder's positions");
+    expects(std::all_of(text.ids.begin(), text.ids.end(), [&](auto id) { return id >= 0 && id < config.vocab_size; }),
+            "token ids are of the encoder's vocabulary");
+    expects(
+        std::all_of(text.type_ids.begin(), text.type_ids.end(), [&](auto id) { return id < config.type_vocab_size; }),
+        "token types are those of the encoder");
+  }
+
+  Network network;
+  std::string key;
+  std::mutex one_at_a_time;
+  Workers workers;
+  std::vector<Workspace> workspaces;                 ///< by worker
+  std::vector<kernels::AttentionScratch> scratches;  ///< by worker
+};
+
+LowerStates::LowerStates(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LowerStates::LowerStates(LowerStates&&) noexcept = default;
+LowerStates& LowerStates::operator=(LowerStates&&) noexcept = default;
+LowerStates::~LowerStates() = default;
+
+LowerStates LowerStates::load(std::filesystem::path const& encoder_folder, std::int64_t n_layers,
+                              Options const& options) {
+  auto config = model::read_encoder_config(encoder_folder);
+  expects(n_layers >= 1 && n_layers <= config.num_hidden_layers, "no more layers are asked for than there are");
+  auto weights = model::read_encoder_weights(encoder_folder, config);
+  auto key = key_of(weights, config, n_layers, options.instructions);
+  auto network = lower_network(std::move(weights), std::move(config), n_layers, options.instructions);
+  return LowerStates(std::make_unique<State>(std::move(network), std::move(key), options.n_workers));
+}
+
+std::string const& LowerStates::key() const noexcept { return state_->key; }
+std::int64_t LowerStates::hidden_size() const noexcept { return state_->network.config.hidden_size; }
+
+void LowerStates::compute(std::span<task::TokenSequence const> texts,
+                          std::function<void(std::size_t, std::span<float const>)> const& take) const {
+  auto& state = *state_;
+  std::lock_guard const lock(state.one_at_a_time);
+  std::vector<EncodedText> copies;
+  for (auto const& text : texts) state.check(copies.emplace_back(encoded(text)));
+  auto const tiles = tiles_of(copies, kTokensPerTile);
+  auto const hidden = static_cast<std::size_t>(hidden_size());
+  std::atomic<std::size_t> next{0};
+  state.workers.run([&](Member const& member) {
+    auto const worker = static_cast<std::size_t>(member.rank);
+    auto& work = state.workspaces[worker];
+    for (auto i = next.fetch_add(1); i < tiles.size(); i = next.fetch_add(1)) {
+      auto const& tile = tiles[i];
+      reserve(work, state.network, tile.n_tokens());
+      run_layers(state.network, tile, work, state.scratches[worker], Member{});
+      for (std::size_t text = 0; text < tile.texts.size(); ++text) {
+        auto const begin = static_cast<std::size_t>(tile.offsets[text]);
+        auto const end = static_cast<std::size_t>(tile.offsets[text + 1]);
+        take(tile.first + text, {work.lower.floats.data() + begin * hidden, (end - begin) * hidden});
+      }
+    }
+  });
+}
+
+}  // namespace polytask::engine
