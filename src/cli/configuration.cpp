@@ -65,6 +65,7 @@ OrderedJson to_json(train::TrainConfig const& config) {
   OrderedJson json;
   json["architecture"] = config.architecture == train::Architecture::Shared ? "shared" : "split";
   if (config.private_layers) json["private_layers"] = *config.private_layers;
+  json["frozen_layers"] = config.frozen_layers;  // how much of their states is stored decides nothing
   json["sampling"] = {{"type", name_of(config.sampling.type)},
                       {"temperature", config.sampling.temperature},
                       {"examples_cap", config.sampling.examples_cap},

@@ -165,6 +165,8 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   section.choice<train::Architecture>("architecture", config.architecture,
                                       {{"shared", train::Architecture::Shared}, {"split", train::Architecture::Split}});
   if (std::int64_t layers = 0; section.whole("private_layers", layers)) config.private_layers = layers;
+  section.whole("frozen_layers", config.frozen_layers);
+  section.number("frozen_states_gb", config.frozen_states_gb);
   section.number("epochs", config.epochs);
   section.number("learning_rate", config.learning_rate);
   section.number("head_learning_rate_factor", config.head_learning_rate_factor);
@@ -321,6 +323,11 @@ void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   read_train(train, findings, project);
   for (auto const& problem : train::problems(project.train))
     findings.add(node_at(root, problem.where), fmt::format("{} {}", problem.where, problem.message));
+  if (project.train.frozen_layers > 0 && !project.encoder)
+    findings.add(node_at(root, "train.frozen_layers"),
+                 fmt::format("train.frozen_layers is {}; expected 0, as there is no encoder: layers that have learnt "
+                             "nothing yet must be trained; name a pretrained encoder",
+                             project.train.frozen_layers));
   section.finish();
 }
 

@@ -61,6 +61,8 @@ void check_run_id(std::string const& id) {
 
 fs::path runs_folder(fs::path const& project_folder) { return project_folder / ".polytask" / "runs"; }
 
+fs::path states_folder(fs::path const& project_folder) { return project_folder / ".polytask" / "states"; }
+
 std::optional<RunInfo> find_run(fs::path const& project_folder, std::string const& id) {
   check_run_id(id);
   auto const folder = runs_folder(project_folder) / id;

@@ -25,6 +25,9 @@ void check_run_id(std::string const& id);
 /// `<project folder>/.polytask/runs`.
 [[nodiscard]] std::filesystem::path runs_folder(std::filesystem::path const& project_folder);
 
+/// `<project folder>/.polytask/states`: what frozen layers make of the project's texts; all runs share it.
+[[nodiscard]] std::filesystem::path states_folder(std::filesystem::path const& project_folder);
+
 /// Nothing when there is no such run.
 [[nodiscard]] std::optional<RunInfo> find_run(std::filesystem::path const& project_folder, std::string const& id);
 /// Oldest first; folders that no run can be named like are not looked at.

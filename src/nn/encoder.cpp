@@ -99,7 +99,14 @@ EncoderImpl::EncoderImpl(model::EncoderConfig const& config) : config_(config), 
 }
 
 Tensor EncoderImpl::forward(PackedTexts const& texts, DropoutSites& sites) {
-  return forward_layers(embed(texts, sites), texts.attended(), 0, config_.num_hidden_layers, sites);
+  return forward_until(texts, config_.num_hidden_layers, sites);
+}
+
+Tensor EncoderImpl::forward_until(PackedTexts const& texts, std::int64_t last, DropoutSites& sites) {
+  if (!texts.states.defined())
+    return forward_layers(embeddings_->forward(texts, sites), texts.attended(), 0, last, sites);
+  expects(texts.n_layers_done <= last, "no layer is asked for that texts have passed already");
+  return forward_layers(texts.states, texts.attended(), texts.n_layers_done, last, sites);
 }
 
 Tensor EncoderImpl::forward_layers(Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
@@ -131,6 +138,12 @@ std::map<std::string, model::Tensor> EncoderImpl::save() const {
                                 {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()}};
   }
   return weights;
+}
+
+void EncoderImpl::freeze(std::int64_t n_layers) {
+  for (auto& parameter : embeddings_->parameters()) parameter.set_requires_grad(false);
+  for (std::int64_t i = 0; i < n_layers; ++i)
+    for (auto& parameter : layer(i)->parameters()) parameter.set_requires_grad(false);
 }
 
 void EncoderImpl::initialize(Rng& rng) {

@@ -51,8 +51,9 @@ class EncoderImpl : public torch::nn::Module {
   /// Returns the hidden states of the last layer, [tokens, hidden]. A text's states do not depend on its neighbours.
   /// Token ids, positions and types must lie inside the configuration's sizes.
   torch::Tensor forward(PackedTexts const& texts, DropoutSites& sites);
-  /// The same in parts: what the first layer sees, and what layer `last` - 1 makes of what layer `first` sees.
-  torch::Tensor embed(PackedTexts const& texts, DropoutSites& sites) { return embeddings_->forward(texts, sites); }
+  /// The same in parts: what the first `last` layers make of the texts, from the states that they bring along where
+  /// they do, and what layer `last` - 1 makes of what layer `first` sees.
+  torch::Tensor forward_until(PackedTexts const& texts, std::int64_t last, DropoutSites& sites);
   torch::Tensor forward_layers(torch::Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
                                std::int64_t last, DropoutSites& sites);
   [[nodiscard]] Layer layer(std::int64_t index) const;
@@ -61,6 +62,8 @@ class EncoderImpl : public torch::nn::Module {
   /// Every parameter by its published name must be there with its shape: `model::read_encoder_weights` sees to it.
   void load(std::map<std::string, model::Tensor> const& weights);
   [[nodiscard]] std::map<std::string, model::Tensor> save() const;
+  /// The embeddings and the first `n_layers` layers stay as they are: they get no gradients.
+  void freeze(std::int64_t n_layers);
   /// As BERT: weights normal with `initializer_range`, biases 0, LayerNorm 1 and 0. The same for any LibTorch.
   void initialize(Rng& rng);
 

@@ -128,8 +128,7 @@ Tensor MultiTaskModelImpl::states_of(HeadInput const& input, TextSelection const
 
 std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::span<HeadInput const> inputs,
                                                 DropoutSites sites) {
-  auto const shared =
-      encoder_->forward_layers(encoder_->embed(texts, sites), texts.attended(), 0, n_shared_layers_, sites);
+  auto const shared = encoder_->forward_until(texts, n_shared_layers_, sites);
   std::vector<Tensor> logits(inputs.size());
   for (auto const reading : spec_.readings()) {
     auto const reads = [&](HeadInput const& input) { return spec_.heads[input.head].reading() == reading; };

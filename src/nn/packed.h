@@ -18,6 +18,9 @@ struct PackedTexts {
   std::vector<std::int32_t>
       second_text;  ///< by text: the token where a pair's second text begins; unused for single texts
   std::vector<std::int32_t> sequences;  ///< bounds that attention stays inside, `offsets` and more; empty = `offsets`
+  torch::Tensor states = {};       ///< [tokens, hidden]: what the embeddings and the first layers make of the tokens;
+                                   ///< undefined = they are still to do it
+  std::int64_t n_layers_done = 0;  ///< how many layers that were, where there are states
   [[nodiscard]] std::vector<std::int32_t> const& attended() const { return sequences.empty() ? offsets : sequences; }
   [[nodiscard]] std::int64_t n_texts() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
 };

@@ -50,6 +50,10 @@ std::vector<Problem> problems(TrainConfig const& config) {
                   fmt::format("{}", *config.private_layers),
                   "nothing or 0, as train.architecture is \"shared\"; take one of the two out");
   }
+  rules.at_least(config.frozen_layers, 0, "frozen_layers");
+  rules.require(
+      std::isfinite(config.frozen_states_gb) && config.frozen_states_gb >= 0 && config.frozen_states_gb <= 1e6,
+      "frozen_states_gb", fmt::format("{}", config.frozen_states_gb), "a number from 0 to 1000000");
   rules.require(config.precision == "f32", "precision", quote(config.precision), "\"f32\"; \"bf16\" is not built yet");
   rules.positive(config.epochs, 10'000, "epochs");
   rules.positive(config.learning_rate, "learning_rate");
@@ -106,10 +110,15 @@ std::vector<Problem> problems(TrainConfig const& config, model::EncoderConfig co
   rules.require(config.max_length <= encoder.max_position_embeddings, "max_length",
                 fmt::format("{}", config.max_length),
                 fmt::format("at most {}, the positions of the encoder", encoder.max_position_embeddings));
+  rules.require(config.frozen_layers <= encoder.num_hidden_layers, "frozen_layers",
+                fmt::format("{}", config.frozen_layers),
+                fmt::format("at most {}, the layers of the encoder", encoder.num_hidden_layers));
   if (config.private_layers)
-    rules.require(*config.private_layers <= encoder.num_hidden_layers, "private_layers",
-                  fmt::format("{}", *config.private_layers),
-                  fmt::format("at most {}, the layers of the encoder", encoder.num_hidden_layers));
+    rules.require(*config.private_layers <= std::max<std::int64_t>(encoder.num_hidden_layers - config.frozen_layers, 0),
+                  "private_layers", fmt::format("{}", *config.private_layers),
+                  fmt::format("at most {}, the layers of the encoder{}",
+                              std::max<std::int64_t>(encoder.num_hidden_layers - config.frozen_layers, 0),
+                              config.frozen_layers > 0 ? " above train.frozen_layers" : ""));
   return rules.take();
 }
 

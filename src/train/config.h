@@ -48,6 +48,9 @@ struct TrainConfig {
   Architecture architecture = Architecture::Split;
   std::optional<std::int64_t> private_layers;  ///< split: top layers that each reading has for itself; unset = a third
                                                ///< of the encoder's, rounded
+  std::int64_t frozen_layers = 0;  ///< embeddings and the first so many layers stay as the given encoder has them; 0 =
+                                   ///< all of it is trained
+  double frozen_states_gb = 20;    ///< 10^9 bytes on disk for what those layers make of the texts; decides no result
   SamplingConfig sampling;
   SelectionConfig selection;
   ScratchEncoderConfig scratch;
@@ -74,7 +77,7 @@ struct TrainConfig {
 
 /// Every rule that the values break; `where` is "train".
 [[nodiscard]] std::vector<Problem> problems(TrainConfig const& config);
-/// What the settings ask for that this encoder does not have: longer texts, more private layers.
+/// What the settings ask for that this encoder does not have: longer texts, more frozen or private layers.
 [[nodiscard]] std::vector<Problem> problems(TrainConfig const& config, model::EncoderConfig const& encoder);
 
 /// The small encoder of projects without a pretrained one; its vocabulary comes from the training texts.

@@ -69,6 +69,26 @@ TEST(TrainConfig, AsksForNoMoreThanTheEncoderHas) {
   EXPECT_EQ(found[1].where, "train.private_layers");
 }
 
+TEST(TrainConfig, FreezesAsManyLayersAsThereAreBelowThePrivateOnes) {
+  TrainConfig config;
+  auto const encoder = scratch_encoder(config);
+  config.frozen_layers = encoder.num_hidden_layers;
+  EXPECT_THAT(problems(config, encoder), testing::IsEmpty());
+  config.private_layers = 1;
+  EXPECT_THAT(problems(config, encoder), testing::SizeIs(1));
+  EXPECT_EQ(problems(config, encoder)[0].message,
+            "is 1; expected at most 0, the layers of the encoder above train.frozen_layers");
+  config.frozen_layers = encoder.num_hidden_layers + 1;
+  config.private_layers.reset();
+  EXPECT_THAT(problems(config, encoder), testing::SizeIs(1));
+  EXPECT_EQ(problems(config, encoder)[0].where, "train.frozen_layers");
+  EXPECT_THAT(problems_with([](auto& changed) { changed.frozen_layers = -1; }),
+              ElementsAre(HasSubstr("train.frozen_layers: is -1")));
+  for (double const value : {-1.0, 1e7, std::numeric_limits<double>::quiet_NaN()})
+    EXPECT_THAT(problems_with([&](auto& changed) { changed.frozen_states_gb = value; }),
+                ElementsAre(HasSubstr("train.frozen_states_gb: is ")));
+}
+
 TEST(TrainConfig, RefusesEncodersThatNoMachineHolds) {
   EXPECT_THAT(problems_with([](auto& config) { config.scratch.hidden_size = 130; }),
               ElementsAre(HasSubstr("a multiple of scratch.heads (4)")));

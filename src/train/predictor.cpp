@@ -44,7 +44,7 @@ std::vector<std::vector<task::Prediction>> Predictor::predict(std::span<task::Ex
   return translated("predicting", [&] {
     std::vector<EncodedText> texts;
     for (auto const& example : examples) texts.push_back(encode_text(*state_->tokenizer, example, spec().max_length));
-    return infer(state_->model, texts, task_indices, state_->device);
+    return infer(state_->model, texts, task_indices, {.device = state_->device});
   });
 }
 

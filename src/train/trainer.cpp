@@ -167,6 +167,8 @@ class Run {
     record.seconds_left = seconds_left();
     metrics_.add(record);
     if (events_.on_step) events_.on_step(record);
+    for (auto const& problem : session_.take_problems())
+      if (events_.on_note) events_.on_note(problem);
     bool const due = config_.checkpoint_steps > 0 ? state.step % config_.checkpoint_steps == 0
                                                   : since_checkpoint_.seconds() > kSecondsBetweenCheckpoints;
     if (due && state.step < session_.n_steps()) save();
@@ -270,7 +272,7 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
   check_selection(config.selection, corpus.tasks);
   use_threads(options.n_threads);
   return translated("training", [&]() -> TrainResult {
-    Session session(corpus, config, options, stop);
+    Session session(corpus, config, options, events, stop);
     std::int64_t resumed_from = 0;
     if (options.resume) {
       if (auto const checkpoint = load_latest_checkpoint(options.run_folder / "checkpoints")) {

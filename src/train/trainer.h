@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "data/corpus.h"
+#include "data/frozen_states.h"
 #include "eval/calibration.h"
 #include "train/config.h"
 
@@ -49,6 +50,10 @@ struct EvaluationRecord {
 };
 
 struct TrainEvents {
+  /// Before the plan, of texts that pass the frozen layers: how many have, of how many that must.
+  std::function<void(std::size_t n_done, std::size_t n_missing)> on_filling;
+  std::function<void(data::FrozenStates::Filled const&)> on_filled;
+  std::function<void(std::string const& sentence)> on_note;
   std::function<void(Plan const&)> on_plan;
   std::function<void(StepRecord const&)> on_step;
   std::function<void(EvaluationRecord const&)> on_evaluation;
@@ -62,6 +67,9 @@ struct TrainOptions {
   int n_threads = 2;
   std::string device = "cpu";  ///< "cpu" or "cuda"
   bool resume = false;
+  /// For frozen_layers > 0: the embeddings and first layers of an encoder, as a function.
+  std::function<data::FrozenLayers(std::filesystem::path const& encoder, std::int64_t n_layers)> frozen_layers;
+  std::filesystem::path states_folder;  ///< where what they make of texts is stored, for all runs of a project
 };
 
 struct TrainResult {
@@ -84,7 +92,8 @@ struct TrainResult {
                                     std::optional<std::filesystem::path> const& encoder);
 
 /// Writes the selected checkpoint to `run_folder/model`, its probabilities calibrated on dev. Deterministic: the same
-/// corpus, configuration, seed and thread count give the same bytes, interrupted and resumed or not. Throws
+/// corpus, configuration, seed and thread count give the same bytes, interrupted and resumed or not, whatever is stored
+/// in `states_folder`. Throws
 /// Error{Interrupted} after `stop` is requested, with a checkpoint on disk if a step was done; Error{InvalidInput} for
 /// data or an encoder that cannot be trained; Error{Unavailable} when memory or disk is not enough.
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,

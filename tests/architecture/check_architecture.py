@@ -19,7 +19,7 @@ LARGEST_TEST = 700  # a list of cases may be longer
 LARGER_FILES = {
     # file: why it is one piece
 }
-TORCH_ROOMS = ('src/nn/', 'src/train/', 'src/cli/torch/', 'cmake/torch_pch.cpp')
+TORCH_ROOMS = ('src/nn/', 'src/train/', 'src/cli/torch/', 'tests/agreement/', 'cmake/torch_pch.cpp')
 SOURCE_ENDINGS = ('.h', '.cpp')
 TEXT_ENDINGS = ('.h', '.cpp', '.cmake', '.txt', '.md', '.py', '.sh', '.yaml', '.yml', '.json', '.js', '.html', '.css')
 SKIPPED_FOLDERS = {'.git', 'build', 'bin', '.run', '.polytask', '__pycache__', 'node_modules'}
@@ -215,7 +215,7 @@ def internal_headers_stay_inside(tree):
 
 
 def only_torch_rooms_include_torch(tree):
-    """Torch is included by nn, train and cli/torch alone, and `train/config.h` stays free of it."""
+    """Torch is included by nn, train, cli/torch and tests/agreement alone, and `train/config.h` stays free of it."""
     for name, includes in tree.includes.items():
         for line, include in includes:
             is_torch = re.match(r'[<"](torch|ATen|c10|caffe2)/', include)

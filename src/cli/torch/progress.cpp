@@ -37,6 +37,21 @@ void Progress::print_line(std::string const& text) {
   std::cerr << text << '\n' << std::flush;
 }
 
+bool Progress::is_due() {
+  auto const now = std::chrono::steady_clock::now();
+  auto const pause =
+      is_terminal_ ? std::chrono::milliseconds(kBetweenUpdates) : std::chrono::milliseconds(kBetweenLines);
+  if (now - last_ < pause) return false;
+  last_ = now;
+  return true;
+}
+
+void Progress::print_live(std::string const& text) {
+  if (!is_terminal_) return print_line(text);
+  std::cerr << "\r\x1b[K" << fitting(text, terminal_width() - 1) << std::flush;
+  line_is_open_ = true;
+}
+
 void Progress::finish() {
   if (line_is_open_) std::cerr << '\n';
   line_is_open_ = false;
@@ -62,19 +77,27 @@ void Progress::show(train::StepRecord const& record) {
     auto const [found, is_new] = losses_.emplace(task, loss);
     if (!is_new) found->second += 0.1 * (loss - found->second);
   }
-  auto const now = std::chrono::steady_clock::now();
-  bool const is_last = record.step == n_steps_;
-  auto const pause =
-      is_terminal_ ? std::chrono::milliseconds(kBetweenUpdates) : std::chrono::milliseconds(kBetweenLines);
-  if (!is_last && now - last_ < pause) return;
-  last_ = now;
+  if (!is_due() && record.step != n_steps_) return;
   auto text = fmt::format("step {}/{}  {:.0f} tokens/s  {} left ", record.step, n_steps_,
                           record.seconds > 0 ? static_cast<double>(record.n_tokens) / record.seconds : 0.0,
                           duration_text(record.seconds_left));
   for (auto const& [task, loss] : losses_) text += fmt::format(" {} {:.3f}", task, loss);
-  if (!is_terminal_) return print_line(text);
-  std::cerr << "\r\x1b[K" << fitting(text, terminal_width() - 1) << std::flush;
-  line_is_open_ = true;
+  print_live(text);
+}
+
+void Progress::show_filling(std::size_t n_done, std::size_t n_missing) {
+  if (is_due()) print_live(fmt::format("frozen layers: {} of {} texts", n_done, n_missing));
+}
+
+void Progress::show(data::FrozenStates::Filled const& filled) {
+  print_line(fmt::format("frozen layers: {} texts, {} of them new; {:.1f} MB are stored", filled.n_texts,
+                         filled.n_computed, static_cast<double>(filled.disk_bytes) / 1e6));
+  for (auto const& problem : filled.problems) note(problem);
+  if (filled.n_not_stored > 0)
+    note(
+        fmt::format("{} texts do not fit under train.frozen_states_gb; they pass the frozen layers in every step that "
+                    "draws them",
+                    filled.n_not_stored));
 }
 
 void Progress::show(train::EvaluationRecord const& record) {

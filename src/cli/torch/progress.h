@@ -12,6 +12,9 @@ class Progress {
  public:
   Progress();
   void show(train::Plan const& plan);
+  /// Texts that have passed the frozen layers, of those that must.
+  void show_filling(std::size_t n_done, std::size_t n_missing);
+  void show(data::FrozenStates::Filled const& filled);
   void show(train::StepRecord const& record);
   void show(train::EvaluationRecord const& record);
   void note(std::string const& sentence);
@@ -20,6 +23,10 @@ class Progress {
 
  private:
   void print_line(std::string const& text);
+  /// A line that the next one replaces, where there is a terminal.
+  void print_live(std::string const& text);
+  /// Whether it is time for another one.
+  [[nodiscard]] bool is_due();
   bool is_terminal_;
   bool line_is_open_ = false;
   std::int64_t n_steps_ = 0;

@@ -25,6 +25,7 @@
 #include "cli/torch/progress.h"
 #include "cli/torch/verbs.h"
 #include "cli/verbs.h"
+#include "engine/lower_states.h"
 #include "kernels/linear.h"
 #include "report/run_files.h"
 #include "report/run_page.h"
@@ -318,6 +319,15 @@ std::string new_run_id(Project const& project) {
   return free;
 }
 
+/// The engine's, as it needs no gradients. One for all uses: it holds the weights.
+data::FrozenLayers frozen_layers(fs::path const& encoder, std::int64_t n_layers, int n_threads) {
+  auto const states =
+      std::make_shared<engine::LowerStates>(engine::LowerStates::load(encoder, n_layers, {.n_workers = n_threads}));
+  return {.key = states->key(),
+          .hidden_size = states->hidden_size(),
+          .compute = [states](auto texts, auto const& take) { states->compute(texts, take); }};
+}
+
 OrderedJson state_json(std::string_view status, std::string const& started) {
   return {{"status", status}, {"started", started}};
 }
@@ -360,19 +370,26 @@ int train(CommandLine const& line) {
   Progress progress;
   bool has_begun = existing.has_value();
   train::TrainEvents const events{
+      .on_filling = [&](std::size_t n_done, std::size_t n_missing) { progress.show_filling(n_done, n_missing); },
+      .on_filled = [&](data::FrozenStates::Filled const& filled) { progress.show(filled); },
+      .on_note = [&](std::string const& sentence) { progress.note(sentence); },
       .on_plan = [&](train::Plan const& plan) { progress.show(plan), has_begun = true; },
       .on_step = [&](train::StepRecord const& record) { progress.show(record); },
       .on_evaluation = [&](train::EvaluationRecord const& record) { progress.show(record); },
   };
   try {
-    auto const result = train::train(corpus, project.train,
-                                     {.run_folder = folder,
-                                      .encoder = project.encoder,
-                                      .seed = project.seed,
-                                      .n_threads = n_threads_of(line),
-                                      .device = line.device,
-                                      .resume = line.resume},
-                                     events, stop.token());
+    auto const result = train::train(
+        corpus, project.train,
+        {.run_folder = folder,
+         .encoder = project.encoder,
+         .seed = project.seed,
+         .n_threads = n_threads_of(line),
+         .device = line.device,
+         .resume = line.resume,
+         .frozen_layers = [&](fs::path const& encoder,
+                              std::int64_t n_layers) { return frozen_layers(encoder, n_layers, n_threads_of(line)); },
+         .states_folder = states_folder(project.folder)},
+        events, stop.token());
     progress.finish();
     auto const json = result_json(id, result, score_run(folder, corpus, line, result.calibrations, stop.token()));
     write_file_atomically(folder / "result.json", json.dump(1) + "\n");

@@ -35,13 +35,15 @@ void update_by_torch(kernels::AdamWStep const& step, OptimizedParameter& paramet
 }  // namespace
 
 AdamW::AdamW(torch::nn::Module& model, TrainConfig const& config) : config_(config) {
-  for (auto& item : model.named_parameters())
+  for (auto& item : model.named_parameters()) {
+    if (!item.value().requires_grad()) continue;  // frozen
     parameters_.push_back({.name = item.key(),
                            .weight = item.value(),
                            .first_moment = torch::zeros_like(item.value()),
                            .second_moment = torch::zeros_like(item.value()),
                            .decays = decays(item.key()),
                            .learning_rate_factor = is_head(item.key()) ? config.head_learning_rate_factor : 1.0});
+  }
 }
 
 double AdamW::gradient_norm() const {

@@ -1,4 +1,4 @@
-// AdamW over all parameters of a model, with its state in the open so that a checkpoint can hold it.
+// AdamW over the parameters of a model that are trained, with its state in the open so that a checkpoint can hold it.
 #pragma once
 
 #include <torch/types.h>

@@ -19,10 +19,6 @@ struct Pass {
   data::Batch batch;
 };
 
-torch::Tensor int64_tensor(std::vector<std::int64_t> const& values, torch::Device device) {
-  return torch::tensor(values, torch::kInt64).to(device);
-}
-
 std::vector<nn::HeadInput> inputs_of(Pass const& pass, std::span<std::size_t const> heads,
                                      model::ModelSpec const& spec) {
   std::vector<nn::HeadInput> inputs;
@@ -39,15 +35,12 @@ std::vector<nn::HeadInput> inputs_of(Pass const& pass, std::span<std::size_t con
   return inputs;
 }
 
-void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t const> heads, torch::Device device,
-         std::vector<std::vector<task::Prediction>>& results) {
+void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t const> heads,
+         InferenceOptions const& options, std::vector<std::vector<task::Prediction>>& results) {
   auto const& spec = model->spec();
-  nn::PackedTexts const texts{int64_tensor(pass.batch.ids, device),
-                              int64_tensor(pass.batch.positions, device),
-                              int64_tensor(pass.batch.type_ids, device),
-                              pass.batch.offsets,
-                              pass.batch.second_text,
-                              pass.batch.sequences};
+  std::vector<task::TokenSequence> tokens;
+  for (auto const& text : pass.texts) tokens.push_back(sequence_of(text.tokens));
+  auto const texts = packed_texts(pass.batch, tokens, options.frozen, options.device);
   auto const inputs = inputs_of(pass, heads, spec);
   auto const logits = model->forward(texts, inputs, nn::DropoutSites());
   for (std::size_t position = 0; position < heads.size(); ++position) {
@@ -79,19 +72,18 @@ EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& e
 }
 
 std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std::span<EncodedText const> texts,
-                                                 std::span<std::size_t const> heads, torch::Device device,
-                                                 std::function<bool()> const& should_stop) {
+                                                 std::span<std::size_t const> heads, InferenceOptions const& options) {
   torch::NoGradGuard const no_grad;
   std::vector<std::vector<task::Prediction>> results(texts.size());
   for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {
-    if (should_stop && should_stop()) break;
+    if (options.should_stop && options.should_stop()) break;
     Pass pass{.first = first};
     for (;
          end < texts.size() && (end == first || pass.batch.ids.size() + texts[end].tokens.ids.size() <= kTokensPerPass);
          ++end)
       data::append(pass.batch, {0, end}, texts[end].tokens);
     pass.texts = texts.subspan(first, end - first);
-    run(pass, model, heads, device, results);
+    run(pass, model, heads, options, results);
   }
   return results;
 }

@@ -11,6 +11,7 @@
 #include "task/prediction.h"
 #include "task/tagging.h"
 #include "text/tokenizer.h"
+#include "train/internal/packed_batch.h"
 
 namespace polytask::train {
 
@@ -23,10 +24,16 @@ struct EncodedText {
 [[nodiscard]] EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example,
                                       std::size_t max_length);
 
-/// [text][position in heads]. `should_stop` is asked between batches; the result is then incomplete.
+struct InferenceOptions {
+  torch::Device device;
+  std::function<bool()> should_stop = {};  ///< asked between batches; the result is then incomplete
+  FrozenPart* frozen = nullptr;            ///< texts start from its states, which are rounded; none = from their tokens
+};
+
+/// [text][position in heads].
 [[nodiscard]] std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model,
                                                                std::span<EncodedText const> texts,
-                                                               std::span<std::size_t const> heads, torch::Device device,
-                                                               std::function<bool()> const& should_stop = {});
+                                                               std::span<std::size_t const> heads,
+                                                               InferenceOptions const& options);
 
 }  // namespace polytask::train

@@ -250,7 +250,8 @@ TrainConfig effective(TrainConfig config, data::Corpus const& corpus, model::Enc
   if (config.architecture == Architecture::Shared || tasks_read_alike(corpus))
     config.private_layers = 0;
   else if (!config.private_layers)
-    config.private_layers = std::llround(static_cast<double>(encoder.num_hidden_layers) / 3);
+    config.private_layers = std::min<std::int64_t>(std::llround(static_cast<double>(encoder.num_hidden_layers) / 3),
+                                                   encoder.num_hidden_layers - config.frozen_layers);
   return config;
 }
 
@@ -262,6 +263,11 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   else
     prepare_from_scratch(prepared, corpus, config);
   prepared.config = effective(config, corpus, prepared.encoder_config);
+  if (config.frozen_layers > 0 && !options.encoder)
+    throw Error(
+        ErrorCode::InvalidUsage,
+        "train.frozen_layers: layers from scratch have learnt nothing yet; name a pretrained encoder, or set it "
+        "to 0");
   if (config.dropout) {
     prepared.encoder_config.hidden_dropout_prob = *config.dropout;
     prepared.encoder_config.attention_probs_dropout_prob = *config.dropout;

@@ -24,10 +24,6 @@ using data::Split;
 /// Purposes of the run's random streams: each is independent of the others.
 enum Purpose : std::uint64_t { kMixturePurpose = 1, kWeightsPurpose = 2, kDropoutPurpose = 1'000 };
 
-torch::Tensor int64_tensor(std::vector<std::int64_t> const& values, torch::Device device) {
-  return torch::tensor(values, torch::kInt64).to(device);
-}
-
 /// What one head sees of a batch.
 struct HeadBatch {
   nn::HeadInput input;
@@ -96,7 +92,7 @@ std::vector<DevRows> dev_rows(data::Corpus const& corpus, Prepared const& prepar
 }  // namespace
 
 Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
-                 std::stop_token const& stop)
+                 TrainEvents const& events, std::stop_token const& stop)
     : config_(config),
       options_(options),
       device_(device_of(options.device)),
@@ -113,11 +109,38 @@ Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
     model_->encoder()->initialize(rng);
   model_->initialize_tasks(rng);
   model_->to(device_);
+  if (config.frozen_layers > 0) freeze(events, stop);
   for (std::size_t head = 0; head < prepared_.spec.heads.size(); ++head)
     if (prepared_.spec.heads[head].sees_cosine()) fit_line(head, stop);
   optimizer_ = std::make_unique<AdamW>(*model_, config_);
   state_.plan = plan_.state();
   for (auto const& head : prepared_.spec.heads) state_.examples_drawn[head.task.name] = 0;
+}
+
+void Session::freeze(TrainEvents const& events, std::stop_token const& stop) {
+  expects(options_.frozen_layers != nullptr, "somebody computes what frozen layers make of texts");
+  auto const n_layers = config_.frozen_layers;
+  model_->encoder()->freeze(n_layers);
+  data::StateLimits const limits{.disk_bytes = static_cast<std::uint64_t>(config_.frozen_states_gb * 1e9)};
+  frozen_ = std::make_unique<FrozenPart>(FrozenPart{
+      n_layers,
+      {options_.frozen_layers(*options_.encoder, n_layers), data::StateStore(options_.states_folder, limits)}});
+  std::vector<task::TokenSequence> texts;
+  for (auto const& stream : prepared_.streams)
+    for (auto const& row : stream.rows) texts.push_back(sequence_of(row));
+  for (auto const& of_stream : dev_)
+    for (auto const& text : of_stream.texts) texts.push_back(sequence_of(text.tokens));
+  auto const on_wait = [&] {
+    if (events.on_note)
+      events.on_note(fmt::format("{}: another run fills it; waiting for that", options_.states_folder.string()));
+  };
+  auto const filled = frozen_->states.fill(texts, {.on_wait = on_wait, .on_progress = events.on_filling}, stop);
+  leave_if_stopped(stop);
+  if (events.on_filled) events.on_filled(filled);
+}
+
+std::vector<std::string> Session::take_problems() {
+  return frozen_ ? frozen_->states.take_problems() : std::vector<std::string>();
 }
 
 std::int64_t Session::n_dev_tokens() const noexcept {
@@ -134,12 +157,9 @@ std::int64_t Session::n_parameters() const {
 }
 
 nn::PackedTexts Session::packed(data::Batch const& batch) const {
-  return {int64_tensor(batch.ids, device_),
-          int64_tensor(batch.positions, device_),
-          int64_tensor(batch.type_ids, device_),
-          batch.offsets,
-          batch.second_text,
-          batch.sequences};
+  std::vector<task::TokenSequence> texts;
+  for (auto const& row : batch.rows) texts.push_back(sequence_of(prepared_.streams[row.stream].rows[row.row]));
+  return packed_texts(batch, texts, frozen_.get(), device_);
 }
 
 data::Batch Session::batch_of(std::vector<data::DrawnRow> const& rows) const {
@@ -246,13 +266,14 @@ StepRecord Session::step() {
   return record;
 }
 
-std::optional<Session::DevAnswers> Session::answer_dev(std::function<bool()> const& should_stop) {
+std::optional<Session::DevAnswers> Session::answer_dev(std::function<bool()> const& should_stop, FrozenPart* frozen) {
   std::size_t const n_tasks = prepared_.spec.heads.size();
   DevAnswers answers{.gold = std::vector<std::vector<task::Label>>(n_tasks),
                      .predicted = std::vector<std::vector<task::Prediction>>(n_tasks)};
   for (auto const& of_stream : dev_) {
     auto const& stream = *of_stream.stream;
-    auto results = infer(model_, of_stream.texts, stream.tasks, device_, should_stop);
+    auto results =
+        infer(model_, of_stream.texts, stream.tasks, {.device = device_, .should_stop = should_stop, .frozen = frozen});
     if (should_stop && should_stop()) return std::nullopt;
     for (std::size_t i = 0; i < of_stream.rows.size(); ++i) {
       auto const& labels = stream.of(Split::Dev)[of_stream.rows[i]].labels;
@@ -267,7 +288,7 @@ std::optional<Session::DevAnswers> Session::answer_dev(std::function<bool()> con
 }
 
 std::optional<std::map<std::string, double>> Session::evaluate(std::function<bool()> const& should_stop) {
-  auto const answers = answer_dev(should_stop);
+  auto const answers = answer_dev(should_stop, frozen_.get());
   if (!answers) return std::nullopt;
   std::map<std::string, double> scores;
   for (std::size_t i = 0; i < prepared_.spec.heads.size(); ++i) {
@@ -279,7 +300,7 @@ std::optional<std::map<std::string, double>> Session::evaluate(std::function<boo
 }
 
 std::map<std::string, eval::Calibration> Session::calibrate(std::stop_token const& stop) {
-  auto const answers = answer_dev([&] { return stop.stop_requested(); });
+  auto const answers = answer_dev([&] { return stop.stop_requested(); }, nullptr);
   if (!answers) throw Error(ErrorCode::Interrupted, "stopped while the probabilities were calibrated");
   std::map<std::string, eval::Calibration> found;
   for (std::size_t i = 0; i < prepared_.spec.heads.size(); ++i) {

@@ -9,6 +9,7 @@
 #include "train/checkpoint.h"
 #include "train/internal/adamw.h"
 #include "train/internal/inference.h"
+#include "train/internal/packed_batch.h"
 #include "train/internal/prepared.h"
 #include "train/trainer.h"
 
@@ -29,21 +30,27 @@ struct DevRows {
 
 class Session {
  public:
-  /// Throws what `prepare` throws.
-  Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
+  /// Texts pass the frozen layers here, where they have not done so in an earlier run; `events` hears of that. Throws
+  /// what `prepare` and data::FrozenStates throw.
+  Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, TrainEvents const& events,
           std::stop_token const& stop);
 
   /// The loss of the batch made of `rows`, ready for backward. `seed` decides the dropout.
   BatchLoss loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed);
   /// Draws a batch and takes one step of the optimizer. Throws Error{InvalidInput} when the loss is not finite.
   StepRecord step();
-  /// Dev scores of every task that has labelled dev rows; nothing when `should_stop` ended it early.
+  /// Dev scores of every task that has labelled dev rows; nothing when `should_stop` ended it early. Above frozen
+  /// layers from their states, as a step.
   std::optional<std::map<std::string, double>> evaluate(std::function<bool()> const& should_stop);
   /// Fits the temperatures of the heads to their answers on dev, and sets them: to be called once, with the selected
-  /// weights. By task, what calibrate found. Throws Error{Interrupted} soon after `stop` is requested.
+  /// weights. The answers are the whole model's, from tokens. By task, what calibrate found. Throws Error{Interrupted}
+  /// soon after `stop` is requested.
   std::map<std::string, eval::Calibration> calibrate(std::stop_token const& stop);
   /// Seconds per training token, from a few steps that change nothing.
   double seconds_per_token();
+
+  /// What was found damaged among the states of frozen layers since the last call.
+  [[nodiscard]] std::vector<std::string> take_problems();
 
   [[nodiscard]] Checkpoint checkpoint() const;
   /// Throws Error{Corrupt} naming the folder when the checkpoint is of another run.
@@ -69,7 +76,9 @@ class Session {
     std::vector<std::vector<task::Label>> gold;
     std::vector<std::vector<task::Prediction>> predicted;
   };
-  std::optional<DevAnswers> answer_dev(std::function<bool()> const& should_stop);
+  std::optional<DevAnswers> answer_dev(std::function<bool()> const& should_stop, FrozenPart* frozen);
+  /// Takes the frozen layers out of training, and stores what they make of all texts.
+  void freeze(TrainEvents const& events, std::stop_token const& stop);
   [[nodiscard]] nn::PackedTexts packed(data::Batch const& batch) const;
   /// A line through cosines starts where some training rows, seen by the encoder as it was given, put it.
   void fit_line(std::size_t head, std::stop_token const& stop);
@@ -84,6 +93,7 @@ class Session {
   data::BatchPlan plan_;
   data::BatchPlan::Totals whole_run_;
   nn::MultiTaskModel model_;
+  std::unique_ptr<FrozenPart> frozen_;  ///< none where all layers are trained
   std::unique_ptr<AdamW> optimizer_;
   TrainState state_;
   std::vector<DevRows> dev_;
