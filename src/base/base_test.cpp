@@ -27,9 +27,11 @@ TEST(Quote, EscapesControlCharactersAndClipsLongText) {
 }
 
 TEST(Utf8, ControlCharactersAreFound) {
-  for (auto const* text : {"a\tb", "\x1b[31m", "\x7f", "é\xc2\x85", "\n"}) EXPECT_TRUE(has_control_characters(text)) << text;
+  for (auto const* text : {"a\tb", "\x1b[31m", "\x7f", "é\xc2\x85", "\n"})
+    EXPECT_TRUE(has_control_characters(text)) << text;
   EXPECT_TRUE(has_control_characters(std::string_view("\0", 1)));
-  for (auto const* text : {"", "plain, ünïcödé, 日本, 😀", "\xc2\xa0"}) EXPECT_FALSE(has_control_characters(text)) << text;
+  for (auto const* text : {"", "plain, ünïcödé, 日本, 😀", "\xc2\xa0"})
+    EXPECT_FALSE(has_control_characters(text)) << text;
 }
 
 TEST(Utf8, FindsTheFirstInvalidByte) {

@@ -69,7 +69,8 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
   task::TaskSpec task{.name = name};
   Section section(node, "tasks." + name, findings);
   if (has_control_characters(valid_utf8(name)))
-    findings.add(node, fmt::format("the task {} has control characters in its name; expected a line of text", quote(name)));
+    findings.add(node,
+                 fmt::format("the task {} has control characters in its name; expected a line of text", quote(name)));
   std::string type;
   section.text("type", type);
   auto const known = task::parse_task_type(type);

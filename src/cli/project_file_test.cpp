@@ -92,9 +92,10 @@ colour: red
 }
 
 TEST(Project, RefusesTaskNamesThatATerminalWouldActOn) {
-  EXPECT_THAT(mistakes("datasets: {d: {train: d.jsonl}}\ntasks:\n  \"\\e[2Ja\": {type: classification, dataset: d, text: "
-                       "body, label: l}\n"),
-              ElementsAre(AllOf(HasSubstr("polytask.yaml:3: "), HasSubstr("\\x1b[2Ja"), HasSubstr("control characters"))));
+  EXPECT_THAT(
+      mistakes("datasets: {d: {train: d.jsonl}}\ntasks:\n  \"\\e[2Ja\": {type: classification, dataset: d, text: "
+               "body, label: l}\n"),
+      ElementsAre(AllOf(HasSubstr("polytask.yaml:3: "), HasSubstr("\\x1b[2Ja"), HasSubstr("control characters"))));
 }
 
 TEST(Project, NamesMistakesInTheOrderOfTheLinesAndTheirWrongShares) {

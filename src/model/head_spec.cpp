@@ -8,8 +8,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
-#include "base/utf8.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 
 namespace polytask::model {
 namespace {

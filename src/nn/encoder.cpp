@@ -47,12 +47,12 @@ EmbeddingsImpl::EmbeddingsImpl(model::EncoderConfig const& config)
   register_module("LayerNorm", norm_);
 }
 
-Tensor EmbeddingsImpl::forward(PackedTexts const& texts, DropoutSites& sites) {
+Tensor EmbeddingsImpl::forward(PackedTexts const& texts, Pass& pass) {
   auto const sum = torch::embedding(word_embeddings_->weight, texts.ids) +
                    torch::embedding(position_embeddings_->weight, texts.positions) +
                    torch::embedding(token_type_embeddings_->weight, texts.type_ids);
   auto const normal = add_layer_norm(sum, Tensor(), norm_->weight, norm_->bias, layer_norm_eps_, {});
-  return dropout(normal, sites.next(dropout_));
+  return dropout(normal, pass.next_dropout(dropout_));
 }
 
 LayerImpl::LayerImpl(model::EncoderConfig const& config)
@@ -79,17 +79,17 @@ LayerImpl::LayerImpl(model::EncoderConfig const& config)
   output->register_module("LayerNorm", output_norm_);
 }
 
-Tensor LayerImpl::forward(Tensor const& hidden, std::vector<std::int32_t> const& sequences, DropoutSites& sites) {
-  auto const qkv = linear_side_by_side(hidden, *query_, *key_, *value_);
-  auto const context =
-      packed_attention(qkv, sequences, config_.num_attention_heads, sites.next(config_.attention_probs_dropout_prob));
-  auto const attended = linear(context, *attention_output_);
+Tensor LayerImpl::forward(Tensor const& hidden, std::vector<std::int32_t> const& sequences, Pass& pass) {
+  auto const qkv = linear_side_by_side(hidden, *query_, *key_, *value_, pass.products());
+  auto const context = packed_attention(qkv, sequences, config_.num_attention_heads,
+                                        pass.next_dropout(config_.attention_probs_dropout_prob));
+  auto const attended = linear(context, *attention_output_, pass.products());
   auto const middle = add_layer_norm(attended, hidden, attention_norm_->weight, attention_norm_->bias,
-                                     config_.layer_norm_eps, sites.next(config_.hidden_dropout_prob));
-  auto const inner = activate(linear(middle, *intermediate_), config_.hidden_act);
-  auto const out = linear(inner, *output_);
+                                     config_.layer_norm_eps, pass.next_dropout(config_.hidden_dropout_prob));
+  auto const inner = activate(linear(middle, *intermediate_, pass.products()), config_.hidden_act);
+  auto const out = linear(inner, *output_, pass.products());
   return add_layer_norm(out, middle, output_norm_->weight, output_norm_->bias, config_.layer_norm_eps,
-                        sites.next(config_.hidden_dropout_prob));
+                        pass.next_dropout(config_.hidden_dropout_prob));
 }
 
 EncoderImpl::EncoderImpl(model::EncoderConfig const& config) : config_(config), embeddings_(config) {
@@ -98,20 +98,20 @@ EncoderImpl::EncoderImpl(model::EncoderConfig const& config) : config_(config), 
   register_module("encoder", Folder())->register_module("layer", layers_);
 }
 
-Tensor EncoderImpl::forward(PackedTexts const& texts, DropoutSites& sites) {
-  return forward_until(texts, config_.num_hidden_layers, sites);
+Tensor EncoderImpl::forward(PackedTexts const& texts, Pass& pass) {
+  return forward_until(texts, config_.num_hidden_layers, pass);
 }
 
-Tensor EncoderImpl::forward_until(PackedTexts const& texts, std::int64_t last, DropoutSites& sites) {
+Tensor EncoderImpl::forward_until(PackedTexts const& texts, std::int64_t last, Pass& pass) {
   if (!texts.states.defined())
-    return forward_layers(embeddings_->forward(texts, sites), texts.attended(), 0, last, sites);
+    return forward_layers(embeddings_->forward(texts, pass), texts.attended(), 0, last, pass);
   expects(texts.n_layers_done <= last, "no layer is asked for that texts have passed already");
-  return forward_layers(texts.states, texts.attended(), texts.n_layers_done, last, sites);
+  return forward_layers(texts.states, texts.attended(), texts.n_layers_done, last, pass);
 }
 
 Tensor EncoderImpl::forward_layers(Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
-                                   std::int64_t last, DropoutSites& sites) {
-  for (auto i = first; i < last; ++i) hidden = layer(i)->forward(hidden, sequences, sites);
+                                   std::int64_t last, Pass& pass) {
+  for (auto i = first; i < last; ++i) hidden = layer(i)->forward(hidden, sequences, pass);
   return hidden;
 }
 

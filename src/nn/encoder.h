@@ -18,7 +18,7 @@ namespace polytask::nn {
 class EmbeddingsImpl : public torch::nn::Module {
  public:
   explicit EmbeddingsImpl(model::EncoderConfig const& config);
-  torch::Tensor forward(PackedTexts const& texts, DropoutSites& sites);
+  torch::Tensor forward(PackedTexts const& texts, Pass& pass);
 
  private:
   double layer_norm_eps_;
@@ -33,7 +33,7 @@ class LayerImpl : public torch::nn::Module {
  public:
   explicit LayerImpl(model::EncoderConfig const& config);
   /// hidden: [tokens, hidden] -> the same shape. Attention stays inside each of the sequences, given by their bounds.
-  torch::Tensor forward(torch::Tensor const& hidden, std::vector<std::int32_t> const& sequences, DropoutSites& sites);
+  torch::Tensor forward(torch::Tensor const& hidden, std::vector<std::int32_t> const& sequences, Pass& pass);
 
  private:
   model::EncoderConfig config_;
@@ -50,12 +50,12 @@ class EncoderImpl : public torch::nn::Module {
 
   /// Returns the hidden states of the last layer, [tokens, hidden]. A text's states do not depend on its neighbours.
   /// Token ids, positions and types must lie inside the configuration's sizes.
-  torch::Tensor forward(PackedTexts const& texts, DropoutSites& sites);
+  torch::Tensor forward(PackedTexts const& texts, Pass& pass);
   /// The same in parts: what the first `last` layers make of the texts, from the states that they bring along where
   /// they do, and what layer `last` - 1 makes of what layer `first` sees.
-  torch::Tensor forward_until(PackedTexts const& texts, std::int64_t last, DropoutSites& sites);
+  torch::Tensor forward_until(PackedTexts const& texts, std::int64_t last, Pass& pass);
   torch::Tensor forward_layers(torch::Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
-                               std::int64_t last, DropoutSites& sites);
+                               std::int64_t last, Pass& pass);
   [[nodiscard]] Layer layer(std::int64_t index) const;
 
   [[nodiscard]] model::EncoderConfig const& config() const noexcept { return config_; }

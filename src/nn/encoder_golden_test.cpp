@@ -76,7 +76,7 @@ torch::Tensor wave(torch::Tensor const& like) {
 
 /// Compares the states and leaves the gradients of the reference's scalar in the parameters.
 void run_and_compare_states(Encoder& encoder, Expected const& expected, std::string const& name) {
-  DropoutSites none;
+  Pass none;
   auto const states = encoder->forward(expected.texts(), none);
   auto const reference = expected.floats("states");
   ASSERT_EQ(states.sizes(), reference.sizes());

@@ -41,7 +41,7 @@ TEST(Encoder, GivesABatchWhatItGivesItsSingles) {
   Rng rng(1);
   encoder->initialize(rng);
   torch::NoGradGuard const no_grad;
-  DropoutSites none;
+  Pass none;
   auto const together = encoder->forward(pack(kTexts), none);
   std::int64_t at = 0;
   for (auto const& text : kTexts) {
@@ -68,7 +68,7 @@ TEST(Encoder, LoadsWhatItSaved) {
   one->initialize(rng);
   Encoder other(small_config());
   other->load(one->save());
-  DropoutSites none;
+  Pass none;
   EXPECT_TRUE(torch::equal(one->forward(pack(kTexts), none), other->forward(pack(kTexts), none)));
 }
 
@@ -76,9 +76,9 @@ TEST(Encoder, RepeatsAStepWithItsDropoutExactly) {
   Encoder encoder(small_config());
   Rng rng(3);
   encoder->initialize(rng);
-  DropoutSites first(77);
-  DropoutSites second(77);
-  DropoutSites other(78);
+  Pass first(77);
+  Pass second(77);
+  Pass other(78);
   auto const once = encoder->forward(pack(kTexts), first);
   EXPECT_TRUE(torch::equal(once, encoder->forward(pack(kTexts), second)));
   EXPECT_FALSE(torch::equal(once, encoder->forward(pack(kTexts), other)));

@@ -30,6 +30,13 @@ void save_dropout(AutogradContext* context, kernels::Dropout const& dropout) {
   context->saved_data["seed"] = static_cast<std::int64_t>(dropout.seed);
 }
 
+/// Of functions that are differentiated, arguments that are no tensors have to be numbers.
+kernels::Precision precision_of(std::int64_t number) { return static_cast<kernels::Precision>(number); }
+std::int64_t number_of(kernels::Precision precision) { return static_cast<std::int64_t>(precision); }
+kernels::Precision saved_products(AutogradContext* context) {
+  return precision_of(context->saved_data["products"].toInt());
+}
+
 Tensor int_tensor(std::vector<std::int32_t> const& values) {
   return torch::tensor(values, torch::TensorOptions().dtype(torch::kInt32));
 }
@@ -51,13 +58,16 @@ void linear_backward(kernels::LinearShape const& shape, Tensor const& x, Tensor 
 }
 
 struct Linear : torch::autograd::Function<Linear> {
-  static Tensor forward(AutogradContext* context, Tensor const& x_any, Tensor const& weight_any, Tensor const& bias) {
+  static Tensor forward(AutogradContext* context, Tensor const& x_any, Tensor const& weight_any, Tensor const& bias,
+                        std::int64_t products) {
     auto const x = x_any.contiguous();
     auto const weight = weight_any.contiguous();
     auto y = torch::empty({x.size(0), weight.size(0)}, x.options());
-    kernels::linear_forward({x.size(0), x.size(1), weight.size(0), weight.size(0)}, x.data_ptr<float>(),
-                            weight.data_ptr<float>(), bias.contiguous().data_ptr<float>(), y.data_ptr<float>());
+    kernels::linear_forward({x.size(0), x.size(1), weight.size(0), weight.size(0), precision_of(products)},
+                            x.data_ptr<float>(), weight.data_ptr<float>(), bias.contiguous().data_ptr<float>(),
+                            y.data_ptr<float>());
     context->save_for_backward({x, weight});
+    context->saved_data["products"] = products;
     return y;
   }
 
@@ -68,8 +78,9 @@ struct Linear : torch::autograd::Function<Linear> {
     auto const gradient = gradients[0].contiguous();
     auto grad_x = torch::empty_like(x);
     tensor_list result{grad_x};
-    linear_backward({x.size(0), x.size(1), weight.size(0), weight.size(0)}, x, weight, gradient.data_ptr<float>(),
-                    kernels::Write::Replace, grad_x, result);
+    linear_backward({x.size(0), x.size(1), weight.size(0), weight.size(0), saved_products(context)}, x, weight,
+                    gradient.data_ptr<float>(), kernels::Write::Replace, grad_x, result);
+    result.emplace_back();
     return result;
   }
 };
@@ -77,17 +88,19 @@ struct Linear : torch::autograd::Function<Linear> {
 /// Three layers of one width that read the same rows; their results lie side by side.
 struct TripleLinear : torch::autograd::Function<TripleLinear> {
   static Tensor forward(AutogradContext* context, Tensor const& x_any, Tensor const& weight_a, Tensor const& bias_a,
-                        Tensor const& weight_b, Tensor const& bias_b, Tensor const& weight_c, Tensor const& bias_c) {
+                        Tensor const& weight_b, Tensor const& bias_b, Tensor const& weight_c, Tensor const& bias_c,
+                        std::int64_t products) {
     auto const x = x_any.contiguous();
     std::array const weights{weight_a.contiguous(), weight_b.contiguous(), weight_c.contiguous()};
     std::array const biases{bias_a.contiguous(), bias_b.contiguous(), bias_c.contiguous()};
     auto const width = weight_a.size(0);
     auto y = torch::empty({x.size(0), 3 * width}, x.options());
     for (std::size_t i = 0; i < 3; ++i)
-      kernels::linear_forward({x.size(0), x.size(1), width, 3 * width}, x.data_ptr<float>(),
+      kernels::linear_forward({x.size(0), x.size(1), width, 3 * width, precision_of(products)}, x.data_ptr<float>(),
                               weights[i].data_ptr<float>(), biases[i].data_ptr<float>(),
                               y.data_ptr<float>() + static_cast<std::int64_t>(i) * width);
     context->save_for_backward({x, weights[0], weights[1], weights[2]});
+    context->saved_data["products"] = products;
     return y;
   }
 
@@ -96,12 +109,13 @@ struct TripleLinear : torch::autograd::Function<TripleLinear> {
     auto const& x = saved[0];
     auto const width = saved[1].size(0);
     auto const gradient = gradients[0].contiguous();
-    kernels::LinearShape const shape{x.size(0), x.size(1), width, 3 * width};
+    kernels::LinearShape const shape{x.size(0), x.size(1), width, 3 * width, saved_products(context)};
     auto grad_x = torch::empty_like(x);
     tensor_list result{grad_x};
     for (std::size_t i = 0; i < 3; ++i)
       linear_backward(shape, x, saved[1 + i], gradient.data_ptr<float>() + static_cast<std::int64_t>(i) * width,
                       i == 0 ? kernels::Write::Replace : kernels::Write::Add, grad_x, result);
+    result.emplace_back();
     return result;
   }
 };
@@ -238,20 +252,20 @@ struct CounterDropout : torch::autograd::Function<CounterDropout> {
 
 }  // namespace
 
-Tensor linear(Tensor const& x, torch::nn::LinearImpl const& layer) {
+Tensor linear(Tensor const& x, torch::nn::LinearImpl const& layer, kernels::Precision products) {
   expects(x.dim() == 2 && x.size(1) == layer.weight.size(1), "rows are as wide as the layer expects");
   if (!x.is_cpu()) return torch::linear(x, layer.weight, layer.bias);
-  return Linear::apply(x, layer.weight, layer.bias);
+  return Linear::apply(x, layer.weight, layer.bias, number_of(products));
 }
 
 Tensor linear_side_by_side(Tensor const& x, torch::nn::LinearImpl const& a, torch::nn::LinearImpl const& b,
-                           torch::nn::LinearImpl const& c) {
+                           torch::nn::LinearImpl const& c, kernels::Precision products) {
   expects(x.dim() == 2 && x.size(1) == a.weight.size(1) && a.weight.sizes() == b.weight.sizes() &&
               a.weight.sizes() == c.weight.sizes(),
           "three layers of one shape read the same rows");
   if (!x.is_cpu())
     return torch::linear(x, torch::cat({a.weight, b.weight, c.weight}), torch::cat({a.bias, b.bias, c.bias}));
-  return TripleLinear::apply(x, a.weight, a.bias, b.weight, b.bias, c.weight, c.bias);
+  return TripleLinear::apply(x, a.weight, a.bias, b.weight, b.bias, c.weight, c.bias, number_of(products));
 }
 
 Tensor exact_gelu(Tensor const& x) { return x.is_cpu() ? Gelu::apply(x) : torch::gelu(x); }

@@ -9,15 +9,18 @@
 #include <vector>
 
 #include "kernels/dropout.h"
+#include "kernels/precision.h"
 
 namespace polytask::nn {
 
-/// x: [rows, in]; x W^T + b of the layer: [rows, out].
-torch::Tensor linear(torch::Tensor const& x, torch::nn::LinearImpl const& layer);
+/// x: [rows, in]; x W^T + b of the layer: [rows, out]. What it is multiplied in holds for the backward too.
+torch::Tensor linear(torch::Tensor const& x, torch::nn::LinearImpl const& layer,
+                     kernels::Precision products = kernels::Precision::Float32);
 
 /// Three layers of one shape on the same rows: [rows, 3 * out], a before b before c.
 torch::Tensor linear_side_by_side(torch::Tensor const& x, torch::nn::LinearImpl const& a,
-                                  torch::nn::LinearImpl const& b, torch::nn::LinearImpl const& c);
+                                  torch::nn::LinearImpl const& b, torch::nn::LinearImpl const& c,
+                                  kernels::Precision products = kernels::Precision::Float32);
 
 /// The exact GELU, element by element.
 torch::Tensor exact_gelu(torch::Tensor const& x);

@@ -41,6 +41,25 @@ TEST(PackedAttention, EqualsLibTorchForwardAndBackwardForMixedLengths) {
   EXPECT_LT(largest_difference(qkv.grad(), reference.grad()), 1e-5);
 }
 
+TEST(Linear, InBFloat16EqualsLibTorchOnRoundedOperandsForwardAndBackward) {
+  torch::manual_seed(5);
+  auto const rounded = [](Tensor const& x) { return x.to(torch::kBFloat16).to(torch::kFloat32); };
+  torch::nn::LinearImpl layer(48, 32), second(48, 32), third(48, 32);
+  auto x = torch::randn({70, 48}).set_requires_grad(true);
+  auto const weights = rounded(torch::randn({70, 32}));  // the gradient that comes in, so that rounding leaves it alone
+  auto const y = linear(x, layer, kernels::Precision::BFloat16);
+  (y * weights).sum().backward();
+  torch::NoGradGuard const no_grad;
+  EXPECT_LT(largest_difference(y, torch::linear(rounded(x), rounded(layer.weight), layer.bias)), 1e-5);
+  EXPECT_LT(largest_difference(x.grad(), weights.matmul(rounded(layer.weight))), 1e-5);
+  EXPECT_LT(largest_difference(layer.weight.grad(), weights.t().matmul(rounded(x))), 1e-4);
+  EXPECT_LT(largest_difference(layer.bias.grad(), weights.sum(0)), 1e-4);
+  EXPECT_GT(largest_difference(y, linear(x, layer)), 1e-4) << "float32 is something else";
+  auto const side_by_side = linear_side_by_side(x, layer, second, third, kernels::Precision::BFloat16);
+  EXPECT_EQ(largest_difference(side_by_side.narrow(1, 0, 32), y), 0);
+  EXPECT_EQ(largest_difference(side_by_side.narrow(1, 64, 32), linear(x, third, kernels::Precision::BFloat16)), 0);
+}
+
 TEST(AddLayerNorm, EqualsLibTorchForwardAndBackward) {
   torch::manual_seed(2);
   auto make = [](Tensor const& values) { return values.detach().clone().set_requires_grad(true); };

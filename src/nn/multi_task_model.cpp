@@ -100,11 +100,11 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
 }
 
 Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::vector<std::int32_t> const& sequences,
-                                  DropoutSites& sites) {
+                                  Pass& pass) {
   auto const own = private_layers_.find(reading);
   if (own == private_layers_.end())
-    return encoder_->forward_layers(hidden, sequences, n_shared_layers_, encoder_->config().num_hidden_layers, sites);
-  for (auto const& layer : *own->second) hidden = layer->as<LayerImpl>()->forward(hidden, sequences, sites);
+    return encoder_->forward_layers(hidden, sequences, n_shared_layers_, encoder_->config().num_hidden_layers, pass);
+  for (auto const& layer : *own->second) hidden = layer->as<LayerImpl>()->forward(hidden, sequences, pass);
   return hidden;
 }
 
@@ -127,8 +127,8 @@ Tensor MultiTaskModelImpl::states_of(HeadInput const& input, TextSelection const
 }
 
 std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::span<HeadInput const> inputs,
-                                                DropoutSites sites) {
-  auto const shared = encoder_->forward_until(texts, n_shared_layers_, sites);
+                                                Pass pass) {
+  auto const shared = encoder_->forward_until(texts, n_shared_layers_, pass);
   std::vector<Tensor> logits(inputs.size());
   for (auto const reading : spec_.readings()) {
     auto const reads = [&](HeadInput const& input) { return spec_.heads[input.head].reading() == reading; };
@@ -136,14 +136,14 @@ std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::s
     TextSelection const own(texts, spec_.private_layers == 0
                                        ? std::vector<bool>(static_cast<std::size_t>(texts.n_texts()), true)
                                        : texts_of(inputs, texts.n_texts(), reads));
-    auto const hidden = top_of(reading, own.of(shared), own.sequences(), sites);
+    auto const hidden = top_of(reading, own.of(shared), own.sequences(), pass);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!reads(inputs[i])) continue;
       auto const states = states_of(inputs[i], own, hidden);
       auto const rate =
           spec_.heads[inputs[i].head].sees_cosine() ? 0.0 : head_dropout_;  // nothing of one number can be spared
       auto const* head = heads_->ptr(inputs[i].head)->as<torch::nn::LinearImpl>();
-      logits[i] = linear(dropout(states, sites.next(rate)), *head);
+      logits[i] = linear(dropout(states, pass.next_dropout(rate)), *head);
     }
   }
   return logits;

@@ -32,7 +32,7 @@ class MultiTaskModelImpl : public torch::nn::Module {
   /// regression objective of Reimers and Gurevych 2019, arXiv:1908.10084, with a line behind it). Where a head has a
   /// pooler, tanh(W pooled + b) stands in the place of the pooled state (model::Pooler). Returns the logits in
   /// the order of `inputs`: [texts, outputs] or [tokens, outputs].
-  std::vector<torch::Tensor> forward(PackedTexts const& texts, std::span<HeadInput const> inputs, DropoutSites sites);
+  std::vector<torch::Tensor> forward(PackedTexts const& texts, std::span<HeadInput const> inputs, Pass pass);
 
   [[nodiscard]] model::ModelSpec const& spec() const noexcept { return spec_; }
   [[nodiscard]] Encoder& encoder() noexcept { return encoder_; }
@@ -51,7 +51,7 @@ class MultiTaskModelImpl : public torch::nn::Module {
 
  private:
   torch::Tensor top_of(model::Reading reading, torch::Tensor hidden, std::vector<std::int32_t> const& sequences,
-                       DropoutSites& sites);
+                       Pass& pass);
   /// Of one head's texts, by its pooler where it has one.
   [[nodiscard]] torch::Tensor pooled_states(std::size_t head, TextSelection const& own, torch::Tensor const& hidden,
                                             std::vector<std::int64_t> const& texts) const;

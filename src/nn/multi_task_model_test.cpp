@@ -66,7 +66,7 @@ PackedTexts three_texts() {
 
 std::vector<torch::Tensor> logits_of(MultiTaskModel& model, std::vector<HeadInput> const& inputs) {
   torch::NoGradGuard const no_grad;
-  return model->forward(three_texts(), inputs, DropoutSites());
+  return model->forward(three_texts(), inputs, Pass());
 }
 
 double difference(torch::Tensor const& a, torch::Tensor const& b) { return (a - b).abs().max().item<double>(); }
@@ -109,8 +109,8 @@ TEST(MultiTaskModel, APairsHeadSeesHowItsTwoTextsDiffer) {
   torch::NoGradGuard const no_grad;
   auto texts = three_texts();
   texts.second_text = {1, 4, 6};  // a pair of 1 + 2 tokens, a single text, a pair of 2 + 2
-  auto const logits = model->forward(texts, std::vector<HeadInput>{{.head = 0, .texts = {2, 0}}}, DropoutSites())[0];
-  DropoutSites none;
+  auto const logits = model->forward(texts, std::vector<HeadInput>{{.head = 0, .texts = {2, 0}}}, Pass())[0];
+  Pass none;
   auto const hidden = model->encoder()->forward(texts, none);
   auto const expected = [&](std::int64_t from, std::int64_t middle, std::int64_t to) {
     auto const u = hidden.slice(0, from, middle).mean(0);
@@ -137,8 +137,8 @@ void expect_pooled_by_tanh(model::Pooling pooling, std::vector<std::string> cons
   model->initialize_tasks(rng);
   auto texts = three_texts();
   if (columns.size() == 2) texts.second_text = {1, 4, 6};
-  auto const logits = model->forward(texts, std::vector<HeadInput>{{.head = 1, .texts = {2, 0}}}, DropoutSites())[0];
-  DropoutSites none;
+  auto const logits = model->forward(texts, std::vector<HeadInput>{{.head = 1, .texts = {2, 0}}}, Pass())[0];
+  Pass none;
   auto const hidden = model->encoder()->forward(texts, none);
   auto const weights = model->named_parameters();
   auto const expected = [&](std::int64_t from, std::int64_t middle, std::int64_t to) {
@@ -181,9 +181,9 @@ struct Apart {
                            {0, 7},
                            {3},
                            {0, 3, 7}};
-    logits = model->forward(pair, std::vector<HeadInput>{{.head = 0, .texts = {0}}}, DropoutSites())[0][0];
+    logits = model->forward(pair, std::vector<HeadInput>{{.head = 0, .texts = {0}}}, Pass())[0][0];
     auto const alone = [&](std::vector<std::int64_t> const& ids) {
-      DropoutSites none;
+      Pass none;
       auto const n = std::ssize(ids);
       return model->encoder()->forward({torch::tensor(ids, torch::kInt64),
                                         torch::arange(n),
@@ -242,7 +242,7 @@ TEST(PrivateLayers, LearnFromTasksOfTheirReadingAlone) {
   auto model = model_of(1, model::Pooling::Mean, 1);
   auto const moved = [&](HeadInput const& input) {
     model->zero_grad();
-    model->forward(three_texts(), std::span(&input, 1), DropoutSites())[0].square().sum().backward();
+    model->forward(three_texts(), std::span(&input, 1), Pass())[0].square().sum().backward();
     std::set<std::string> names;
     for (auto const& parameter : model->named_parameters()) {
       auto const& gradient = parameter.value().grad();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/dropout.h"
+#include "kernels/precision.h"
 
 namespace polytask::nn {
 
@@ -25,24 +26,29 @@ struct PackedTexts {
   [[nodiscard]] std::int64_t n_texts() const { return static_cast<std::int64_t>(offsets.size()) - 1; }
 };
 
-/// Where a forward pass gets its dropout from: every site of every step has a seed of its own, so that a step can be
-/// repeated exactly, by the backward and by a resumed run.
-class DropoutSites {
+/// How one pass through the model is made: with or without dropout, and what its linear layers multiply in. Every site
+/// of dropout of every step has a seed of its own, so that a step can be repeated exactly, by the backward and by a
+/// resumed run.
+class Pass {
  public:
-  /// No dropout: evaluation.
-  DropoutSites() = default;
-  explicit DropoutSites(std::uint64_t step_seed) : training_(true), seed_(step_seed) {}
+  /// Evaluation: no dropout, float32.
+  Pass() = default;
+  /// A step of training. `products`: of the encoder's layers, forward and backward; heads stay in float32.
+  explicit Pass(std::uint64_t step_seed, kernels::Precision products = kernels::Precision::Float32)
+      : training_(true), seed_(step_seed), products_(products) {}
 
-  /// The next site of this pass; inactive in evaluation.
-  kernels::Dropout next(double rate) {
+  /// Of the next site of this pass; inactive in evaluation.
+  kernels::Dropout next_dropout(double rate) {
     if (!training_ || rate <= 0) return {};
     return {static_cast<float>(rate), kernels::seed_of_site(seed_, ++n_sites_)};
   }
+  [[nodiscard]] kernels::Precision products() const noexcept { return products_; }
 
  private:
   bool training_ = false;
   std::uint64_t seed_ = 0;
   std::uint64_t n_sites_ = 0;
+  kernels::Precision products_ = kernels::Precision::Float32;
 };
 
 }  // namespace polytask::nn

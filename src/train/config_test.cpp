@@ -114,13 +114,14 @@ TEST(TrainConfig, PrivateLayersBelongToTheSplitArchitecture) {
 
 TEST(TrainConfig, SaysEverythingAtOnce) {
   auto const found = problems_with([](auto& config) {
-    config.precision = "bf16";
+    config.precision = "int8";
     config.sampling.type = SamplingType::Specified;
     config.selection.weights["intent"] = -1;
     config.scratch.layers = 0;
   });
-  EXPECT_THAT(found, ElementsAre(HasSubstr("\"bf16\" is not built yet"), HasSubstr("train.sampling.weights: "),
-                                 HasSubstr("train.selection.weights.intent: "), HasSubstr("train.scratch.layers: ")));
+  EXPECT_THAT(found, ElementsAre(HasSubstr("train.precision: is \"int8\"; expected \"f32\" or \"bf16\""),
+                                 HasSubstr("train.sampling.weights: "), HasSubstr("train.selection.weights.intent: "),
+                                 HasSubstr("train.scratch.layers: ")));
 }
 
 }  // namespace

@@ -113,7 +113,7 @@ class FrozenLayers : public testing::Test {
                     torch::tensor(std::vector<std::int64_t>(texts[i].type_ids.begin(), texts[i].type_ids.end()));
                 packed.positions = torch::arange(n);
                 packed.offsets = {0, static_cast<std::int32_t>(n)};
-                nn::DropoutSites evaluation;
+                nn::Pass evaluation;
                 auto const states = encoder->forward_until(packed, n_layers, evaluation).contiguous();
                 take(i, {states.template data_ptr<float>(), static_cast<std::size_t>(states.numel())});
               }

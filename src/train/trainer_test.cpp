@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/random.h"
+#include "kernels/packed_linear.h"
 #include "train/predictor.h"
 
 namespace polytask::train {
@@ -109,6 +110,25 @@ TEST_F(Training, GivesTheSameBytesTwice) {
   (void)train(corpus, small_config(), options("a"), {}, {});
   (void)train(corpus, small_config(), options("b"), {}, {});
   EXPECT_EQ(hash_of_folder(folder / "a" / "model"), hash_of_folder(folder / "b" / "model"));
+}
+
+TEST_F(Training, InBFloat16ItLearnsTheSameWithTheSameBytesEachTime) {
+  auto config = small_config();
+  config.precision = "bf16";
+  if (kernels::detected_instructions() < kernels::InstructionSet::Avx512Bf16) {
+    EXPECT_THAT([&] { (void)train(corpus_of(60), config, options("a"), {}, {}); },
+                testing::ThrowsMessage<Error>(testing::HasSubstr("this processor has no instructions")));
+    return;
+  }
+  std::map<std::string, double> dev;
+  (void)train(corpus_of(400), config, options("a"),
+              {.on_evaluation = [&](EvaluationRecord const& record) { dev = record.dev; }}, {});
+  for (auto const* task : {"subject", "urgency", "topics"}) EXPECT_GT(dev[task], 0.95) << task;
+  EXPECT_GT(dev["things"], 0.9);
+  (void)train(corpus_of(400), small_config(), options("exact"), {}, {});
+  EXPECT_NE(hash_of_folder(folder / "a" / "model"), hash_of_folder(folder / "exact" / "model"));
+  (void)train(corpus_of(400), config, options("again"), {}, {});
+  EXPECT_EQ(hash_of_folder(folder / "a" / "model"), hash_of_folder(folder / "again" / "model"));
 }
 
 TEST_F(Training, ContinuesBitIdenticallyAfterAStopAtAnyStep) {

@@ -57,7 +57,7 @@ std::vector<float> by_modules(nn::Encoder& encoder, Text const& text, std::int64
   packed.positions = torch::tensor(positions, torch::kInt64);
   packed.offsets = {0, n};
   packed.sequences = middle > 0 ? std::vector{0, middle, n} : packed.offsets;
-  nn::DropoutSites evaluation;
+  nn::Pass evaluation;
   auto const states = encoder->forward_until(packed, n_layers, evaluation).contiguous();
   return {states.data_ptr<float>(), states.data_ptr<float>() + states.numel()};
 }

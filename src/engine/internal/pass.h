@@ -15,8 +15,8 @@
 
 namespace polytask::engine {
 
-/// Memory that starts at a cache line and only grows; what it holds is lost when it does. Nobody touches it before it is
-/// used: a precision that a model does not compute in takes no page.
+/// Memory that starts at a cache line and only grows; what it holds is lost when it does. Nobody touches it before it
+/// is used: a precision that a model does not compute in takes no page.
 template <typename T>
 class Buffer {
  public:

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include "base/error.h"
+#include "kernels/packed_linear.h"
 
 namespace polytask::train {
 
@@ -17,6 +18,19 @@ torch::Device device_of(std::string const& name) {
                 "device \"cuda\": this LibTorch sees no GPU; build with a LibTorch that has CUDA "
                 "(docs/guides/installing.md) or use \"cpu\"");
   return torch::kCUDA;
+}
+
+kernels::Precision products_of(std::string const& precision, torch::Device device) {
+  auto const products = kernels::parse_precision(precision).value();
+  if (products == kernels::Precision::Float32) return products;
+  if (!device.is_cpu())
+    throw Error(ErrorCode::InvalidUsage, "train.precision: is " + quote(precision) +
+                                             ", which is built for --device cpu alone; use \"f32\" here");
+  if (kernels::detected_instructions() < kernels::InstructionSet::Avx512Bf16)
+    throw Error(ErrorCode::InvalidUsage, "train.precision: is " + quote(precision) +
+                                             ", for which this processor has no instructions (AVX-512 BF16), so that "
+                                             "it would be slower; use \"f32\"");
+  return products;
 }
 
 void use_threads(int n_threads) {

@@ -5,10 +5,16 @@
 
 #include <string>
 
+#include "kernels/precision.h"
+
 namespace polytask::train {
 
 /// "cpu" or "cuda". Throws Error{InvalidUsage} when this LibTorch has no such device.
 [[nodiscard]] torch::Device device_of(std::string const& name);
+
+/// What layers multiply in while they are trained, by the word of the configuration. Throws Error{InvalidUsage} where
+/// that would not be faster than float32: without instructions for it, or elsewhere than on a CPU.
+[[nodiscard]] kernels::Precision products_of(std::string const& precision, torch::Device device);
 
 /// Threads of LibTorch and of OpenMP, with which the kernels and their matrix products compute.
 void use_threads(int n_threads);

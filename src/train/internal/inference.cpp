@@ -42,7 +42,7 @@ void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t cons
   for (auto const& text : pass.texts) tokens.push_back(sequence_of(text.tokens));
   auto const texts = packed_texts(pass.batch, tokens, options.frozen, options.device);
   auto const inputs = inputs_of(pass, heads, spec);
-  auto const logits = model->forward(texts, inputs, nn::DropoutSites());
+  auto const logits = model->forward(texts, inputs, nn::Pass());
   for (std::size_t position = 0; position < heads.size(); ++position) {
     auto const& head = spec.heads[heads[position]];
     auto const values = logits[position].to(torch::kCPU, torch::kFloat32).contiguous();

@@ -96,6 +96,7 @@ Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
     : config_(config),
       options_(options),
       device_(device_of(options.device)),
+      products_(products_of(config.precision, device_)),
       prepared_(prepare(corpus, config, options, stop)),
       plan_(prepared_.plan(corpus, Rng::for_purpose(options.seed, kMixturePurpose).next())),
       whole_run_(plan_.totals(stop)),
@@ -193,9 +194,8 @@ void Session::fit_line(std::size_t head, std::stop_token const& stop) {
       input.texts.push_back(static_cast<std::int64_t>(i));
       y.push_back(static_cast<double>(*target_of(pass[i], head)));
     }
-    auto const cosines = model_->forward(packed(batch_of(pass)), std::span(&input, 1), nn::DropoutSites())[0]
-                             .to(torch::kCPU)
-                             .contiguous();
+    auto const cosines =
+        model_->forward(packed(batch_of(pass)), std::span(&input, 1), nn::Pass())[0].to(torch::kCPU).contiguous();
     x.insert(x.end(), cosines.data_ptr<float>(), cosines.data_ptr<float>() + cosines.numel());
   }
   auto const [slope, intercept] =
@@ -217,7 +217,7 @@ BatchLoss Session::loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_
   std::vector<nn::HeadInput> inputs;
   for (auto const& head : heads) inputs.push_back(head.input);
   if (!device_.is_cpu()) torch::manual_seed(static_cast<std::uint64_t>(seed));  // LibTorch's own dropout is used there
-  auto const logits = model_->forward(texts, inputs, nn::DropoutSites(seed));
+  auto const logits = model_->forward(texts, inputs, nn::Pass(seed, products_));
   BatchLoss loss;
   for (std::size_t i = 0; i < heads.size(); ++i) {
     std::size_t const h = heads[i].input.head;

@@ -89,6 +89,7 @@ class Session {
   TrainConfig config_;
   TrainOptions options_;
   torch::Device device_;
+  kernels::Precision products_;
   Prepared prepared_;
   data::BatchPlan plan_;
   data::BatchPlan::Totals whole_run_;
