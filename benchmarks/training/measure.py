@@ -2,7 +2,7 @@
 """Our training beside PyTorch with Hugging Face's BertModel, in turn, on the same texts from the same encoder.
 
 usage: measure.py --encoder FOLDER --python PYTHON [--polytask BINARY] [--work FOLDER] [--name NAME] [--threads N] [--rounds R]
-                  [--seconds S] [--texts N] [--what mean first eight]
+                  [--seconds S] [--texts N] [--what mean first plain eight]
 
 FOLDER is a BERT encoder in Hugging Face layout, PYTHON an interpreter with torch and transformers; where it has none, one line says so
 and the exit code is 0. Every measurement is one line of results/NAME.jsonl; the table is printed at the end. README.md, one folder
@@ -23,8 +23,9 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BATCH = 32
-# The peer's configurations; the best of each precision counts in a round.
-PEERS = {'f32': ['plain', 'sorted', 'sorted,fused'], 'bf16': ['sorted,fused,bf16']}
+WORKLOADS = ['mean', 'first', 'plain', 'eight']  # plain: mean, without dropout on either side
+# The peer's configurations, the best that were found: batches of texts of one length, the fused optimizer. The best of them counts.
+PEERS = {'f32': ['sorted,fused'], 'bf16': ['sorted,fused,bf16']}
 
 cli = argparse.ArgumentParser(usage=__doc__[__doc__.index('usage:') + 7:])
 cli.add_argument('--encoder', required=True)
@@ -35,8 +36,8 @@ cli.add_argument('--name')
 cli.add_argument('--threads', type=int, default=os.cpu_count())
 cli.add_argument('--rounds', type=int, default=3)
 cli.add_argument('--seconds', type=float, default=20)
-cli.add_argument('--texts', type=int, default=512)
-cli.add_argument('--what', nargs='+', choices=['mean', 'first', 'eight'], default=['mean', 'first', 'eight'])
+cli.add_argument('--texts', type=int, default=2048)
+cli.add_argument('--what', nargs='+', choices=WORKLOADS, default=WORKLOADS)
 options = cli.parse_args()
 options.encoder, options.polytask, options.work = map(os.path.abspath, (options.encoder, options.polytask, options.work))
 
@@ -75,20 +76,21 @@ class Bench:
         self.project, self.task = write_project(rows)
         tcmalloc = ctypes.util.find_library('tcmalloc_minimal') or ctypes.util.find_library('tcmalloc')
         self.allocators = {'glibc': {}, **({'tcmalloc': {'LD_PRELOAD': tcmalloc}} if tcmalloc else {})}
-        self.epochs = {}  # by workload: as many as fill the seconds
+        self.epochs = {}  # by workload and precision: as many as fill the seconds
 
-    def ours(self, workload):
-        epochs = self.epochs.get(workload, 2)
+    def ours(self, workload, precision):
+        epochs = self.epochs.get((workload, precision), 0.25)
         more = [] if workload == 'eight' else ['--only', self.task]
         said = run('/usr/bin/env', 'python3', '-c', 'import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; '
                    'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024); sys.exit(code)',
                    options.polytask, 'train', '--project', self.project, '--run', 'measured', '--threads', options.threads, '--output', 'json', *more,
-                   '--set', f'train.epochs={epochs}', '--set', f'train.pooling={"first" if workload == "first" else "mean"}')
+                   '--set', f'train.epochs={epochs}', '--set', f'train.pooling={"first" if workload == "first" else "mean"}', '--set', f'train.precision={precision}',
+                   *(['--set', 'train.dropout=0', '--set', 'train.head_dropout=0'] if workload == 'plain' else []))
         shutil.rmtree(os.path.join(os.path.dirname(self.project), '.polytask'))
         answer, end = json.JSONDecoder().raw_decode(said)
-        if workload not in self.epochs:  # a first look, which also warms up
-            self.epochs[workload] = max(2, round(epochs * options.seconds / max(answer['seconds'], 0.1)))
-            return self.ours(workload)
+        if (workload, precision) not in self.epochs:  # a first look, which also warms up
+            self.epochs[workload, precision] = max(0.25, round(epochs * options.seconds / max(answer['seconds'], 0.1), 2))
+            return self.ours(workload, precision)
         return {'tokens_per_second': answer['tokens_per_second'], 'memory_mib': float(said[end:])}
 
     def peer(self, workload, words, allocator):
@@ -105,8 +107,8 @@ def processor():
 def print_table(lines):
     print('\n| workload | precision | Polytask, tokens/s | peer, tokens/s | best of the peer | times better | peak memory, MiB |\n|---|---|---|---|---|---|---|')
     for workload in options.what:
-        ours = [line for line in lines if line['workload'] == workload and line['system'] == 'polytask']
         for precision in PEERS:
+            ours = [line for line in lines if (line['workload'], line['system'], line['precision']) == (workload, 'polytask', precision)]
             peers = {}
             for line in lines:
                 if line['workload'] == workload and line['system'] == 'peer' and line['precision'] == precision:
@@ -115,8 +117,9 @@ def print_table(lines):
             best = max(peers, key=lambda name: speed(peers[name]))
             ratios = sorted(a['tokens_per_second'] / b['tokens_per_second'] for a, b in zip(ours, peers[best]))
             memory = lambda found: statistics.median(line['memory_mib'] for line in found)
-            note = '' if precision == 'f32' else ' (ours in f32)'
-            print(f'| {workload} | {precision}{note} | {speed(ours):,.0f} | {speed(peers[best]):,.0f} | {best} | '
+            if not ours:
+                continue
+            print(f'| {workload} | {precision} | {speed(ours):,.0f} | {speed(peers[best]):,.0f} | {best} | '
                   f'**{statistics.median(ratios):.2f}** ({ratios[0]:.2f}-{ratios[-1]:.2f}) | {memory(ours):.0f} / {memory(peers[best]):.0f} |')
 
 
@@ -146,10 +149,12 @@ def main():
                   'batch': BATCH, 'seconds': options.seconds, 'encoder': os.path.basename(options.encoder), 'polytask': run(options.polytask, '--version').strip()})
     if load > 0.5:
         print(f'warning: the load of this machine was {load:.1f} before: other work makes these numbers worthless', flush=True)
+    can_bf16 = 'avx512_bf16' in open('/proc/cpuinfo', encoding='utf8').read()
     for turn in range(1, options.rounds + 1):
         for workload in options.what:
-            record(round=turn, workload=workload, system='polytask', precision='f32', **bench.ours(workload))
             for precision, configurations in PEERS.items():
+                if precision == 'f32' or can_bf16:
+                    record(round=turn, workload=workload, system='polytask', precision=precision, **bench.ours(workload, precision))
                 for words in configurations:
                     for allocator in bench.allocators:
                         record(round=turn, workload=workload, system='peer', precision=precision, configuration=f'{words}, {allocator}',

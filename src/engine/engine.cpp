@@ -27,8 +27,6 @@
 namespace polytask::engine {
 namespace {
 
-/// Enough rows for the products to run at the processor's peak, few enough for a layer's rows to stay in its cache.
-constexpr std::int64_t kTokensPerTile = 256;
 /// Whole texts are held for their windows: as many at once as a long one may have bytes.
 constexpr std::size_t kBytesAtOnce = kLongestInWindows;
 /// And windows with their logits: enough that the last tiles, which workers share, do not count.

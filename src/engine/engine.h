@@ -30,8 +30,7 @@ enum class LongTexts {
 [[nodiscard]] std::optional<LongTexts> parse_long_texts(std::string_view word);
 
 /// Bytes of the longest single text that is read in windows. Its tokens, not their hidden states, are held until it is
-/// answered: so long a text of prose took 80 MiB, and 500 where a task of five tags answered too; one whose every byte
-/// is a token, 190 MiB and 1.3 GiB.
+/// answered, and for tasks that tag words their logits (docs/methods/windows-over-long-texts.md has figures).
 constexpr std::size_t kLongestInWindows = std::size_t{1} << 22;
 
 struct Options {

@@ -19,9 +19,6 @@
 namespace polytask::engine {
 namespace {
 
-/// As the engine's tiles.
-constexpr std::int64_t kTokensPerTile = 256;
-
 using Weights = std::map<std::string, model::Tensor>;
 
 /// What `n_layers` layers are made of.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -100,13 +101,26 @@ engine::LongTexts long_texts_of(char const* word) {
   throw misuse(fmt::format("long_texts: found {}, expected cut or windows", quote(word)));
 }
 
+/// Options of a program that was compiled with an older header end earlier; of a newer one, all that this version does
+/// not know must be zero, or it would be ignored in silence.
+polytask_options known_part(polytask_options const& given) {
+  constexpr std::size_t kSmallest = offsetof(polytask_options, long_texts) + sizeof(given.long_texts);
+  constexpr std::size_t kLargest = 4'096;  // no structure of options will be so large: this is no size
+  if (given.size < kSmallest || given.size > kLargest)
+    throw misuse(fmt::format("options: have {} bytes, expected {}; set size to sizeof(polytask_options)", given.size,
+                             sizeof given));
+  polytask_options known{};
+  std::memcpy(&known, &given, std::min(given.size, sizeof known));
+  auto const* const bytes = reinterpret_cast<unsigned char const*>(&given);
+  if (std::any_of(bytes + std::min(given.size, sizeof known), bytes + given.size,
+                  [](unsigned char byte) { return byte != 0; }))
+    throw misuse(fmt::format("options: ask for something that version {} of the library does not know; use a newer one",
+                             POLYTASK_VERSION));
+  return known;
+}
+
 engine::Options options_of(polytask_options const& given) {
-  if (given.size != sizeof given)
-    throw misuse(
-        fmt::format("options: have {} bytes, expected {}; set size to sizeof(polytask_options), and compile "
-                    "with the header of this library",
-                    given.size, sizeof given));
-  auto const [size, precision, n_threads, long_texts] = given;
+  auto const [size, precision, n_threads, long_texts] = known_part(given);
   engine::Options options{.long_texts = long_texts_of(long_texts)};
   if (precision != nullptr) {
     auto const parsed = kernels::parse_precision(precision);

@@ -192,6 +192,22 @@ TEST_F(CInterface, OpensWithOptionsThatAreZeroAsWithout) {
   wrong = {8, nullptr, 1, nullptr};
   EXPECT_EQ(polytask_open_with(path().c_str(), &wrong, &model), POLYTASK_INVALID_USAGE);
   EXPECT_THAT(polytask_last_error(), HasSubstr("options: have 8 bytes, expected"));
+  wrong = {std::size_t{1} << 40, nullptr, 1, nullptr};
+  EXPECT_EQ(polytask_open_with(path().c_str(), &wrong, &model), POLYTASK_INVALID_USAGE);
+}
+
+TEST_F(CInterface, TakesTheOptionsOfALaterHeaderAsLongAsTheyAskForNothingNew) {
+  struct {
+    polytask_options known;
+    void* later;
+  } options{{0, "int8", 1, nullptr}, nullptr};
+  options.known.size = sizeof options;
+  polytask_model* model = nullptr;
+  ASSERT_EQ(polytask_open_with(path().c_str(), &options.known, &model), POLYTASK_OK) << polytask_last_error();
+  polytask_close(model);
+  options.later = &options;
+  EXPECT_EQ(polytask_open_with(path().c_str(), &options.known, &model), POLYTASK_INVALID_USAGE);
+  EXPECT_THAT(polytask_last_error(), HasSubstr("options: ask for something that version"));
 }
 
 TEST_F(CInterface, RefusesNullPointersAndOtherMisuse) {

@@ -1,5 +1,6 @@
 // Memory for the weights of a whole model, in pages of 2 MiB where the system has them: a text that is alone runs
-// through all weights once, and would spend a tenth of its time on finding out where pages of 4 KiB lie.
+// through all weights once, and much of its time would go to finding out where pages of 4 KiB lie
+// (docs/decisions/own-products-for-answers.md has the figures).
 #pragma once
 
 #include <cstddef>

@@ -9,50 +9,50 @@
 namespace polytask::train {
 namespace {
 
-/// Tokens a pass: enough for the matrix products to be efficient, little enough to stay in the caches.
-constexpr std::size_t kTokensPerPass = 2'048;
+/// Tokens a portion: enough for the matrix products to be efficient, little enough to stay in the caches.
+constexpr std::size_t kTokensPerPortion = 2'048;
 
 /// Texts that go through the encoder together.
-struct Pass {
+struct Portion {
   std::size_t first = 0;
   std::span<EncodedText const> texts;
   data::Batch batch;
 };
 
-std::vector<nn::HeadInput> inputs_of(Pass const& pass, std::span<std::size_t const> heads,
+std::vector<nn::HeadInput> inputs_of(Portion const& portion, std::span<std::size_t const> heads,
                                      model::ModelSpec const& spec) {
   std::vector<nn::HeadInput> inputs;
   for (auto const head : heads) {
     auto& input = inputs.emplace_back();
     input.head = head;
-    for (std::size_t text = 0; text < pass.texts.size(); ++text) {
+    for (std::size_t text = 0; text < portion.texts.size(); ++text) {
       input.texts.push_back(static_cast<std::int64_t>(text));
       if (spec.heads[head].task.type == task::TaskType::Tagging)
-        for (auto const& unit : pass.texts[text].units)
-          input.tokens.push_back(pass.batch.offsets[text] + static_cast<std::int64_t>(unit.token));
+        for (auto const& unit : portion.texts[text].units)
+          input.tokens.push_back(portion.batch.offsets[text] + static_cast<std::int64_t>(unit.token));
     }
   }
   return inputs;
 }
 
-void run(Pass const& pass, nn::MultiTaskModel& model, std::span<std::size_t const> heads,
+void run(Portion const& portion, nn::MultiTaskModel& model, std::span<std::size_t const> heads,
          InferenceOptions const& options, std::vector<std::vector<task::Prediction>>& results) {
   auto const& spec = model->spec();
   std::vector<task::TokenSequence> tokens;
-  for (auto const& text : pass.texts) tokens.push_back(sequence_of(text.tokens));
-  auto const texts = packed_texts(pass.batch, tokens, options.frozen, options.device);
-  auto const inputs = inputs_of(pass, heads, spec);
+  for (auto const& text : portion.texts) tokens.push_back(sequence_of(text.tokens));
+  auto const texts = packed_texts(portion.batch, tokens, options.frozen, options.device);
+  auto const inputs = inputs_of(portion, heads, spec);
   auto const logits = model->forward(texts, inputs, nn::Pass());
   for (std::size_t position = 0; position < heads.size(); ++position) {
     auto const& head = spec.heads[heads[position]];
     auto const values = logits[position].to(torch::kCPU, torch::kFloat32).contiguous();
     std::span<float const> rest(values.data_ptr<float>(), static_cast<std::size_t>(values.numel()));
-    for (std::size_t text = 0; text < pass.texts.size(); ++text) {
+    for (std::size_t text = 0; text < portion.texts.size(); ++text) {
       bool const tags = head.task.type == task::TaskType::Tagging;
-      std::size_t const n_rows = tags ? pass.texts[text].units.size() : 1;
+      std::size_t const n_rows = tags ? portion.texts[text].units.size() : 1;
       auto const own = rest.first(n_rows * head.n_outputs());
       rest = rest.subspan(own.size());
-      results[pass.first + text].push_back(tags ? model::decode_units(head, pass.texts[text].units, own)
+      results[portion.first + text].push_back(tags ? model::decode_units(head, portion.texts[text].units, own)
                                                 : model::decode_text(head, own));
     }
   }
@@ -77,13 +77,13 @@ std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std:
   std::vector<std::vector<task::Prediction>> results(texts.size());
   for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {
     if (options.should_stop && options.should_stop()) break;
-    Pass pass{.first = first};
+    Portion portion{.first = first};
     for (;
-         end < texts.size() && (end == first || pass.batch.ids.size() + texts[end].tokens.ids.size() <= kTokensPerPass);
+         end < texts.size() && (end == first || portion.batch.ids.size() + texts[end].tokens.ids.size() <= kTokensPerPortion);
          ++end)
-      data::append(pass.batch, {0, end}, texts[end].tokens);
-    pass.texts = texts.subspan(first, end - first);
-    run(pass, model, heads, options, results);
+      data::append(portion.batch, {0, end}, texts[end].tokens);
+    portion.texts = texts.subspan(first, end - first);
+    run(portion, model, heads, options, results);
   }
   return results;
 }
