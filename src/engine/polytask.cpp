@@ -213,7 +213,8 @@ int polytask_open(char const* folder, char const* precision, int n_threads, poly
 int polytask_open_with(char const* folder, polytask_options const* given, polytask_model** model) {
   return guarded([&] {
     not_null(model, "model") = nullptr;
-    auto const options = options_of(given != nullptr ? *given : polytask_options{.size = sizeof *given});
+    polytask_options const none{.size = sizeof none};
+    auto const options = options_of(given != nullptr ? *given : none);
     auto package = model::open_package(&not_null(folder, "folder"), model::WeightCheck::ByTheirReader);
     *model = new polytask_model{std::move(package.id), engine::Engine::load(package.folder, options), ::getpid()};
   });
