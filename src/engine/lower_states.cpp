@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
-#include "base/hash.h"
+#include "engine/internal/lower_states_key.h"
 #include "engine/internal/network.h"
 #include "engine/internal/pass.h"
 #include "engine/internal/tile.h"
@@ -18,28 +17,6 @@
 
 namespace polytask::engine {
 namespace {
-
-using Weights = std::map<std::string, model::Tensor>;
-
-/// What `n_layers` layers are made of.
-std::string key_of(Weights const& weights, model::EncoderConfig const& config, std::int64_t n_layers,
-                   kernels::InstructionSet instructions) {
-  Sha256 hash;
-  auto const add = [&](auto const& number) { hash.update({reinterpret_cast<char const*>(&number), sizeof number}); };
-  hash.update("hidden states 1 ").update(kernels::to_string(instructions)).update(" " + config.hidden_act);
-  add(n_layers);
-  add(config.num_attention_heads);
-  add(config.layer_norm_eps);
-  std::vector<std::string> groups{"embeddings."};
-  for (std::int64_t i = 0; i < n_layers; ++i) groups.push_back("encoder.layer." + std::to_string(i) + ".");
-  for (auto const& group : groups)
-    for (auto at = weights.lower_bound(group); at != weights.end() && at->first.starts_with(group); ++at) {
-      hash.update(at->first);
-      for (auto const size : at->second.shape) add(size);
-      hash.update({reinterpret_cast<char const*>(at->second.values.data()), at->second.values.size() * sizeof(float)});
-    }
-  return hash.hex_digest();
-}
 
 EncodedText encoded(task::TokenSequence const& text) {
   return {.ids = {text.ids.begin(), text.ids.end()},
@@ -89,7 +66,7 @@ LowerStates LowerStates::load(std::filesystem::path const& encoder_folder, std::
   auto config = model::read_encoder_config(encoder_folder);
   expects(n_layers >= 1 && n_layers <= config.num_hidden_layers, "no more layers are asked for than there are");
   auto weights = model::read_encoder_weights(encoder_folder, config);
-  auto key = key_of(weights, config, n_layers, options.instructions);
+  auto key = lower_states_key(weights, config, n_layers, options.instructions, POLYTASK_VERSION);
   auto network = lower_network(std::move(weights), std::move(config), n_layers, options.instructions);
   return LowerStates(std::make_unique<State>(std::move(network), std::move(key), options.n_workers));
 }

@@ -30,7 +30,7 @@ class LowerStates {
   ~LowerStates();
 
   /// SHA-256 of all that the states of a text depend on but the text: sizes and weights of these layers, their number,
-  /// and the instruction set, as sums are rounded in another order with another one.
+  /// and the instruction set and the version of this library, as sums are rounded in another order with other ones.
   [[nodiscard]] std::string const& key() const noexcept;
   [[nodiscard]] std::int64_t hidden_size() const noexcept;
 

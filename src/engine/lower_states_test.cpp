@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/internal/lower_states_key.h"
 #include "engine/test_support.h"
 
 namespace polytask::engine {
@@ -120,6 +121,16 @@ TEST_F(LowerStatesOfASmallEncoder, HaveAKeyOfAllThatTheyDependOnAndOfNothingElse
     EXPECT_NE(LowerStates::load(encoder(), 1, {.instructions = kernels::InstructionSet::Portable}).key(),
               load(1).key());
   }
+}
+
+TEST_F(LowerStatesOfASmallEncoder, HaveAnotherKeyInAnotherVersion) {
+  auto const config = model::read_encoder_config(encoder());
+  auto const weights = model::read_encoder_weights(encoder(), config);
+  auto const key_in = [&](std::string_view version) {
+    return lower_states_key(weights, config, 1, kernels::detected_instructions(), version);
+  };
+  EXPECT_EQ(key_in("0.1.0"), key_in("0.1.0"));
+  EXPECT_NE(key_in("0.1.0"), key_in("0.1.1"));
 }
 
 TEST_F(LowerStatesOfASmallEncoder, GoOnAfterATakerHasThrown) {
