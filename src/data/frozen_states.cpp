@@ -16,7 +16,7 @@
 namespace polytask::data {
 namespace {
 
-/// Tokens that are computed before somebody asks whether to stop, and before the results are flushed.
+/// Tokens that are computed before the results are flushed, and somebody asks whether to stop.
 constexpr std::size_t kTokensPerPass = 16'384;
 constexpr auto kBetweenTries = std::chrono::milliseconds(100);
 
@@ -76,8 +76,26 @@ FrozenStates::Filled FrozenStates::fill(std::span<task::TokenSequence const> tex
     if (auto const key = key_of(text); seen.insert(key).second) keys.push_back(key), different.push_back(text);
   filled.n_texts = different.size();
 
-  auto const writer = wait_for_writer(store_, events.on_wait, stop);
-  if (writer == nullptr) return filled;
+  // The store is a cache: where it cannot be written, the texts are computed again, and the training goes on.
+  std::unique_ptr<StateWriter> writer;
+  auto const unless_it_fails = [&](auto const& action) {
+    try {
+      action();
+    } catch (Error const& error) {
+      if (error.code() != ErrorCode::Unavailable) throw;
+      filled.failure = error.what();
+    }
+  };
+  if (store_.limits().disk_bytes > 0) unless_it_fails([&] { writer = wait_for_writer(store_, events.on_wait, stop); });
+  auto const may_store = [&] { return writer != nullptr && filled.failure.empty(); };
+
+  // Read before room is made: what is damaged is missing.
+  std::vector<std::uint16_t> halves;
+  for (std::size_t i = 0; i < different.size() && !stop.stop_requested(); ++i) {
+    halves.resize(n_values(different[i]));
+    (void)store_.read(keys[i], halves);
+  }
+  if (stop.stop_requested()) return filled;
   std::vector<StateWriter::Wanted> wanted;  // as many as the limit allows, the first ones
   std::uint64_t n_bytes = 0;
   for (std::size_t i = 0; i < different.size(); ++i) {
@@ -85,19 +103,17 @@ FrozenStates::Filled FrozenStates::fill(std::span<task::TokenSequence const> tex
     if (n_bytes > store_.limits().disk_bytes) break;
     wanted.push_back({keys[i], n_values(different[i])});
   }
-  writer->make_room(wanted);
+  if (may_store()) unless_it_fails([&] { filled.n_removed_bytes = writer->make_room(wanted); });
 
   std::vector<std::size_t> missing;
-  std::vector<std::uint16_t> halves;
-  for (std::size_t i = 0; i < different.size() && !stop.stop_requested(); ++i) {
-    halves.resize(n_values(different[i]));
-    if (store_.read(keys[i], halves)) continue;
-    if (i < wanted.size())
-      missing.push_back(i);
-    else
-      ++filled.n_not_stored;
+  for (std::size_t i = 0; i < different.size(); ++i) {
+    if (store_.contains(keys[i])) continue;
+    ++filled.n_not_stored;
+    if (i < wanted.size()) missing.push_back(i);
   }
-  for (std::size_t first = 0, end = 0; first < missing.size() && !stop.stop_requested(); first = end) {
+  std::size_t end = 0;
+  while (end < missing.size() && may_store() && !stop.stop_requested()) {
+    auto const first = end;
     if (events.on_progress) events.on_progress(first, missing.size());
     std::vector<task::TokenSequence> pass;
     for (std::size_t n_tokens = 0; end < missing.size() && n_tokens < kTokensPerPass; ++end) {
@@ -107,14 +123,21 @@ FrozenStates::Filled FrozenStates::fill(std::span<task::TokenSequence const> tex
     std::mutex mutex;
     layers_.compute(pass, [&](std::size_t text, std::span<float const> states) {
       auto const values = rounded(states);
+      auto const& key = keys[missing[first + text]];
       std::lock_guard const lock(mutex);
       ++filled.n_computed;
-      if (!writer->add(keys[missing[first + text]], static_cast<std::uint32_t>(pass[text].ids.size()), values))
-        ++filled.n_not_stored;
+      bool is_stored = false;
+      if (may_store())
+        unless_it_fails(
+            [&] { is_stored = writer->add(key, static_cast<std::uint32_t>(pass[text].ids.size()), values); });
+      if (is_stored)
+        --filled.n_not_stored;
+      else
+        store_.remember(key, values);
     });
+    if (may_store()) unless_it_fails([&] { writer->flush(); });
   }
-  writer->flush();
-  if (events.on_progress) events.on_progress(filled.n_computed, missing.size());
+  if (events.on_progress) events.on_progress(end, missing.size());
   filled.disk_bytes = store_.disk_bytes();
   filled.problems = store_.take_problems();
   return filled;

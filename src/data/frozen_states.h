@@ -36,7 +36,9 @@ class FrozenStates {
   struct Filled {
     std::size_t n_texts = 0;            ///< different ones
     std::size_t n_computed = 0;         ///< of them, now
-    std::size_t n_not_stored = 0;       ///< of them, as the limit leaves no room: computed again whenever they are read
+    std::size_t n_not_stored = 0;       ///< of them, at the end: computed again whenever they are read
+    std::string failure;                ///< why no more could be stored, if not for the limit: the disk is full, ...
+    std::uint64_t n_removed_bytes = 0;  ///< of states that were stored, to make room under the limit
     std::uint64_t disk_bytes = 0;       ///< of the whole store
     std::vector<std::string> problems;  ///< what was found damaged, and made anew
   };
@@ -45,9 +47,11 @@ class FrozenStates {
     /// Now and then, of the texts that are not stored yet.
     std::function<void(std::size_t n_done, std::size_t n_missing)> on_progress;
   };
-  /// Stores what is missing of these texts, and checks what is there. Waits while another process does so. Returns
-  /// early once `stop` is requested: what was done until then is stored. Throws what the layers and the store throw,
-  /// and Error{InvalidInput} for states that float16 cannot hold.
+  /// Stores what is missing of these texts, and checks what is there. Waits while another process does so; with a limit
+  /// of 0 it neither waits, nor adds, nor removes. Where nothing is missing, nothing is removed, however small the
+  /// limit. Returns early once `stop` is requested: what was done until then is stored. A store that cannot be written
+  /// is no error: `Filled` says why. Throws what the layers throw, Error{Unavailable} where stored states cannot be
+  /// opened, and Error{InvalidInput} for states that float16 cannot hold.
   Filled fill(std::span<task::TokenSequence const> texts, FillEvents const& events, std::stop_token const& stop);
 
   /// The states of the texts, one after another: [tokens of all, hidden].

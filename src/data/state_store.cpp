@@ -2,14 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -17,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "data/internal/open_file.h"
 
 namespace polytask::data {
 namespace {
@@ -26,66 +24,11 @@ namespace fs = std::filesystem;
 /// No file of ours has more: nothing larger is taken into memory.
 constexpr std::uint64_t kLargestIndex = std::uint64_t{1} << 30;
 
-[[noreturn]] void fail(fs::path const& path, char const* action) {
-  throw Error(ErrorCode::Unavailable,
-              fmt::format("{}: cannot be {} ({}); free some space or check the permissions, then run the same command "
-                          "again",
-                          path.string(), action, std::strerror(errno)));
-}
+/// Files of states that are held open, at most.
+constexpr std::uint64_t kMostOpen = 128;
 
-/// An open file.
-class File {
- public:
-  File(fs::path path, int flags) : path_(std::move(path)) {
-    descriptor_ = ::open(path_.c_str(), flags | O_CLOEXEC, 0644);
-    if (descriptor_ < 0) fail(path_, "opened");
-  }
-  File(File&& other) noexcept : path_(std::move(other.path_)), descriptor_(std::exchange(other.descriptor_, -1)) {}
-  File& operator=(File&&) = delete;
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-
-  [[nodiscard]] std::uint64_t size() const {
-    struct stat status {};
-    if (::fstat(descriptor_, &status) != 0) fail(path_, "looked at");
-    return static_cast<std::uint64_t>(status.st_size);
-  }
-  /// Bytes that were there to be read.
-  [[nodiscard]] std::size_t read_at(std::uint64_t offset, void* bytes, std::size_t n_bytes) const {
-    std::size_t n_read = 0;
-    while (n_read < n_bytes) {
-      auto const n = ::pread(descriptor_, static_cast<char*>(bytes) + n_read, n_bytes - n_read,
-                             static_cast<off_t>(offset + n_read));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      n_read += static_cast<std::size_t>(n);
-    }
-    return n_read;
-  }
-  void write_at(std::uint64_t offset, void const* bytes, std::size_t n_bytes) const {
-    std::size_t n_written = 0;
-    while (n_written < n_bytes) {
-      auto const n = ::pwrite(descriptor_, static_cast<char const*>(bytes) + n_written, n_bytes - n_written,
-                              static_cast<off_t>(offset + n_written));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail(path_, "written");
-      n_written += static_cast<std::size_t>(n);
-    }
-  }
-  void cut_to(std::uint64_t n_bytes) const {
-    if (::ftruncate(descriptor_, static_cast<off_t>(n_bytes)) != 0) fail(path_, "cut");
-  }
-  void flush() const {
-    if (::fdatasync(descriptor_) != 0) fail(path_, "flushed to the disk");
-  }
-  /// False where another process has it.
-  [[nodiscard]] bool try_lock() const { return ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0; }
-
- private:
-  fs::path path_;
-  int descriptor_ = -1;
-};
+/// May be written before the free space is looked at again.
+constexpr std::uint64_t kBetweenLooks = std::uint64_t{64} << 20;
 
 fs::path states_path(fs::path const& folder, std::uint64_t number) {
   return folder / fmt::format("{:06}.states", number);
@@ -117,9 +60,16 @@ std::vector<std::uint64_t> numbers_in(fs::path const& folder, std::string const&
   return numbers;
 }
 
-/// One file of states, open for reading, and the bytes of its index.
+/// Other parts of the program need descriptors too.
+std::uint64_t most_open_files() {
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  return std::min<std::uint64_t>(kMostOpen, limit.rlim_cur / 4);
+}
+
+/// One file of states, and its index.
 struct Segment {
-  File states;
+  std::optional<OpenFile> states;  ///< for reading: none where too many are open
   std::uint64_t n_state_bytes = 0;
   std::uint64_t n_index_bytes = 0;
 };
@@ -131,59 +81,86 @@ struct Place {
   std::uint32_t checksum = 0;
 };
 
+/// What is on the disk.
+struct Contents {
+  std::map<std::uint64_t, Segment> segments;
+  std::unordered_map<StateKey, Place, StateKeyHash> places;
+
+  void drop(std::uint64_t number) {
+    std::erase_if(places, [&](auto const& entry) { return entry.second.segment == number; });
+    segments.erase(number);
+  }
+};
+
 }  // namespace
 
 struct StateStore::State {
   fs::path folder;
   StateLimits limits;
-  std::map<std::uint64_t, Segment> segments;
-  std::unordered_map<StateKey, Place, StateKeyHash> places;
+  Contents contents;
+  /// The highest that was seen. No number is given twice: a reader that opens its file late would take another one for
+  /// it.
+  std::uint64_t last_number = 0;
   std::unordered_map<StateKey, std::vector<std::uint16_t>, StateKeyHash> memory;
   std::uint64_t n_memory_bytes = 0;
   std::vector<std::string> problems;
 
   /// From the disk, as it is now. What a reader finds damaged is left out; `mend` puts the files right as well, which
-  /// only the process that adds may do.
+  /// only the process that adds may do. What cannot be looked at is no damage: an error, and everything stays as it
+  /// was.
   void load(bool mend) {
-    segments.clear();
-    places.clear();
+    Contents loaded;
     for (auto const number : numbers_in(folder, ".index")) {
+      last_number = std::max(last_number, number);
       try {
-        load_segment(number, mend);
+        load_segment(loaded, number, mend);
       } catch (Error const& error) {
-        if (fs::exists(index_path(folder, number)))  // otherwise another process has just removed it
+        if (error.code() != ErrorCode::Corrupt && error.code() != ErrorCode::NotFound) throw;
+        std::error_code failed;
+        if (fs::exists(index_path(folder, number), failed))  // otherwise another process has just removed it
           problems.push_back(fmt::format("{}; its states are computed anew", error.what()));
       }
     }
+    contents = std::move(loaded);
   }
 
-  void load_segment(std::uint64_t number, bool mend) {
+  void load_segment(Contents& loaded, std::uint64_t number, bool mend) {
     auto const path = index_path(folder, number);
-    File states(states_path(folder, number), O_RDONLY);
-    auto const n_state_bytes = states.size();
-    auto const bytes = read_file(path, kLargestIndex);
-    auto const index = parse_state_index(bytes, n_state_bytes);
+    // The index first: whatever it names by now is in the file of states, however much is added meanwhile.
+    auto const bytes = OpenFile(path, O_RDONLY).read_all(kLargestIndex);
+    OpenFile states(states_path(folder, number), O_RDONLY);
+    Segment segment{.n_state_bytes = states.size(), .n_index_bytes = bytes.size()};
+    auto const index = parse_state_index(bytes, segment.n_state_bytes);
     if (!index.is_index) throw Error(ErrorCode::Corrupt, fmt::format("{}: is not an index of states", path.string()));
     if (!index.damaged.empty())
       problems.push_back(fmt::format("{}: {} of {} entries are damaged, entry {} first; their states are computed anew",
                                      path.string(), index.damaged.size(), index.damaged.size() + index.entries.size(),
                                      index.damaged.front()));
-    auto n_index_bytes = bytes.size();
     if (mend && (!index.damaged.empty() || index.n_torn_bytes > 0)) {
       std::string whole(kStateIndexBegin);
       for (auto const& entry : index.entries) whole += bytes_of(entry);
       write_file_atomically(path, whole);
-      n_index_bytes = whole.size();
+      segment.n_index_bytes = whole.size();
     }
     for (auto const& entry : index.entries)
-      places[entry.key] = {number, entry.offset, entry.n_values(),
-                           entry.checksum};  // a later one was made for a reason
-    segments.emplace(number, Segment{std::move(states), n_state_bytes, n_index_bytes});
+      loaded.places[entry.key] = {number, entry.offset, entry.n_values(),
+                                  entry.checksum};  // a later one was made for a reason
+    if (loaded.segments.size() < most_open_files()) segment.states.emplace(std::move(states));
+    loaded.segments.emplace(number, std::move(segment));
+  }
+
+  /// False where they are not there to be read.
+  [[nodiscard]] bool read(Place const& place, std::span<std::uint16_t> states) const {
+    auto const& segment = contents.segments.at(place.segment);
+    auto const n_bytes = states.size_bytes();
+    if (segment.states) return segment.states->read_at(place.offset, states.data(), n_bytes) == n_bytes;
+    OpenFile const file(states_path(folder, place.segment), O_RDONLY);
+    return file.read_at(place.offset, states.data(), n_bytes) == n_bytes;
   }
 
   [[nodiscard]] std::uint64_t disk_bytes() const {
     std::uint64_t n = 0;
-    for (auto const& [number, segment] : segments) n += segment.n_state_bytes + segment.n_index_bytes;
+    for (auto const& [number, segment] : contents.segments) n += segment.n_state_bytes + segment.n_index_bytes;
     return n;
   }
 
@@ -203,10 +180,9 @@ StateStore::StateStore(StateStore&&) noexcept = default;
 StateStore& StateStore::operator=(StateStore&&) noexcept = default;
 StateStore::~StateStore() = default;
 
-bool StateStore::contains(StateKey const& key) const { return state_->places.contains(key); }
+bool StateStore::contains(StateKey const& key) const { return state_->contents.places.contains(key); }
 StateLimits const& StateStore::limits() const noexcept { return state_->limits; }
 std::uint64_t StateStore::disk_bytes() const noexcept { return state_->disk_bytes(); }
-std::uint64_t StateStore::memory_bytes() const noexcept { return state_->n_memory_bytes; }
 std::vector<std::string> StateStore::take_problems() { return std::exchange(state_->problems, {}); }
 
 bool StateStore::read(StateKey const& key, std::span<std::uint16_t> states) {
@@ -215,16 +191,21 @@ bool StateStore::read(StateKey const& key, std::span<std::uint16_t> states) {
     std::copy(found->second.begin(), found->second.end(), states.begin());
     return true;
   }
-  auto const found = state_->places.find(key);
-  if (found == state_->places.end() || found->second.n_values != states.size()) return false;
+  auto& places = state_->contents.places;
+  auto const found = places.find(key);
+  if (found == places.end() || found->second.n_values != states.size()) return false;
   auto const place = found->second;
-  auto const n_bytes = states.size_bytes();
-  if (state_->segments.at(place.segment).states.read_at(place.offset, states.data(), n_bytes) != n_bytes ||
-      checksum_of(states.data(), n_bytes) != place.checksum) {
-    state_->problems.push_back(
-        fmt::format("{}: the states at byte {} are damaged (their checksum is wrong); they are computed anew",
-                    states_path(state_->folder, place.segment).string(), place.offset));
-    state_->places.erase(found);
+  try {
+    if (!state_->read(place, states) || checksum_of(states.data(), states.size_bytes()) != place.checksum) {
+      state_->problems.push_back(
+          fmt::format("{}: the states at byte {} are damaged (their checksum is wrong); they are computed anew",
+                      states_path(state_->folder, place.segment).string(), place.offset));
+      places.erase(found);
+      return false;
+    }
+  } catch (Error const& error) {
+    if (error.code() != ErrorCode::NotFound) throw;
+    state_->contents.drop(place.segment);  // another process has made room
     return false;
   }
   state_->remember(key, states);
@@ -235,16 +216,17 @@ void StateStore::remember(StateKey const& key, std::span<std::uint16_t const> st
 
 /// What a writer has open: the lock, and the last files, which it adds to.
 struct StateWriter::Files {
-  File lock;
+  OpenFile lock;
   std::uint64_t number = 0;
-  std::optional<File> states, index;
+  std::optional<OpenFile> states, index;
+  std::uint64_t n_granted_bytes = 0;  ///< that may be written before the free space is looked at again
 };
 
 StateWriter::StateWriter(StateStore& store, std::unique_ptr<Files> files) : store_(store), files_(std::move(files)) {}
 StateWriter::~StateWriter() = default;
 
 std::unique_ptr<StateWriter> StateWriter::try_begin(StateStore& store) {
-  auto files = std::make_unique<Files>(Files{.lock = File(store.state_->folder / "lock", O_RDWR | O_CREAT)});
+  auto files = std::make_unique<Files>(Files{.lock = OpenFile(store.state_->folder / "lock", O_RDWR | O_CREAT)});
   if (!files->lock.try_lock()) return nullptr;
   std::unique_ptr<StateWriter> writer(new StateWriter(store, std::move(files)));
   writer->recover();
@@ -253,33 +235,51 @@ std::unique_ptr<StateWriter> StateWriter::try_begin(StateStore& store) {
 
 void StateWriter::recover() {
   auto& state = *store_.state_;
+  remove_unfinished_indexes();
   state.load(true);
+  auto& segments = state.contents.segments;
   // What is not loaded now is half of a pair of files, or no index: nobody will ever read it.
   for (auto const* extension : {".index", ".states"})
     for (auto const number : numbers_in(state.folder, extension))
-      if (!state.segments.contains(number)) remove_segment(number);
-  if (state.segments.empty()) return;
-  auto& [number, segment] = *state.segments.rbegin();
+      if (!segments.contains(number)) remove_segment(number);
+  if (segments.empty()) return;
+  auto& [number, segment] = *segments.rbegin();
   std::uint64_t end = 0;
-  for (auto const& [key, place] : state.places)
+  for (auto const& [key, place] : state.contents.places)
     if (place.segment == number) end = std::max(end, place.offset + 2 * place.n_values);
   open_segment(number);
   files_->states->cut_to(end);  // the torn states of a killed process, and those that no entry knows
   segment.n_state_bytes = end;
 }
 
+void StateWriter::remove_unfinished_indexes() {
+  // Collected first: what a folder lists while its files are removed is not defined.
+  std::vector<fs::path> unfinished;
+  std::error_code failed;
+  for (auto const& entry : fs::directory_iterator(store_.state_->folder, failed))
+    if (entry.path().extension() == ".part") unfinished.push_back(entry.path());
+  for (auto const& path : unfinished) remove_file(path);
+}
+
 void StateWriter::open_segment(std::uint64_t number) {
   auto& state = *store_.state_;
   files_->states.reset();
   files_->index.reset();
+  bool const is_new = !state.contents.segments.contains(number);
+  OpenFile states(states_path(state.folder, number), O_RDWR | O_CREAT);
+  auto const path = index_path(state.folder, number);
+  if (is_new) write_file_atomically(path, kStateIndexBegin);  // a reader never sees one without its beginning
+  OpenFile index(path, O_RDWR);
+  if (is_new) {
+    Segment segment{.n_index_bytes = kStateIndexBegin.size()};
+    if (state.contents.segments.size() < most_open_files())
+      segment.states.emplace(states_path(state.folder, number), O_RDONLY);
+    state.contents.segments.emplace(number, std::move(segment));
+    state.last_number = std::max(state.last_number, number);
+  }
   files_->number = number;
-  bool const is_new = !state.segments.contains(number);
-  files_->states.emplace(states_path(state.folder, number), O_RDWR | O_CREAT);
-  files_->index.emplace(index_path(state.folder, number), O_RDWR | O_CREAT);
-  if (!is_new) return;
-  files_->index->write_at(0, kStateIndexBegin.data(), kStateIndexBegin.size());
-  state.segments.emplace(number,
-                         Segment{File(states_path(state.folder, number), O_RDONLY), 0, kStateIndexBegin.size()});
+  files_->states.emplace(std::move(states));
+  files_->index.emplace(std::move(index));
 }
 
 void StateWriter::remove_segment(std::uint64_t number) {
@@ -289,52 +289,71 @@ void StateWriter::remove_segment(std::uint64_t number) {
     files_->index.reset();
   }
   // The index first: states without one are nobody's, an index without states would be damage.
-  for (auto const& path : {index_path(state.folder, number), states_path(state.folder, number)}) {
-    std::error_code failed;
-    fs::remove(path, failed);
-    if (failed)
-      throw Error(ErrorCode::Unavailable,
-                  fmt::format("{}: cannot be removed ({}); check the permissions", path.string(), failed.message()));
-  }
-  std::erase_if(state.places, [&](auto const& entry) { return entry.second.segment == number; });
-  state.segments.erase(number);
+  remove_file(index_path(state.folder, number));
+  remove_file(states_path(state.folder, number));
+  state.contents.drop(number);
 }
 
-void StateWriter::make_room(std::span<Wanted const> wanted) {
+std::uint64_t StateWriter::make_room(std::span<Wanted const> wanted) {
   auto& state = *store_.state_;
-  while (!state.segments.empty()) {
-    std::uint64_t n_missing = kStateIndexBegin.size();
+  auto& segments = state.contents.segments;
+  auto const n_before = state.disk_bytes();
+  while (!segments.empty()) {
+    std::uint64_t n_missing = 0, n_texts = 0;
     std::map<std::uint64_t, bool> holds_wanted;
     for (auto const& text : wanted) {
-      auto const found = state.places.find(text.key);
-      if (found == state.places.end())
-        n_missing += n_bytes(text.n_values);
+      auto const found = state.contents.places.find(text.key);
+      if (found == state.contents.places.end())
+        n_missing += n_bytes(text.n_values), ++n_texts;
       else
         holds_wanted[found->second.segment] = true;
     }
+    if (n_missing == 0) break;
     auto const& limits = state.limits;
-    n_missing += n_missing / std::max<std::uint64_t>(limits.segment_bytes, 1) * kStateIndexBegin.size();
-    if (state.disk_bytes() + n_missing <= limits.disk_bytes) return;
-    auto victim = std::find_if(state.segments.begin(), state.segments.end(),
+    auto const n_files = 1 + n_missing / std::max<std::uint64_t>(limits.segment_bytes, 1);
+    n_missing += std::min(n_texts, n_files) * kStateIndexBegin.size();
+    if (state.disk_bytes() + n_missing <= limits.disk_bytes) break;
+    auto victim = std::find_if(segments.begin(), segments.end(),
                                [&](auto const& segment) { return !holds_wanted.contains(segment.first); });
-    if (victim == state.segments.end()) victim = state.segments.begin();
+    if (victim == segments.end()) victim = segments.begin();
     remove_segment(victim->first);
   }
+  return n_before - state.disk_bytes();
+}
+
+void StateWriter::take_space(std::uint64_t n_more) {
+  if (files_->n_granted_bytes < n_more) {
+    auto const& state = *store_.state_;
+    struct statvfs disk {};
+    if (::statvfs(state.folder.c_str(), &disk) != 0) fail_with_errno(state.folder, "looked at");
+    auto const n_free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+    auto const n_kept = state.limits.free_bytes;
+    if (n_free < n_more || n_free - n_more < n_kept)
+      throw Error(
+          ErrorCode::Unavailable,
+          fmt::format("{}: the disk has {:.1f} MB of free space, and {:.1f} MB are left to others; free some "
+                      "space",
+                      state.folder.string(), static_cast<double>(n_free) / 1e6, static_cast<double>(n_kept) / 1e6));
+    files_->n_granted_bytes = std::max(n_more, std::min(kBetweenLooks, n_free - n_kept));
+  }
+  files_->n_granted_bytes -= n_more;
 }
 
 bool StateWriter::add(StateKey const& key, std::uint32_t n_tokens, std::span<std::uint16_t const> states) {
   auto& state = *store_.state_;
+  auto& segments = state.contents.segments;
   expects(n_tokens >= 1 && n_tokens <= StateEntry::kMostTokens && states.size() % n_tokens == 0 &&
               states.size() / n_tokens <= StateEntry::kWidest && !states.empty(),
           "states are rows of one width, one for each token");
-  bool const is_full = !files_->states || state.segments.at(files_->number).n_state_bytes >= state.limits.segment_bytes;
+  bool const is_full = !files_->states || segments.at(files_->number).n_state_bytes >= state.limits.segment_bytes;
   auto const n_more = n_bytes(states.size()) + (is_full ? kStateIndexBegin.size() : 0);
   if (state.disk_bytes() + n_more > state.limits.disk_bytes) return false;
+  take_space(n_more);
   if (is_full) {
     flush();
-    open_segment(state.segments.empty() ? 1 : state.segments.rbegin()->first + 1);
+    open_segment(state.last_number + 1);
   }
-  auto& segment = state.segments.at(files_->number);
+  auto& segment = segments.at(files_->number);
   StateEntry const entry{.key = key,
                          .offset = segment.n_state_bytes,
                          .n_tokens = n_tokens,
@@ -345,7 +364,7 @@ bool StateWriter::add(StateKey const& key, std::uint32_t n_tokens, std::span<std
   files_->index->write_at(segment.n_index_bytes, bytes.data(), bytes.size());
   segment.n_state_bytes = entry.end();
   segment.n_index_bytes += bytes.size();
-  state.places[key] = {files_->number, entry.offset, entry.n_values(), entry.checksum};
+  state.contents.places[key] = {files_->number, entry.offset, entry.n_values(), entry.checksum};
   state.remember(key, states);
   return true;
 }

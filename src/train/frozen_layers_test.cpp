@@ -159,6 +159,7 @@ TEST_F(FrozenLayers, SeeEveryTextOnceInAProjectAndTheRunIsTheSameWhateverIsStore
   EXPECT_EQ(filled.n_computed, 0u);
   EXPECT_EQ(n_computed_, 90);
   config.frozen_states_gb = 0;
+  fs::remove_all(folder() / "states");
   (void)train(corpus, config, options("nothing stored"), events, {});
   EXPECT_EQ(filled.n_not_stored, 90u);
   config.frozen_states_gb = 5e-5;

@@ -1,5 +1,6 @@
 """Training above frozen layers: what they make of the texts is stored in the project, and decides nothing by being there."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -45,6 +46,10 @@ class FrozenLayers(Scenario):
         shutil.rmtree(self.states(self.reference))
         self.expect(self.reference.run('train', '--run', 'empty'), 0, f'{N_TEXTS} of them new')
         self.assertEqual(self.reference.hashes('empty'), self.bits)
+        kept = self.expect(self.reference.run('train', '--run', 'kept', '--set', 'train.frozen_states_gb=0'), 0, '0 of them new')
+        self.assertNotIn('note:', kept.err)
+        self.assertTrue(os.path.exists(os.path.join(self.states(self.reference), '000001.states')))
+        shutil.rmtree(self.states(self.reference))
         self.expect(self.reference.run('train', '--run', 'nothing-stored', '--set', 'train.frozen_states_gb=0'), 0,
                     f'{N_TEXTS} texts do not fit under train.frozen_states_gb')
         self.assertEqual(self.reference.hashes('nothing-stored'), self.bits)
@@ -83,9 +88,13 @@ class FrozenLayers(Scenario):
     def test_two_runs_at_once_share_the_store(self):
         project = self.describe(self.project())
         processes = [project.start('train', '--run', run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for run in ('a', 'b')]
+        n_new = 0
         for process in processes:
             _, err = process.communicate(timeout=120)
             self.assertEqual(process.returncode, 0, err)
+            self.assertNotIn('damaged', err)
+            n_new += int(re.search(rf'frozen layers: {N_TEXTS} texts, (\d+) of them new', err).group(1))
+        self.assertEqual(n_new, N_TEXTS)
         self.assertEqual(project.hashes('a'), self.bits)
         self.assertEqual(project.hashes('b'), self.bits)
 

@@ -93,11 +93,14 @@ void Progress::show(data::FrozenStates::Filled const& filled) {
   print_line(fmt::format("frozen layers: {} texts, {} of them new; {:.1f} MB are stored", filled.n_texts,
                          filled.n_computed, static_cast<double>(filled.disk_bytes) / 1e6));
   for (auto const& problem : filled.problems) note(problem);
+  if (filled.n_removed_bytes > 0)
+    note(fmt::format(
+        "{:.1f} MB of states that were stored before are removed, to make room under train.frozen_states_gb",
+        static_cast<double>(filled.n_removed_bytes) / 1e6));
+  if (!filled.failure.empty()) note(fmt::format("states are not stored: {}", filled.failure));
   if (filled.n_not_stored > 0)
-    note(
-        fmt::format("{} texts do not fit under train.frozen_states_gb; they pass the frozen layers in every step that "
-                    "draws them",
-                    filled.n_not_stored));
+    note(fmt::format("{} texts {}; they pass the frozen layers in every step that draws them", filled.n_not_stored,
+                     filled.failure.empty() ? "do not fit under train.frozen_states_gb" : "are not stored"));
 }
 
 void Progress::show(train::EvaluationRecord const& record) {
