@@ -380,7 +380,7 @@ TEST_F(StateStoreFiles, ThatAnotherProcessHasRemovedAreMissingAndNotDamaged) {
   }();
   auto const writer = StateWriter::try_begin(removing);
   EXPECT_EQ(writer->make_room(std::vector<StateWriter::Wanted>{{key_of(100), 972}}), bytes_of_files_before);
-  for (int text = 200; text < 205; ++text) ASSERT_TRUE(writer->add(key_of(text), tokens_of(text), states_of(text)));
+  for (int text = 200; text < 210; ++text) ASSERT_TRUE(writer->add(key_of(text), tokens_of(text), states_of(text)));
   EXPECT_EQ(found(reader, 0, 10), std::vector<int>({1, 1, 1, 1, 1, 1, 1, 1, 0, 0}));  // a quarter of 32 are held open
   EXPECT_THAT(reader.take_problems(), IsEmpty());
 }
@@ -456,6 +456,20 @@ TEST_F(StateStoreFiles, KeepWhatWasAddedBeforeTheDiskWasFull) {
   auto opened = store();
   EXPECT_EQ(found(opened, 0, n + 1), std::vector<int>(static_cast<std::size_t>(n) + 1, 1));
   EXPECT_THAT(opened.take_problems(), IsEmpty());
+}
+
+TEST_F(StateStoreFiles, HaveNoIndexWithoutItsBeginning) {
+  auto tested = store();
+  auto const writer = StateWriter::try_begin(tested);
+  {
+    Limited const full(RLIMIT_FSIZE, 4);
+    EXPECT_THROW((void)writer->add(key_of(0), tokens_of(0), states_of(0)), Error);
+  }
+  EXPECT_EQ(n_files(".index"), 0);
+  EXPECT_THAT(store().take_problems(), IsEmpty());
+  ASSERT_TRUE(writer->add(key_of(0), tokens_of(0), states_of(0)));
+  auto reader = store();
+  EXPECT_EQ(found(reader, 0), 1);
 }
 
 TEST_F(StateStoreFiles, LeaveTheSpaceFreeThatOthersNeed) {
