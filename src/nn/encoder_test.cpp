@@ -72,6 +72,35 @@ TEST(Encoder, LoadsWhatItSaved) {
   EXPECT_TRUE(torch::equal(one->forward(pack(kTexts), none), other->forward(pack(kTexts), none)));
 }
 
+TEST(Encoder, GoesOnFromTheStatesThatTextsBringAlong) {
+  Encoder encoder(small_config());
+  Rng rng(4);
+  encoder->initialize(rng);
+  Pass none;
+  auto texts = pack(kTexts);
+  auto const expected = encoder->forward(texts, none).detach();
+  for (std::int64_t n_layers = 0; n_layers <= 3; ++n_layers) {
+    texts.states = torch::Tensor();
+    auto const states = encoder->forward_until(texts, n_layers, none).detach();
+    texts.states = states;
+    texts.n_layers_done = n_layers;
+    EXPECT_TRUE(torch::equal(encoder->forward(texts, none), expected)) << n_layers;
+  }
+  texts.n_layers_done = 2;
+  EXPECT_THROW(encoder->forward_until(texts, 1, none), std::logic_error);
+}
+
+TEST(Encoder, GivesNoGradientsToLayersThatAreFrozen) {
+  Encoder encoder(small_config());
+  Rng rng(5);
+  encoder->initialize(rng);
+  encoder->freeze(2);
+  Pass none;
+  encoder->forward(pack(kTexts), none).square().sum().backward();
+  for (auto const& parameter : encoder->named_parameters())
+    EXPECT_EQ(parameter.value().grad().defined(), parameter.key().starts_with("encoder.layer.2.")) << parameter.key();
+}
+
 TEST(Encoder, RepeatsAStepWithItsDropoutExactly) {
   Encoder encoder(small_config());
   Rng rng(3);
