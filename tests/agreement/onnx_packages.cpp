@@ -1,9 +1,11 @@
 // Writes packages of small random models of every kind, and what the engine says of texts before it is decoded, for
 // whoever computes the same from an exported file (tests/scenarios/onnx_test.py).
 //   FOLDER/<model>/package
-//   FOLDER/<model>/answers.json   [{"rows": [{"ids", "types"}], "texts": [..], "units": [token], "logits": {task:
-//   [..]}}]
-//                                 a pair that is encoded apart has two rows, all else one
+//   FOLDER/<model>/answers.json   a list of {"rows", "texts", "units", "logits"}:
+//     rows     [{"ids", "types"}]; two for a pair that is encoded apart, else one
+//     texts    [text]
+//     units    [token] that a tagging answers
+//     logits   {task: [number]}
 #include <exception>
 #include <filesystem>
 #include <iostream>

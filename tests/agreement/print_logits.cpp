@@ -12,7 +12,7 @@
 int main(int argc, char** argv) try {
   using namespace polytask;
   if (argc != 3) {
-    std::cerr << "usage: engine_print_logits MODEL TASK\n";
+    std::cerr << "usage: print_logits MODEL TASK\n";
     return 2;
   }
   auto const engine = engine::Engine::load(argv[1], {.precision = kernels::Precision::Float32});
