@@ -137,6 +137,15 @@ TEST_F(InATemporaryFolder, AnAtomicFileFollowsALinkToAFileThatIsOrWillBe) {
   EXPECT_EQ(read_file(folder / "later.txt"), "made");
 }
 
+TEST_F(InATemporaryFolder, ANameIsTakenByALinkThatLeadsNowhereAndNotByWhatCannotBeLookedAt) {
+  write_file_atomically(folder / "file", "x");
+  fs::create_symlink("nowhere", folder / "dangling");
+  EXPECT_TRUE(is_there(folder) && is_there(folder / "file") && is_there(folder / "dangling"));
+  EXPECT_FALSE(is_there(folder / "nowhere"));
+  EXPECT_FALSE(is_there(folder / "file" / "below"));
+  EXPECT_FALSE(is_there(folder / std::string(5000, 'x')));
+}
+
 TEST_F(InATemporaryFolder, APipeStaysOneAndGetsTheBytesAsTheyAreWritten) {
   auto const path = folder / "pipe";
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);

@@ -26,9 +26,13 @@ std::string read_file(fs::path const& path, std::uintmax_t max_bytes) {
     ~Closer() { ::close(descriptor); }
   } const closer{descriptor};
   struct stat status {};
-  if (::fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode))
+  bool const is_known = ::fstat(descriptor, &status) == 0;
+  if (is_known && S_ISDIR(status.st_mode))
     throw Error(ErrorCode::InvalidInput, fmt::format("{}: is a folder; a file was expected", path.string()));
   std::string bytes;
+  // Grown piece by piece, a large file would be in memory up to three times. What the system says is a hint alone.
+  if (is_known && S_ISREG(status.st_mode) && static_cast<std::uintmax_t>(status.st_size) <= max_bytes)
+    bytes.reserve(static_cast<std::size_t>(status.st_size));
   char buffer[1 << 16];
   while (true) {
     ssize_t const n_bytes = ::read(descriptor, buffer, sizeof buffer);
@@ -123,6 +127,11 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("renamed into place");
   temporary_.clear();
   sync_folder(path_.parent_path());
+}
+
+bool is_there(fs::path const& path) noexcept {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
 }
 
 void write_file_atomically(fs::path const& path, std::string_view bytes) {

@@ -12,6 +12,10 @@ namespace polytask {
 /// not be read.
 [[nodiscard]] std::string read_file(std::filesystem::path const& path, std::uintmax_t max_bytes = 1ull << 32);
 
+/// Whether anything has this name: a file, a folder, a link that leads nowhere. Not there and not to be looked at are
+/// the same here; never throws.
+[[nodiscard]] bool is_there(std::filesystem::path const& path) noexcept;
+
 /// Writes beside `path`, flushes to the disk, renames over it and flushes the folder: survives kill -9 and power loss.
 /// Missing parent folders are made. Throws Error{Unavailable} (a full disk, no permission) and leaves `path` as it was.
 void write_file_atomically(std::filesystem::path const& path, std::string_view bytes);

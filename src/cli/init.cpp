@@ -198,7 +198,7 @@ int init(CommandLine const& line) {
     if (find_invalid_utf8(path.string()))
       throw Error(ErrorCode::InvalidUsage,
                   fmt::format("the name {} is not UTF-8, as a project file has to be", quote(shown(path.string()))));
-  if (fs::exists(fs::symlink_status(project)))
+  if (is_there(project))
     throw Error(ErrorCode::Conflict,
                 fmt::format("{} is there already and is left as it is; remove it, or name another file with --project",
                             project.string()));

@@ -122,12 +122,15 @@ void check_options(CommandLine const& line) {
     refuse("--from alone changes nothing; say what with --task TASK=PACKAGE or --drop TASK, or copy the folder");
 }
 
+model::PackageContents contents_of_named_run(CommandLine const& line) {
+  auto const run = complete_run(read_project(line.project, line.overrides).folder, line.run);
+  refuse_inside_run(run, line.to);
+  return contents_at(run.folder / "model");
+}
+
 int make(CommandLine const& line) {
   check_options(line);
-  auto const contents =
-      line.from.empty()
-          ? contents_at(complete_run(read_project(line.project, line.overrides).folder, line.run).folder / "model")
-          : composed(line);
+  auto const contents = line.from.empty() ? contents_of_named_run(line) : composed(line);
   auto const written = model::write_package(contents, line.to, POLYTASK_VERSION);
   auto const names = contents.spec.task_names();
   if (line.output == Output::Json)

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <csignal>
 #include <filesystem>
 #include <iostream>
@@ -14,6 +16,12 @@ void print_problems(std::ostream& out, std::vector<Problem> const& problems) {
     for (auto const& problem : problems)
       if (problem.severity == severity)
         out << (severity == Severity::Warning ? "warning: " : "") << problem.where << ": " << problem.message << '\n';
+}
+
+void refuse_verb(char const* program, char const* its_verbs, char** argv) {
+  throw Error(ErrorCode::InvalidUsage, fmt::format("{} is the part of polytask for {} and has no other verb; run "
+                                                   "`polytask {}`",
+                                                   program, its_verbs, argv[1]));
 }
 
 int run_command(int argc, char** argv, std::function<int(CommandLine const&, int, char**)> const& run) {

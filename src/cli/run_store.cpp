@@ -12,6 +12,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/nearest.h"
+#include "model/new_folder.h"
+#include "model/package.h"
 
 namespace polytask::cli {
 namespace {
@@ -109,6 +111,10 @@ RunInfo complete_run(fs::path const& project_folder, std::string const& id) {
         ErrorCode::Conflict,
         fmt::format("the run {} is not complete; continue it with `polytask train --run {} --resume`", quote(id), id));
   return *run;
+}
+
+void refuse_inside_run(RunInfo const& run, fs::path const& folder) {
+  model::refuse_inside_sources(model::new_folder_name(folder), {run.folder});
 }
 
 void write_state(fs::path const& folder, OrderedJson const& state) {

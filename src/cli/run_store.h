@@ -36,6 +36,9 @@ void check_run_id(std::string const& id);
 /// for a run that is not complete.
 [[nodiscard]] RunInfo complete_run(std::filesystem::path const& project_folder, std::string const& id);
 
+/// Throws Error{InvalidUsage} for a new folder inside the run: it would not be what was trained any more.
+void refuse_inside_run(RunInfo const& run, std::filesystem::path const& folder);
+
 void write_state(std::filesystem::path const& folder, OrderedJson const& state);
 [[nodiscard]] std::string_view to_string(RunStatus status);
 

@@ -76,6 +76,16 @@ TEST_F(Runs, WithADamagedStateAreNamed) {
   EXPECT_THROW((void)find_run(project_, "bad"), Error);
 }
 
+TEST_F(Runs, HaveNoNewFoldersInside) {
+  add("first", "complete", "2026-01-01");
+  auto const run = complete_run(project_, "first");
+  for (auto const& inside : {run.folder / "x", run.folder / "model" / "x", run.folder / "." / "y" / ".." / "x"})
+    EXPECT_THAT(error_of(ErrorCode::InvalidUsage, [&] { refuse_inside_run(run, inside); }),
+                HasSubstr("lies inside " + run.folder.string()));
+  EXPECT_NO_THROW(refuse_inside_run(run, project_ / "x"));
+  EXPECT_NO_THROW(refuse_inside_run(run, run.folder.string() + "-x")) << "a neighbour with a longer name";
+}
+
 TEST_F(Runs, AreWrittenByOneProcessAtATime) {
   add("first", "running", "2026-01-01");
   auto const folder = runs_folder(project_) / "first";

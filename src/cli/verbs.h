@@ -29,6 +29,10 @@ int quantize(CommandLine const& line);
 /// Prints problems one line each, errors first: "place: message" or "warning: place: message".
 void print_problems(std::ostream& out, std::vector<Problem> const& problems);
 
+/// Of an executable that has a few verbs alone: throws Error{InvalidUsage} that says which command has the one in
+/// `argv`.
+[[noreturn]] void refuse_verb(char const* program, char const* its_verbs, char** argv);
+
 /// Parses, runs the verb and turns every failure into one sentence and its exit code.
 int run_command(int argc, char** argv, std::function<int(CommandLine const&, int argc, char** argv)> const& run);
 

@@ -26,7 +26,8 @@ namespace polytask::exchange {
 
 /// Writes the new folder, whole or not at all, and returns what it is: "BertForTokenClassification",
 /// "BertForSequenceClassification" or "SentenceTransformer". Equal models give equal bytes. Throws Error{InvalidUsage}
-/// for a head that the library has no place for, saying what has; Error{Conflict} where something is there already;
+/// for a head that the library has no place for, saying what has, and for a place inside the model's source or a
+/// package; Error{Conflict} where something is there already;
 /// Error{Unavailable}.
 std::string export_huggingface(TaskModel const& model, std::filesystem::path const& folder);
 
@@ -40,8 +41,9 @@ struct ImportOptions {
 };
 
 /// Reads and checks what transformers saves of a BertForSequenceClassification or BertForTokenClassification, or what
-/// export_huggingface writes. The "polytask" section says what the weights cannot, and is refused where they, or the
-/// labels beside it, say otherwise. Throws Error{NotFound, InvalidInput} naming the file, what was found, what was
+/// export_huggingface writes. The "polytask" section says what the weights cannot, and is refused where they, the
+/// labels beside it, or the lengths at which the folder's files have texts cut say otherwise; the latter are not asked
+/// where the options give a length. Throws Error{NotFound, InvalidInput} naming the file, what was found, what was
 /// expected and what to do.
 [[nodiscard]] TaskModel import_huggingface(std::filesystem::path const& folder, ImportOptions const& options);
 

@@ -7,10 +7,10 @@
 #include "base/file.h"
 #include "exchange/huggingface.h"
 #include "exchange/internal/huggingface_labels.h"
+#include "exchange/internal/new_folders.h"
 #include "exchange/internal/polytask_section.h"
 #include "exchange/linear_pooler.h"
 #include "model/new_folder.h"
-#include "model/package.h"
 
 namespace polytask::exchange {
 namespace {
@@ -108,10 +108,6 @@ void write_tokenizer(TaskModel const& model, fs::path const& folder) {
   write_file_atomically(path, json.dump(1) + "\n");
 }
 
-void add(std::vector<model::TensorToWrite>& tensors, std::string name, Tensor const& tensor) {
-  tensors.push_back({std::move(name), model::DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))});
-}
-
 void write_tensors(fs::path const& path, std::vector<model::TensorToWrite> tensors) {
   model::write_safetensors(path, std::move(tensors), {{"format", "pt"}});
 }
@@ -131,7 +127,7 @@ Tensor weight_of_pooled(TaskModel const& model) {
 
 void write_classifier(TaskModel const& model, Form form, fs::path const& folder) {
   std::vector<model::TensorToWrite> tensors;
-  for (auto const& [name, tensor] : model.encoder) add(tensors, "bert." + name, tensor);
+  for (auto const& [name, tensor] : model.encoder) tensors.push_back(model::to_write("bert." + name, tensor));
   auto weight = weight_of_pooled(model);
   auto pooler = model.weights.pooler;
   if (form == Form::SequenceClassification) {
@@ -140,11 +136,11 @@ void write_classifier(TaskModel const& model, Form form, fs::path const& folder)
       pooler = linear_pooler(model.config.hidden_size, exponent);
       weight = scaled(std::move(weight), exponent);
     }
-    add(tensors, "bert.pooler.dense.weight", pooler->weight);
-    add(tensors, "bert.pooler.dense.bias", pooler->bias);
+    tensors.push_back(model::to_write("bert.pooler.dense.weight", pooler->weight));
+    tensors.push_back(model::to_write("bert.pooler.dense.bias", pooler->bias));
   }
-  add(tensors, "classifier.weight", weight);
-  add(tensors, "classifier.bias", model.weights.bias);
+  tensors.push_back(model::to_write("classifier.weight", weight));
+  tensors.push_back(model::to_write("classifier.bias", model.weights.bias));
   write_tensors(folder / "model.safetensors", std::move(tensors));
 }
 
@@ -176,8 +172,8 @@ void write_sentence_transformer(TaskModel const& model, fs::path const& folder) 
                                                     {"bias", true},
                                                     {"activation_function", "torch.nn.modules.linear.Identity"}});
     std::vector<model::TensorToWrite> tensors;
-    add(tensors, "linear.weight", weight);
-    add(tensors, "linear.bias", model.weights.bias);
+    tensors.push_back(model::to_write("linear.weight", weight));
+    tensors.push_back(model::to_write("linear.bias", model.weights.bias));
     write_tensors(folder / "2_Dense" / "model.safetensors", std::move(tensors));
   }
   write_json(folder / "modules.json", modules);
@@ -187,11 +183,7 @@ void write_sentence_transformer(TaskModel const& model, fs::path const& folder) 
 
 std::string export_huggingface(TaskModel const& model, fs::path const& folder) {
   auto const form = form_of(model);
-  auto const target = model::new_folder_name(folder);
-  model::refuse_inside_packages(target);
-  if (std::error_code ignored; fs::exists(fs::symlink_status(target, ignored)))
-    throw Error(ErrorCode::Conflict,
-                fmt::format("{}: is there already; choose another --to, or remove it", target.string()));
+  auto const target = exported_folder(folder, model.source);
   model::NewFolder unfinished(target);
   write_config(model, form, unfinished.path());
   write_tokenizer(model, unfinished.path());

@@ -21,16 +21,12 @@ using model::Tensor;
 using task::TaskType;
 
 constexpr std::uintmax_t kLargestConfig = 1 << 24;
+constexpr double kLongestText = 1 << 20;  // tokens; more is a word for "any"
 constexpr auto kTokenClassifier = "BertForTokenClassification";
 constexpr auto kSequenceClassifier = "BertForSequenceClassification";
 
 Error refused(fs::path const& path, std::string const& reason) {
   return {ErrorCode::InvalidInput, fmt::format("{}: {}", path.string(), reason)};
-}
-
-bool is_there(fs::path const& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
 }
 
 /// What is read is what lies in the folder, not what a link in it points to.
@@ -131,13 +127,20 @@ TaskType type_of(Folder const& folder, std::size_t n_outputs, ImportOptions cons
                               task::to_string(*own), task::to_string(*said)));
   auto const type =
       options.type.value_or(own.value_or(n_outputs == 1 ? TaskType::Regression : TaskType::Classification));
-  if (of_words != (type == TaskType::Tagging))
-    throw Error(ErrorCode::InvalidUsage,
-                fmt::format("--type {}: {} is a {}; expected {}", task::to_string(type), folder.path.string(),
-                            folder.architecture, of_words ? "tagging" : "classification, multilabel or regression"));
+  if (of_words != (type == TaskType::Tagging)) {
+    auto const* const expected = of_words ? "tagging" : "classification, multilabel or regression";
+    if (folder.section)
+      throw refused(folder.config_path,
+                    fmt::format("\"polytask\" says that the task is of type {}, \"architectures\" that the model is a "
+                                "{}; expected {}; remove the section, or correct it",
+                                task::to_string(type), folder.architecture, expected));
+    throw Error(ErrorCode::InvalidUsage, fmt::format("--type {}: {} is a {}; expected {}", task::to_string(type),
+                                                     folder.path.string(), folder.architecture, expected));
+  }
   if (type == TaskType::Regression && n_outputs != 1)
-    throw refused(folder.config_path,
-                  fmt::format("names {} outputs, a regression has one; say with --type what the task is", n_outputs));
+    throw refused(folder.config_path, fmt::format("names {} outputs, a regression has one; {}", n_outputs,
+                                                  folder.section ? "remove its \"polytask\", or correct it"
+                                                                 : "say with --type what the task is"));
   return type;
 }
 
@@ -343,16 +346,55 @@ void read_sentence_transformer(Folder const& folder, ImportOptions const& option
   model.weights = {std::move(tensors.at("linear.weight")), std::move(tensors.at("linear.bias")), std::nullopt};
 }
 
-/// Where the library cuts texts: at what the tokenizer says, at the last position where it says nothing (1e30).
+/// The length in tokens that a file gives under a key; nothing where it gives none, as with the library's 1e30.
+std::optional<double> length_in(fs::path const& path, char const* key) {
+  if (!is_there(path)) return std::nullopt;
+  auto const json = read_json(path);
+  if (!json.is_object() || !json.contains(key) || !json[key].is_number()) return std::nullopt;
+  double const length = json[key].get<double>();
+  return length > kLongestText ? std::nullopt : std::optional(length);
+}
+
+/// Where the library cuts texts: at what the tokenizer says, at the last position where it says nothing of use.
 std::size_t length_said(Folder const& folder) {
   auto const positions = static_cast<std::size_t>(folder.encoder.max_position_embeddings);
-  auto const path = folder.path / "tokenizer_config.json";
-  if (!is_there(path)) return positions;
-  auto const json = read_json(path);
-  if (!json.is_object() || !json.contains("model_max_length") || !json["model_max_length"].is_number())
-    return positions;
-  double const said = json["model_max_length"].get<double>();
+  auto const said = length_in(folder.path / "tokenizer_config.json", "model_max_length").value_or(0);
   return said >= 8 && said < static_cast<double>(positions) ? static_cast<std::size_t>(said) : positions;
+}
+
+/// The library cuts texts where these files say, not where the section does.
+void check_lengths(Folder const& folder) {
+  auto const expected = folder.section->max_length;
+  for (auto const& [file, key] : {std::pair("tokenizer_config.json", "model_max_length"),
+                                  std::pair("sentence_bert_config.json", "max_seq_length")})
+    if (auto const said = length_in(folder.path / file, key); said && *said != static_cast<double>(expected))
+      throw refused(folder.path / file,
+                    fmt::format("\"{}\" is {} tokens, \"polytask\" in config.json has the max_length {}; correct the "
+                                "one that is wrong, or say with --max-length how many the model reads",
+                                key, *said, expected));
+}
+
+/// A flag of a file; nothing where it has none.
+std::optional<bool> flag_in(fs::path const& path, Json::json_pointer const& place) {
+  if (!is_there(path)) return std::nullopt;
+  auto const json = read_json(path);
+  return json.contains(place) && json[place].is_boolean() ? std::optional(json[place].get<bool>()) : std::nullopt;
+}
+
+/// The library makes texts lower-case where these files say; what we read is the tokenizer.json.
+void check_case(Folder const& folder) {
+  auto const path = folder.path / "sentence_bert_config.json";
+  if (flag_in(path, Json::json_pointer("/do_lower_case")).value_or(false))
+    throw refused(path,
+                  "\"do_lower_case\" is true: texts would become lower-case before the tokenizer sees them, which is "
+                  "not read; expected false, as `polytask export` wrote it: put it back");
+  auto const beside = folder.path / "tokenizer_config.json";
+  auto const said = flag_in(beside, Json::json_pointer("/do_lower_case"));
+  auto const read = flag_in(folder.path / "tokenizer.json", Json::json_pointer("/normalizer/lowercase"));
+  if (said && read && *said != *read)
+    throw refused(beside, fmt::format("\"do_lower_case\" is {}, \"lowercase\" in tokenizer.json {}; correct the one "
+                                      "that is wrong",
+                                      *said, *read));
 }
 
 }  // namespace
@@ -363,8 +405,11 @@ TaskModel import_huggingface(fs::path const& path, ImportOptions const& options)
   TaskModel model{.tokenizer = text::load_tokenizer(path),
                   .config = folder.encoder,
                   .encoder = model::read_encoder_weights(path, folder.encoder),
-                  .pooling = folder.section ? folder.section->pooling : model::Pooling::First};
+                  .pooling = folder.section ? folder.section->pooling : model::Pooling::First,
+                  .source = path};
   model::check_vocabulary(path, model.config, model.tokenizer->vocabulary_size());
+  if (folder.section && options.max_length == 0) check_lengths(folder);
+  if (folder.section) check_case(folder);
   model.max_length = options.max_length > 0 ? options.max_length
                      : folder.section       ? folder.section->max_length
                                             : length_said(folder);

@@ -365,6 +365,60 @@ TEST(HuggingFace, ASectionThatSaysSomethingElseThanTheFolderIsRefused) {
               HasSubstr("no head can hold"));
 }
 
+TEST(HuggingFace, ATypeThatTheSectionSaysIsNotBlamedOnTheCommandLine) {
+  TemporaryFolder const folder;
+  export_huggingface(classifier(), folder / "x");
+  edit(folder / "x/config.json", [](auto& c) {
+    c.erase("problem_type");
+    c["polytask"]["task"]["type"] = "tagging";
+    c["polytask"]["task"]["spans"] = "spans";
+    c["polytask"]["task"].erase("label");
+    c["polytask"]["task"].erase("temperature");
+    c["polytask"]["task"].erase("metric");
+  });
+  try {
+    (void)import_huggingface(folder / "x", {});
+    FAIL() << "no error";
+  } catch (Error const& error) {
+    EXPECT_EQ(error.code(), ErrorCode::InvalidInput);
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("x/config.json: \"polytask\" says that the task is of type tagging"),
+                                    HasSubstr("expected classification, multilabel or regression"),
+                                    ::testing::Not(HasSubstr("--type"))));
+  }
+}
+
+TEST(HuggingFace, ASectionIsRefusedWhereTheFolderCutsTextsElsewhere) {
+  auto const sentence = [] { return model_of(head_of(TaskType::Classification, {"no", "yes"}), model::Pooling::Mean); };
+  auto const setting = [](char const* file, char const* key, OrderedJson const& value) {
+    return [=](fs::path const& folder) { edit(folder / file, [&](auto& json) { json[key] = value; }); };
+  };
+  auto const cuts_at = [&](OrderedJson const& length) {
+    return setting("tokenizer_config.json", "model_max_length", length);
+  };
+  EXPECT_THAT(import_error(classifier(), cuts_at(16)),
+              AllOf(HasSubstr("tokenizer_config.json: \"model_max_length\" is 16 tokens"), HasSubstr("max_length 24"),
+                    HasSubstr("--max-length")));
+  EXPECT_THAT(import_error(sentence(), setting("sentence_bert_config.json", "max_seq_length", 40)),
+              HasSubstr("sentence_bert_config.json: \"max_seq_length\" is 40 tokens"));
+  for (auto const& no_length : {OrderedJson(24), OrderedJson(1e30), OrderedJson()})
+    EXPECT_EQ(import_error(classifier(), cuts_at(no_length)), "no error") << no_length;
+  EXPECT_EQ(import_error(classifier(), cuts_at(16), {.max_length = 16}), "no error") << "who imports has said which";
+}
+
+TEST(HuggingFace, ASectionIsRefusedWhereTheFolderMakesTextsLowerCaseOtherwise) {
+  auto const sentence = [] { return model_of(head_of(TaskType::Classification, {"no", "yes"}), model::Pooling::Mean); };
+  EXPECT_THAT(import_error(sentence(),
+                           [](fs::path const& f) {
+                             edit(f / "sentence_bert_config.json", [](auto& json) { json["do_lower_case"] = true; });
+                           }),
+              AllOf(HasSubstr("sentence_bert_config.json: \"do_lower_case\" is true"), HasSubstr("expected false")));
+  EXPECT_THAT(import_error(classifier(),
+                           [](fs::path const& f) {
+                             edit(f / "tokenizer_config.json", [](auto& json) { json["do_lower_case"] = false; });
+                           }),
+              HasSubstr("tokenizer_config.json: \"do_lower_case\" is false, \"lowercase\" in tokenizer.json true"));
+}
+
 /// `text` with one byte, or one word of JSON, in the place of another.
 std::string damaged(std::string text, Rng& rng) {
   auto const at = static_cast<std::size_t>(rng.below(text.size()));

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <span>
 #include <utility>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/nearest.h"
+#include "exchange/internal/new_folders.h"
 #include "model/new_folder.h"
 #include "text/tokenizer.h"
 
@@ -47,36 +47,18 @@ model::ModelSpec with_heads(model::ModelSpec spec, std::set<std::size_t> const& 
   return spec;
 }
 
-void write_tensors(fs::path const& path, std::map<std::string, model::Tensor const*> const& tensors) {
-  std::vector<model::TensorToWrite> bytes;
-  for (auto const& [name, tensor] : tensors)
-    bytes.push_back({name, model::DType::F32, tensor->shape, std::as_bytes(std::span(tensor->values))});
-  model::write_safetensors(path, std::move(bytes));
-}
-
-void write_head(fs::path const& path, model::HeadWeights const& head) {
-  std::map<std::string, model::Tensor const*> tensors{{"weight", &head.weight}, {"bias", &head.bias}};
-  if (head.pooler) tensors.insert({{"pooler.weight", &head.pooler->weight}, {"pooler.bias", &head.pooler->bias}});
-  write_tensors(path, tensors);
-}
-
 /// As a model folder, but for the tokenizer.
 void write_model(OnnxModel const& model, fs::path const& folder) {
   model::write_encoder_config(folder / "encoder", model.config);
   model::write_encoder_weights(folder / "encoder", model.weights.encoder);
   for (auto const& [reading, layers] : model.weights.private_layers) {
-    std::map<std::string, model::Tensor const*> tensors;
-    for (auto const& [name, tensor] : layers) tensors[name] = &tensor;
-    write_tensors(model::private_file(folder, reading), tensors);
+    std::vector<model::TensorToWrite> tensors;
+    for (auto const& [name, tensor] : layers) tensors.push_back(model::to_write(name, tensor));
+    model::write_safetensors(model::private_file(folder, reading), std::move(tensors));
   }
   for (std::size_t i = 0; i < model.spec.heads.size(); ++i)
-    write_head(model::task_folder(folder, model.spec.heads[i].task.name) / "head.safetensors", model.weights.heads[i]);
+    model::write_head_weights(folder, model.spec.heads[i].task.name, model.weights.heads[i]);
   model::write_model_spec(folder, model.spec);
-}
-
-bool is_there(fs::path const& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
 }
 
 }  // namespace
@@ -97,11 +79,7 @@ OnnxModel read_onnx_model(fs::path const& model_folder, std::vector<std::string>
 
 std::map<std::string, std::string> export_onnx(fs::path const& model_folder, std::vector<std::string> const& tasks,
                                                fs::path const& folder, std::string const& polytask) {
-  auto const target = model::new_folder_name(folder);
-  model::refuse_inside_packages(target);
-  if (is_there(target))
-    throw Error(ErrorCode::Conflict,
-                fmt::format("{}: is there already; choose another --to, or remove it", target.string()));
+  auto const target = exported_folder(folder, model_folder);
   auto const tokenizer = text::load_tokenizer(model_folder / "encoder");
   auto model = read_onnx_model(model_folder, tasks);
   model::check_vocabulary(model_folder / "encoder", model.config, tokenizer->vocabulary_size());
@@ -121,18 +99,15 @@ bool is_onnx_folder(fs::path const& folder) {
 }
 
 model::WrittenPackage import_onnx(fs::path const& folder, fs::path const& package, std::string const& polytask) {
-  auto const target = model::new_folder_name(package);
-  model::refuse_inside_packages(target);
   auto const path = folder / kFile;
-  auto const model = parse_onnx(read_file(path, kLargest), path.string());
+  auto model = parse_onnx(read_file(path, kLargest), path.string());
   auto const tokenizer = text::load_tokenizer(folder);
   model::check_vocabulary(folder, model.config, tokenizer->vocabulary_size());
-  model::NewFolder const scratch(target);  // never put in place: the package is copied from it, and checked
-  write_model(model, scratch.path());
-  tokenizer->save(scratch.path() / "encoder");
-  auto contents = model::contents_of_model(scratch.path(), [](model::HeadSpec const&) { return model::TaskOrigin{}; });
-  contents.name = target.string();
-  return model::write_package(contents, target, polytask);
+  return write_imported_package(package, folder, polytask, [&](fs::path const& scratch) {
+    write_model(model, scratch);
+    model.weights = {};  // from here on they are read from the disk again, to be checked
+    tokenizer->save(scratch / "encoder");
+  });
 }
 
 }  // namespace polytask::exchange

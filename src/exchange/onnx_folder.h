@@ -19,8 +19,8 @@ namespace polytask::exchange {
                                         std::vector<std::string> const& tasks);
 
 /// Writes the new folder, whole or not at all; equal models give equal bytes. `polytask` is the version that does.
-/// Throws what read_onnx_model throws; Error{InvalidUsage} for a place inside a package; Error{Conflict} where
-/// something is there already; Error{Unavailable}. Returns the name of each task's output.
+/// Throws what read_onnx_model throws; Error{InvalidUsage} for a place inside the model or a package; Error{Conflict}
+/// where something is there already; Error{Unavailable}. Returns the name of each task's output.
 std::map<std::string, std::string> export_onnx(std::filesystem::path const& model_folder,
                                                std::vector<std::string> const& tasks,
                                                std::filesystem::path const& folder, std::string const& polytask);

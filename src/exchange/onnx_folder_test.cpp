@@ -147,6 +147,17 @@ TEST_F(OnnxFolder, IsNotWrittenOverAnythingAndLeavesNothingWhereItFails) {
   EXPECT_THAT(left, ElementsAre("model"));
 }
 
+TEST_F(OnnxFolder, IsNotWrittenIntoTheModelNorItsPackageIntoIt) {
+  auto const out = error_of([&] { export_onnx(folder_, {}, folder_ / "tasks" / "x", "0.1.0"); });
+  EXPECT_EQ(out.first, ErrorCode::InvalidUsage);
+  EXPECT_THAT(out.second, HasSubstr("lies inside"));
+  export_onnx(folder_, {}, onnx_, "0.1.0");
+  auto const in = error_of([&] { (void)import_onnx(onnx_, onnx_ / "x", "0.1.0"); });
+  EXPECT_EQ(in.first, ErrorCode::InvalidUsage);
+  EXPECT_THAT(in.second, HasSubstr("lies inside"));
+  EXPECT_FALSE(is_there(folder_ / "tasks" / "x") || is_there(onnx_ / "x"));
+}
+
 TEST_F(OnnxFolder, WithoutATokenizerThatFitsIsNotImported) {
   export_onnx(folder_, {}, onnx_, "0.1.0");
   std::vector<std::string> tokens{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "c", "d"};

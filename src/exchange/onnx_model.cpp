@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <memory>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -131,7 +133,8 @@ void read_weights(onnx::ModelProto& file, std::string const& where, OnnxModel& m
                                                      "description asks for; the file is incomplete",
                                                      quote(name), fmt::join(shape, ", ")));
                   tensor = read_tensor(*taken.mapped(), shape, where);
-                  taken.mapped()->clear_raw_data();
+                  // Cleared alone, the string would keep its memory.
+                  std::unique_ptr<std::string> const freed(taken.mapped()->release_raw_data());
                 });
   if (!found.empty())
     throw refused(where, fmt::format("has the initializer {}, which no model of this description has; the file was "
@@ -218,8 +221,10 @@ std::string onnx_bytes(OnnxModel model, std::string const& polytask, std::string
                   initializer.set_name(name);
                   initializer.set_data_type(onnx::TensorProto::FLOAT);
                   for (auto const size : shape) initializer.add_dims(size);
-                  initializer.set_raw_data(tensor.values.data(), tensor.values.size() * sizeof(float));
-                  tensor.values = {};  // so that no model is in memory three times
+                  auto const values = std::as_bytes(std::span(tensor.values));
+                  // set_raw_data would make one copy more.
+                  initializer.mutable_raw_data()->assign(reinterpret_cast<char const*>(values.data()), values.size());
+                  tensor.values = std::vector<float>();  // frees them (`= {}` does not): no model is in memory thrice
                 });
   std::string bytes;
   expects(file.SerializeToString(&bytes), "a message below 2 GiB is written");
@@ -227,11 +232,12 @@ std::string onnx_bytes(OnnxModel model, std::string const& polytask, std::string
   return bytes;
 }
 
-OnnxModel parse_onnx(std::string_view bytes, std::string const& where) {
+OnnxModel parse_onnx(std::string bytes, std::string const& where) {
   check_onnx_sizes(bytes, where);
   onnx::ModelProto file;
   if (!file.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
     throw refused(where, "is no ONNX file, or a damaged one; get the file again");
+  std::string().swap(bytes);  // the message has all of it; an assignment would keep the memory
   OnnxModel model;
   read_description(file, where, model);
   read_weights(file, where, model);

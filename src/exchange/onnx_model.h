@@ -1,14 +1,16 @@
 // A multi-task model as one ONNX file (https://github.com/onnx/onnx, IR version 8, operator set 17), for ONNX Runtime
 // (1.12 or newer) and all that reads the format. All tasks are in one graph over one encoder:
-//   input_ids, attention_mask, token_type_ids   int64 [batch_size, sequence_length]; the mask is 1 for a token and 0
-//   for
-//                         the padding behind the last one
-//   logits.<task>         float32; <task> is the name of the task's folder (model::head_file_name)
-//     of a text, or of a pair in one sequence   [batch_size, outputs]
-//     tagging             [batch_size, sequence_length, outputs]: a word's answer stands at its first token
-//     of two texts each by itself   [pairs, outputs]: rows 2i and 2i + 1 of the batch are pair i, an odd last row is
-//     left
-//                         out
+//
+// Inputs, int64 [batch_size, sequence_length]:
+//   input_ids
+//   attention_mask    1 for a token, 0 for the padding behind the last one
+//   token_type_ids
+//
+// Outputs, float32, named logits.<task>; <task> is the name of the task's folder (model::head_file_name):
+//   a text, or a pair in one sequence   [batch_size, outputs]
+//   tagging                             [batch_size, sequence_length, outputs]; a word's answer is at its first token
+//   two texts each by itself            [pairs, outputs]; pair i is rows 2i and 2i + 1, an odd last row is left out
+//
 // Outputs are what a head says before it is decoded (model/decode.h), in float32 whatever precision.json says.
 // Initializers are the weights, under their published names and in their published shapes; private layers have
 // "private.<reading>." before the name, heads are "tasks.<folder>.weight" and ".bias".
@@ -43,7 +45,8 @@ void check_fits_onnx(model::EncoderConfig const& config, model::ModelSpec const&
 /// Back again, from untrusted bytes. Only what onnx_bytes gives is read: a file of another program, a graph that was
 /// changed (it would answer something else than the model that is made of its weights), weights outside the file, and
 /// weights that are missing, surplus, of another shape or type or not finite are refused. Throws Error{InvalidInput}
-/// that says what was found and what was expected; `where` starts the messages.
-[[nodiscard]] OnnxModel parse_onnx(std::string_view bytes, std::string const& where);
+/// that says what was found and what was expected; `where` starts the messages. Moved bytes are freed early: then no
+/// model is in memory more than twice.
+[[nodiscard]] OnnxModel parse_onnx(std::string bytes, std::string const& where);
 
 }  // namespace polytask::exchange

@@ -29,7 +29,7 @@ onnx::ModelProto parsed(std::string const& bytes) {
 
 std::string error_of(std::string_view bytes) {
   try {
-    (void)parse_onnx(bytes, "model.onnx");
+    (void)parse_onnx(std::string(bytes), "model.onnx");
   } catch (Error const& error) {
     EXPECT_EQ(error.code(), ErrorCode::InvalidInput);
     EXPECT_THAT(error.what(), StartsWith("model.onnx"));

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
-#include "model/new_folder.h"
+#include "exchange/internal/new_folders.h"
 
 namespace polytask::exchange {
 namespace {
@@ -32,7 +32,8 @@ TaskModel read_task_model(fs::path const& model_folder, std::string const& task)
   TaskModel one{.tokenizer = text::load_tokenizer(encoder),
                 .config = model::read_encoder_config(encoder),
                 .pooling = spec.pooling,
-                .max_length = spec.max_length};
+                .max_length = spec.max_length,
+                .source = model_folder};
   model::check_belongs(model_folder, spec, one.config, one.tokenizer->vocabulary_size());
   auto weights = model::read_model_weights(model_folder, one.config, spec);
   one.encoder = std::move(weights.encoder);
@@ -48,30 +49,14 @@ void write_task_model(TaskModel const& model, fs::path const& model_folder) {
   model::write_encoder_config(encoder, model.config);
   model::write_encoder_weights(encoder, model.encoder);
   model.tokenizer->save(encoder);
-  std::vector<model::TensorToWrite> tensors;
-  auto const add = [&](std::string const& name, model::Tensor const& tensor) {
-    tensors.push_back({name, model::DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))});
-  };
-  add("weight", model.weights.weight);
-  add("bias", model.weights.bias);
-  if (model.weights.pooler) {
-    add("pooler.weight", model.weights.pooler->weight);
-    add("pooler.bias", model.weights.pooler->bias);
-  }
-  model::write_safetensors(model::task_folder(model_folder, model.head.task.name) / "head.safetensors",
-                           std::move(tensors));
+  model::write_head_weights(model_folder, model.head.task.name, model.weights);
   model::write_model_spec(model_folder,
                           {.pooling = model.pooling, .max_length = model.max_length, .heads = {model.head}});
 }
 
 model::WrittenPackage write_task_package(TaskModel const& model, fs::path const& folder, std::string const& polytask) {
-  auto const target = model::new_folder_name(folder);
-  model::refuse_inside_packages(target);
-  model::NewFolder const scratch(target);  // never put in place: the package is copied from it, and checked
-  write_task_model(model, scratch.path());
-  auto contents = model::contents_of_model(scratch.path(), [](model::HeadSpec const&) { return model::TaskOrigin{}; });
-  contents.name = target.string();
-  return model::write_package(contents, target, polytask);
+  return write_imported_package(folder, model.source, polytask,
+                                [&](fs::path const& scratch) { write_task_model(model, scratch); });
 }
 
 }  // namespace polytask::exchange

@@ -21,6 +21,7 @@ struct TaskModel {
   std::size_t max_length = 128;  ///< tokens, special tokens included
   model::HeadSpec head;
   model::HeadWeights weights;
+  std::filesystem::path source;  ///< the folder that was read, in which nothing is written; empty where there is none
 };
 
 /// One task of a model folder or package, which is not verified here; layers that are private to the task's reading

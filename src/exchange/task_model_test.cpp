@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "exchange/huggingface.h"
 #include "exchange/test_support.h"
 #include "model/package.h"
 
@@ -71,6 +72,17 @@ TEST(TaskModel, BecomesAPackageThatIsWholeAndTheSameEveryTime) {
     ++n_entries;
   }
   EXPECT_EQ(n_entries, 2U) << "nothing else is left beside them";
+}
+
+TEST(TaskModel, IsNotWrittenIntoTheFolderItComesFrom) {
+  TemporaryFolder const folder;
+  write_task_model(model_of(head_of(task::TaskType::Tagging, {"PLACE"})), folder / "m");
+  auto const model = read_task_model(folder / "m", "");
+  EXPECT_THAT(error_of([&] { export_huggingface(model, folder / "m/encoder/x"); }), HasSubstr("lies inside"));
+  export_huggingface(model, folder / "hf");
+  auto const back = import_huggingface(folder / "hf", {});
+  EXPECT_THAT(error_of([&] { (void)write_task_package(back, folder / "hf/./x", "1"); }), HasSubstr("lies inside"));
+  EXPECT_FALSE(is_there(folder / "m/encoder/x") || is_there(folder / "hf/x"));
 }
 
 }  // namespace

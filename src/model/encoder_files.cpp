@@ -75,12 +75,6 @@ bool may_be_ignored(std::string const& name) {
          name == "embeddings.position_ids";
 }
 
-/// Not there and not to be looked at are the same to the caller; std::filesystem::exists throws for the second.
-bool is_there(fs::path const& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
-
 /// The weight files of a folder: one, or the shards that the index names.
 std::vector<fs::path> weight_files(fs::path const& folder) {
   if (is_there(folder / "model.safetensors")) return {folder / "model.safetensors"};
@@ -278,10 +272,13 @@ std::map<std::string, Tensor> read_named_tensors(fs::path const& folder, Shapes 
   return read_tensors(folder, expected, asked_by, [](std::string const&) { return true; });
 }
 
+TensorToWrite to_write(std::string name, Tensor const& tensor) {
+  return {std::move(name), DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))};
+}
+
 void write_encoder_weights(fs::path const& folder, std::map<std::string, Tensor> const& weights) {
   std::vector<TensorToWrite> tensors;
-  for (auto const& [name, tensor] : weights)
-    tensors.push_back({name, DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))});
+  for (auto const& [name, tensor] : weights) tensors.push_back(to_write(name, tensor));
   write_safetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
 }
 

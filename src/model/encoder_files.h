@@ -43,6 +43,8 @@ struct Tensor {
   std::vector<std::int64_t> shape;
   std::vector<float> values;  ///< row-major
 };
+/// As float32; the values are borrowed.
+[[nodiscard]] TensorToWrite to_write(std::string name, Tensor const& tensor);
 
 /// Weights by the published names without a "bert." prefix ("embeddings.word_embeddings.weight",
 /// "encoder.layer.0.attention.self.query.weight", ...), every one the configuration asks for and no other: pooler,

@@ -85,6 +85,15 @@ ModelWeights read_model_weights(fs::path const& folder, EncoderConfig const& con
   return weights;
 }
 
+void write_head_weights(fs::path const& folder, std::string const& task, HeadWeights const& head) {
+  std::vector<TensorToWrite> tensors{to_write("weight", head.weight), to_write("bias", head.bias)};
+  if (head.pooler) {
+    tensors.push_back(to_write("pooler.weight", head.pooler->weight));
+    tensors.push_back(to_write("pooler.bias", head.pooler->bias));
+  }
+  write_safetensors(task_folder(folder, task) / "head.safetensors", std::move(tensors));
+}
+
 void check_belongs(fs::path const& folder, ModelSpec const& spec, EncoderConfig const& config, std::size_t n_tokens) {
   check_vocabulary(folder / "encoder", config, n_tokens);
   if (static_cast<std::int64_t>(spec.max_length) > config.max_position_embeddings)

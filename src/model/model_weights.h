@@ -39,6 +39,9 @@ struct ModelWeights {
 [[nodiscard]] ModelWeights read_model_weights(std::filesystem::path const& folder, EncoderConfig const& config,
                                               ModelSpec const& spec);
 
+/// The head.safetensors of a task.
+void write_head_weights(std::filesystem::path const& folder, std::string const& task, HeadWeights const& head);
+
 /// Throws Error{InvalidInput} where the folder's parts are of different models: more tokens (`n_tokens`, of its
 /// tokenizer) than the encoder embeds, longer texts than it has positions, more private layers than it has layers, a
 /// pair in one sequence where it has one token type.

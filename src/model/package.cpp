@@ -89,9 +89,17 @@ bool is_package(fs::path const& folder) {
   return fs::is_regular_file(folder / kManifest, absent);
 }
 
-void refuse_inside_packages(fs::path const& target) {
+void refuse_inside_sources(fs::path const& target, std::vector<fs::path> const& sources) {
   std::error_code ignored;
   auto const place = fs::weakly_canonical(fs::absolute(target), ignored);
+  for (auto const& folder : sources) {
+    if (folder.empty()) continue;
+    auto const source = fs::weakly_canonical(fs::absolute(folder), ignored).string();
+    if (place.string().starts_with(source + "/"))
+      throw Error(ErrorCode::InvalidUsage,
+                  fmt::format("{}: lies inside {}, from which it would be made; choose a folder elsewhere",
+                              target.string(), folder.string()));
+  }
   for (auto outer = place.parent_path(); outer.has_relative_path(); outer = outer.parent_path())
     if (is_package(outer))
       throw Error(

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/manifest.h"
 #include "model/model_folder.h"
@@ -24,8 +25,10 @@ struct Package {
 /// Whether the folder has a manifest.json.
 [[nodiscard]] bool is_package(std::filesystem::path const& folder);
 
-/// Throws Error{InvalidUsage} for a new folder that would lie inside a package: that must stay as it is.
-void refuse_inside_packages(std::filesystem::path const& target);
+/// Throws Error{InvalidUsage} for a new folder that would lie inside a folder from which it is made, which would then
+/// not be what was checked any more; and inside any package: that must stay as it is. Empty names among `sources` are
+/// none.
+void refuse_inside_sources(std::filesystem::path const& target, std::vector<std::filesystem::path> const& sources);
 
 /// Whoever reads the weights next looks at every number anyway.
 enum class WeightCheck { Now, ByTheirReader };

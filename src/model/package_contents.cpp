@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -136,23 +137,15 @@ void copy_file(fs::path const& from, std::string const& path, fs::path const& to
   copy.commit();
 }
 
-/// A package that holds another one, or itself, would not be what was checked any more.
-void refuse_inside_sources(PackageContents const& contents, fs::path const& target) {
-  std::error_code ignored;
-  auto const place = fs::weakly_canonical(fs::absolute(target), ignored);
-  for (auto const& [path, folder] : contents.copied)
-    if (auto const source = fs::weakly_canonical(fs::absolute(folder), ignored).string();
-        place.string().starts_with(source + "/"))
-      throw Error(ErrorCode::InvalidUsage,
-                  fmt::format("{}: lies inside {}, from which it would be made; choose a folder elsewhere",
-                              target.string(), folder.string()));
-  refuse_inside_packages(target);
+std::vector<fs::path> sources_of(PackageContents const& contents) {
+  std::set<fs::path> sources;
+  for (auto const& [path, folder] : contents.copied) sources.insert(folder);
+  return {sources.begin(), sources.end()};
 }
 
 /// True when the very package is there already.
-bool is_there(fs::path const& target, std::string const& id) {
-  std::error_code ignored;
-  if (!fs::exists(fs::symlink_status(target, ignored))) return false;
+bool is_written_already(fs::path const& target, std::string const& id) {
+  if (!is_there(target)) return false;
   std::string found = "is there already and is no package";
   if (is_package(target)) try {
       auto const package = open_package(target);
@@ -244,12 +237,12 @@ void drop_task(PackageContents& contents, std::string const& task) {
 
 WrittenPackage write_package(PackageContents const& contents, fs::path const& folder, std::string const& polytask) {
   auto const target = new_folder_name(folder);
-  refuse_inside_sources(contents, target);
+  refuse_inside_sources(target, sources_of(contents));
   auto manifest = contents.manifest;
   manifest.polytask = polytask;
   auto const text = manifest_text(manifest);
   auto const id = sha256_hex(text);
-  if (is_there(target, id)) return {.id = id, .is_new = false};
+  if (is_written_already(target, id)) return {.id = id, .is_new = false};
   NewFolder unfinished(target);
   for (auto const& [path, from] : contents.copied)
     copy_file(from, path, unfinished.path(), contents.manifest.files.at(path));

@@ -56,8 +56,7 @@ inline Tensor filled(std::vector<std::int64_t> const& shape, float value) {
 
 inline void write_tensors(std::filesystem::path const& path, std::map<std::string, Tensor> const& tensors) {
   std::vector<TensorToWrite> bytes;
-  for (auto const& [name, tensor] : tensors)
-    bytes.push_back({name, DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))});
+  for (auto const& [name, tensor] : tensors) bytes.push_back(to_write(name, tensor));
   write_safetensors(path, std::move(bytes));
 }
 

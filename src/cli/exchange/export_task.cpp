@@ -50,6 +50,7 @@ int write_onnx(CommandLine const& line, ModelPlace const& place) {
 
 int export_task(CommandLine const& line) {
   auto const place = model_place(line);
+  if (place.run) refuse_inside_run(*place.run, line.to);
   return line.format == "onnx" ? write_onnx(line, place) : write_huggingface(line, place);
 }
 

@@ -4,10 +4,10 @@
 
 namespace {
 
-int run(polytask::cli::CommandLine const& line, int /*argc*/, char** /*argv*/) {
+int run(polytask::cli::CommandLine const& line, int /*argc*/, char** argv) {
   if (line.verb == polytask::cli::Verb::Export) return polytask::cli::export_task(line);
   if (line.verb == polytask::cli::Verb::Import) return polytask::cli::import_task(line);
-  return 42;
+  polytask::cli::refuse_verb("polytask-exchange", "`export` and `import`", argv);
 }
 
 }  // namespace

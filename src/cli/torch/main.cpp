@@ -6,9 +6,9 @@
 
 namespace {
 
-int run(polytask::cli::CommandLine const& line, int /*argc*/, char** /*argv*/) {
+int run(polytask::cli::CommandLine const& line, int /*argc*/, char** argv) {
   if (line.verb == polytask::cli::Verb::Train) return polytask::cli::train(line);
-  return 42;
+  polytask::cli::refuse_verb("polytask-torch", "`train`", argv);
 }
 
 /// Every step allocates arrays as large as the embedding table. Left to itself, the allocator gives them back to the
