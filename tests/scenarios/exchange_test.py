@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unittest
 
-from support import ROOT, Scenario, arguments, environment
+from support import POLYTASK, ROOT, KilledAtEveryCall, Scenario
 
 SAMPLE_PACKAGE = os.environ['POLYTASK_SAMPLE_PACKAGE']  # writes a package with a task of every kind
 PRINT_LOGITS = os.environ['POLYTASK_PRINT_LOGITS']  # what a task says before it is decoded
@@ -104,7 +104,8 @@ class Alone(Exchange):
         self.export(package, 'intend', 'x', code=3, phrases=('has no task "intend"; did you mean "intent"?',))
         self.run_here('export', '--package', package, '--format', 'huggingface', '--to', 'x', code=2, phrases=('say with --task which one',))
         self.run_here('export', '--package', package, '--format', 'torch', '--to', 'x', code=2, phrases=('expected huggingface',))
-        self.export(package, 'intent', os.path.join(package, 'inside'), code=2, phrases=('which is a package and must stay as it is',))
+        self.export(package, 'intent', os.path.join(package, 'inside'), code=2, phrases=('lies inside', 'from which it would be made'))
+        self.export(package, 'intent', os.path.join(self.sample(), 'inside'), code=2, phrases=('which is a package and must stay as it is',))
         self.assertFalse(os.path.exists(self.here.path('x')))
         self.export(package, 'intent', 'out')
         before = contents(self.here.path('out'))
@@ -123,35 +124,32 @@ class Alone(Exchange):
         self.assertFalse(os.path.exists(self.here.path('x')))
         self.nothing_is_left()
 
-    def test_a_kill_at_any_call_leaves_all_or_nothing(self):
-        compiler = shutil.which('cc') or shutil.which('gcc')
-        if not compiler:
-            self.skipTest('no C compiler for the library that ends the process')
-        library = self.here.path('killed_at_call.so')
-        subprocess.run([compiler, '-shared', '-fPIC', '-w', '-o', library, os.path.join(ROOT, 'tests', 'scenarios', 'killed_at_call.c'), '-ldl'], check=True)
+    def test_a_folder_inside_what_is_read_is_refused(self):
         package = self.sample('first')
-        self.export(package, 'intent', 'whole')
-        whole = contents(self.here.path('whole'))
-        for command in (('export', '--package', package, '--task', 'intent', '--format', 'huggingface'), ('import', '--from', 'whole')):
-            parent = self.here.path('where-' + command[0])
-            target = os.path.join(parent, 'a')
-            n_whole = 0
-            for call in range(1, 2000):
-                code = subprocess.run(arguments(*command, '--to', target, threads=False), cwd=self.here.folder, capture_output=True, check=False, timeout=60,
-                                      stdin=subprocess.DEVNULL, env={**environment(), 'LD_PRELOAD': library, 'KILL_AT_CALL': str(call)}).returncode
-                self.assertIn(code, (0, 137))
-                if os.path.exists(target):
-                    n_whole += 1
-                    if command[0] == 'export':
-                        self.assertEqual(contents(target), whole)
-                    else:
-                        self.expect(self.here.run('package verify', target, threads=False), 0)
-                if code == 0:
-                    break
-                shutil.rmtree(target, ignore_errors=True)
-            self.assertGreater(call, 20, 'there were calls to be killed at')
-            self.assertGreater(n_whole, 1, 'some were killed after the folder was there')
-            self.assertEqual(os.listdir(parent), ['a'], 'what earlier calls left was removed')
+        self.export(package, 'intent', 'out')
+        self.import_('out', os.path.join('out', 'x'), code=2, phrases=('lies inside', 'from which it would be made'))
+        self.assertFalse(os.path.exists(self.here.path('out', 'x')))
+
+    def test_the_part_that_speaks_formats_says_which_command_has_another_verb(self):
+        part = os.path.join(os.path.dirname(os.path.dirname(POLYTASK)), 'libexec', 'polytask', 'polytask-exchange')
+        done = subprocess.run([part, 'runs'], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1), done.stderr)
+        self.assertIn('run `polytask runs`', done.stderr)
+
+
+class Killed(KilledAtEveryCall):
+    def test_out_and_in(self):
+        here = self.project()
+        package = here.path('sample')
+        subprocess.run([SAMPLE_PACKAGE, package, 'first'], check=True)
+        command = 'export', '--package', package, '--task', 'intent', '--format', 'huggingface'
+        self.expect(here.run(*command, '--to', 'whole', threads=False), 0)
+        whole = contents(here.path('whole'))
+        self.at_every_call(*command, where=here, verify=lambda folder: self.assertEqual(contents(folder), whole))
+        self.verify(package)
+        shutil.rmtree(self.parent)
+        self.at_every_call('import', '--from', 'whole', where=here)
+        self.assertEqual(contents(here.path('whole')), whole)
 
 
 class BesideTheLibraries(Exchange):

@@ -61,13 +61,9 @@ class LongTexts(Scenario):
     def test_a_megabyte_is_answered_in_bounded_memory(self):
         def peak(text):
             self.here.write('row.jsonl', [{'body': text, 'text': text}])
-            process = self.here.start('predict', '--package', self.package, '--input', 'row.jsonl', '--long-texts', 'windows', stdout=subprocess.PIPE)
-            out = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            process.stdout.close()
-            self.assertEqual((process.returncode, list(json.loads(out))), (0, ['id', 'tasks']))
-            return usage.ru_maxrss << 10
+            answer, most = self.here.run_measured('predict', '--package', self.package, '--input', 'row.jsonl', '--long-texts', 'windows')
+            self.assertEqual(list(self.expect(answer, 0).rows[0]), ['id', 'tasks'])
+            return most
         small, large = peak('a lamp'), peak('. ' * (1 << 19))  # half a million tokens
         self.assertLess(large - small, 400 << 20, f'{small >> 20} MiB for two words, {large >> 20} MiB for a megabyte')
 

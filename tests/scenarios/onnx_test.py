@@ -1,13 +1,15 @@
 """A model as an ONNX file and back: what ONNX Runtime computes from it is what the engine computes."""
 import json
+import math
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
 
-from support import ROOT, Scenario
+from support import ROOT, KilledAtEveryCall, Scenario
 
 PACKAGES = os.environ['POLYTASK_ONNX_PACKAGES']  # writes packages of every kind with the engine's logits
 REFERENCE = os.environ.get('POLYTASK_REFERENCE_PYTHON')  # an interpreter that has onnx and onnxruntime
@@ -23,6 +25,35 @@ def files_of(folder):
             with open(os.path.join(place, name), 'rb') as file:
                 found[os.path.relpath(os.path.join(place, name), folder)] = file.read()
     return found
+
+
+def write_large_classifier(project):
+    """A classifier of some 60 MB as transformers would save it; its weights say nothing."""
+    vocabulary, hidden, inner, positions, layers = 40000, 256, 1024, 128, 6
+    shapes = {'classifier.weight': [2, hidden], 'classifier.bias': [2], 'bert.pooler.dense.weight': [hidden, hidden], 'bert.pooler.dense.bias': [hidden],
+              'bert.embeddings.word_embeddings.weight': [vocabulary, hidden], 'bert.embeddings.position_embeddings.weight': [positions, hidden],
+              'bert.embeddings.token_type_embeddings.weight': [2, hidden]}
+    norms = ['bert.embeddings.LayerNorm']
+    for layer in (f'bert.encoder.layer.{i}.' for i in range(layers)):
+        linear = {'attention.self.query': [hidden, hidden], 'attention.self.key': [hidden, hidden], 'attention.self.value': [hidden, hidden],
+                  'attention.output.dense': [hidden, hidden], 'intermediate.dense': [inner, hidden], 'output.dense': [hidden, inner]}
+        for name, shape in linear.items():
+            shapes.update({layer + name + '.weight': shape, layer + name + '.bias': shape[:1]})
+        norms += [layer + 'attention.output.LayerNorm', layer + 'output.LayerNorm']
+    for norm in norms:
+        shapes.update({norm + '.weight': [hidden], norm + '.bias': [hidden]})
+    header, at = {}, 0
+    for name, shape in shapes.items():
+        size = 4 * math.prod(shape)
+        header[name] = {'dtype': 'F32', 'shape': shape, 'data_offsets': [at, at + size]}
+        at += size
+    text = json.dumps(header).encode()
+    project.write('large/model.safetensors', struct.pack('<Q', len(text)) + text + struct.pack('<f', 0.01) * (at // 4))
+    project.write('large/config.json', json.dumps({
+        'architectures': ['BertForSequenceClassification'], 'model_type': 'bert', 'vocab_size': vocabulary, 'hidden_size': hidden, 'num_hidden_layers': layers,
+        'num_attention_heads': 4, 'intermediate_size': inner, 'max_position_embeddings': positions, 'type_vocab_size': 2, 'hidden_act': 'gelu'}))
+    project.write('large/vocab.txt', '\n'.join(['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'b']) + '\n')
+    project.write('large/tokenizer_config.json', '{"tokenizer_class": "BertTokenizer"}')
 
 
 class Onnx(Scenario):
@@ -126,6 +157,46 @@ class Onnx(Scenario):
     def test_unknown_tasks_are_named(self):
         self.expect_one_sentence(self.here.run('export', '--package', self.package('split'), '--format', 'onnx', '--to', 'out', '--task', 'intend'), 3,
                                  'has no task "intend"', 'did you mean "intent"')
+
+    def test_a_folder_inside_what_is_read_is_refused(self):
+        self.export('split', 'out')
+        self.expect_one_sentence(self.here.run('import', '--from', 'out', '--to', 'out/x'), 2, 'lies inside', 'from which it would be made')
+        self.assertFalse(os.path.exists(self.here.path('out', 'x')))
+
+    def peak(self, verb, *more):
+        answer, most = self.here.run_measured(verb, *more)
+        self.expect(answer, 0)
+        return most
+
+    def test_no_model_is_in_memory_more_than_twice(self):
+        self.export('shared', 'small')
+        write_large_classifier(self.here)
+        self.expect(self.here.run('import', '--from', 'large', '--to', 'large-package', '--type', 'classification'), 0)
+        size = os.path.getsize(self.here.path('large-package', 'encoder', 'model.safetensors'))
+        self.assertGreater(size, 55 << 20)
+        bare = {'export': self.peak('export', '--package', self.package('shared'), '--format', 'onnx', '--to', 'small-again'),
+                'import': self.peak('import', '--from', 'small', '--to', 'small-back')}
+        whole = {'export': self.peak('export', '--package', 'large-package', '--format', 'onnx', '--to', 'large-onnx'),
+                 'import': self.peak('import', '--from', 'large-onnx', '--to', 'large-back')}
+        for verb, peak in whole.items():
+            times = (peak - bare[verb]) / size
+            print(f'{verb} of {size >> 20} MiB: {times:.2f} times as much memory, above {bare[verb] >> 20} MiB', file=sys.stderr)
+            self.assertLess(times, 2.5, verb)
+
+
+class Killed(KilledAtEveryCall):
+    def test_out_and_in(self):
+        here = self.project()
+        subprocess.run([PACKAGES, here.path('made')], check=True)
+        package = here.path('made', 'split', 'package')
+        command = 'export', '--package', package, '--format', 'onnx', '--task', 'intent', '--task', 'alike'
+        self.expect(here.run(*command, '--to', 'whole', threads=False), 0)
+        whole = files_of(here.path('whole'))
+        self.at_every_call(*command, where=here, verify=lambda folder: self.assertEqual(files_of(folder), whole))
+        self.verify(package)
+        shutil.rmtree(self.parent)
+        self.at_every_call('import', '--from', 'whole', where=here)
+        self.assertEqual(files_of(here.path('whole')), whole)
 
 
 if __name__ == '__main__':

@@ -8,7 +8,9 @@ import json
 import os
 import random
 import resource
+import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -131,6 +133,16 @@ class Project:
     def start(self, verb, *more, **how):
         return subprocess.Popen(arguments(verb, *more), cwd=self.folder, env=environment(), **how)
 
+    def run_measured(self, verb, *more):
+        """How it ended, and the bytes of memory that it held at its largest."""
+        # Of a process the kernel counts also what its parent held when it was started, so this one has a small parent.
+        measure = ('import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]); '
+                   'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr); sys.exit(code)')
+        done = subprocess.run([sys.executable, '-I', '-S', '-c', measure, *arguments(verb, *more)], cwd=self.folder, env=environment(), capture_output=True, timeout=120,
+                              stdin=subprocess.DEVNULL, check=False)
+        *err, peak = done.stderr.decode().splitlines(keepends=True)
+        return Answer(done.returncode, done.stdout.decode(), ''.join(err)), int(peak) << 10
+
     def run_folder(self, run, *names):
         return self.path('.polytask', 'runs', run, *names)
 
@@ -191,6 +203,53 @@ class Trained(Scenario):
         cls.answer = cls.trained.run('train', '--run', 'shared', '--output', 'json')
         if cls.answer.code != 0:
             raise AssertionError(str(cls.answer))
+
+
+class KilledAtEveryCall(Scenario):
+    """What makes a folder, killed before every call that changes what is on disk: the folder is there whole or not at all, and
+    the next call removes what was left."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        compiler = shutil.which('cc') or shutil.which('gcc')
+        if not compiler:
+            raise unittest.SkipTest('no C compiler for the library that ends the process')
+        folder = tempfile.TemporaryDirectory(prefix='polytask-scenario-')
+        cls.addClassCleanup(folder.cleanup)
+        cls.killing_library = os.path.join(folder.name, 'killed_at_call.so')
+        source = os.path.join(ROOT, 'tests', 'scenarios', 'killed_at_call.c')
+        subprocess.run([compiler, '-shared', '-fPIC', '-w', '-o', cls.killing_library, source, '-ldl'], check=True)
+
+    def setUp(self):
+        self.parent = os.path.join(self.project('killed').folder, 'where')
+        self.target = os.path.join(self.parent, 'a')
+
+    def verify(self, folder):
+        self.expect(self.project('killed').run('package verify', folder, threads=False), 0)
+
+    def killed_at(self, call, *command, where):
+        return subprocess.run(arguments(*command, threads=False), cwd=where.folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=60, check=False,
+                              env={**environment(), 'LD_PRELOAD': self.killing_library, 'KILL_AT_CALL': str(call)}).returncode
+
+    def at_every_call(self, *command, where, verify=None):
+        """Runs the command in the project `where`; `verify` is given each folder that is there."""
+        verify = verify or self.verify
+        n_whole = 0
+        for call in range(1, 2000):
+            code = self.killed_at(call, *command, '--to', self.target, where=where)
+            self.assertIn(code, (0, 137))
+            if os.path.exists(self.target):
+                n_whole += 1
+                verify(self.target)
+            if code == 0:
+                break
+            self.assertLessEqual(len(os.listdir(self.parent)) if os.path.exists(self.parent) else 0, 2, 'what earlier calls left was removed')
+            shutil.rmtree(self.target, ignore_errors=True)
+        self.assertGreater(call, 20, 'there were calls to be killed at')
+        self.assertGreater(n_whole, 1, 'some were killed after the folder was there')
+        self.assertEqual(os.listdir(self.parent), ['a'])
+        print(f'{command[0]}: killed before each of {call - 1} calls, {n_whole - 1} of them with the folder in place', flush=True)
 
 
 def wait_until(condition, process, seconds=60, pause=0.002):
