@@ -8,10 +8,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "text/tokenizer.h"
+#include "text/wordpiece_tokenizer.h"
 
 namespace polytask::text {
 namespace {
@@ -52,18 +54,22 @@ void append_encoding(std::string& out, task::Encoding const& encoding, std::stri
   out.push_back('\n');
 }
 
-class CorporaGolden : public testing::TestWithParam<char const*> {};
+/// A tokenizer of make_corpora.py and a corpus.
+class CorporaGolden : public testing::TestWithParam<std::tuple<char const*, char const*>> {};
 
 TEST_P(CorporaGolden, IdsAndOffsetsOfEveryLineEqualTheReference) {
   std::ifstream file("tests/golden/text/corpora.json");
   auto const golden = Json::parse(file);
-  auto const model = shared_folder() / golden["model"].get<std::string>();
-  auto const corpus = shared_folder() / GetParam();
-  for (auto const& needed : {model / "tokenizer.json", corpus})
+  auto const [name, corpus_name] = GetParam();
+  auto const corpus = shared_folder() / corpus_name;
+  auto const file_of_tokenizer = name == golden["model"]
+                                     ? shared_folder() / name / "tokenizer.json"
+                                     : fs::path("tests/golden/text/pipelines") / fmt::format("{}.json", name);
+  for (auto const& needed : {file_of_tokenizer, corpus})
     if (!fs::exists(needed))
       GTEST_SKIP() << needed.string() << " is not there; POLYTASK_SHARED names the folder of models and corpora";
-  auto const& expected = golden["corpora"][GetParam()];
-  auto const tokenizer = load_tokenizer(model);
+  auto const& expected = golden["tokenizers"][name][corpus_name];
+  auto const tokenizer = parse_tokenizer_json(read_file(file_of_tokenizer, 1 << 24), "tokenizer.json").value();
 
   auto const text = read_gz(corpus);
   auto const lines_per_block = golden["lines_per_block"].get<std::size_t>();
@@ -88,10 +94,12 @@ TEST_P(CorporaGolden, IdsAndOffsetsOfEveryLineEqualTheReference) {
   EXPECT_EQ(n_tokens, expected["tokens"].get<std::size_t>());
 }
 
-INSTANTIATE_TEST_SUITE_P(English, CorporaGolden,
-                         testing::Values("corpora/openstax_en/textbooks.txt.gz",
-                                         "corpora/standard_ebooks_en/books.txt.gz",
-                                         "corpora/us_presidents_by_year/speeches.jsonl.gz"));
+INSTANTIATE_TEST_SUITE_P(
+    EnglishAndJapanese, CorporaGolden,
+    testing::Combine(testing::Values("models/all-MiniLM-L6-v2", "roberta", "modernbert", "xlm-roberta", "deberta-v3"),
+                     testing::Values("corpora/openstax_en/textbooks.txt.gz", "corpora/standard_ebooks_en/books.txt.gz",
+                                     "corpora/us_presidents_by_year/speeches.jsonl.gz",
+                                     "corpora/aozora_ja/works.txt.gz", "corpora/jaquad_contexts_ja/contexts.txt.gz")));
 
 }  // namespace
 }  // namespace polytask::text

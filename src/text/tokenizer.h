@@ -35,8 +35,9 @@ class Tokenizer {
   virtual void save(std::filesystem::path const& folder) const = 0;
 };
 
-/// Reads `tokenizer.json`, or `vocab.txt` with `tokenizer_config.json`, from a Hugging Face folder.
-/// Throws Error{NotFound} when neither is there, InvalidInput naming the component when one is not supported.
+/// Reads `tokenizer.json`, or `vocab.txt`, `sentencepiece.bpe.model` (XLM-R) or `spm.model` (DeBERTa) with
+/// `tokenizer_config.json`, from a Hugging Face folder. Models are WordPiece, byte-level BPE and Unigram.
+/// Throws Error{NotFound} when none is there, InvalidInput naming the component when one is not supported.
 [[nodiscard]] std::unique_ptr<Tokenizer const> load_tokenizer(std::filesystem::path const& folder);
 
 }  // namespace polytask::text

@@ -8,6 +8,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "text/internal/json_fields.h"
+#include "text/internal/pipeline_reader.h"
+#include "text/pipeline_tokenizer.h"
+#include "text/sentencepiece_pipeline.h"
 #include "text/tokenizer.h"
 #include "text/wordpiece_tokenizer.h"
 
@@ -15,8 +19,6 @@ namespace polytask::text {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kLargestVocabulary = 2'000'000;
 
 /// The first option of an added token that asks for another way of matching than the plain one; null when there is
 /// none.
@@ -29,17 +31,13 @@ char const* unsupported_option(Json const& token) {
 /// Reads one component after the other; every message names the file and the component.
 class JsonReader {
  public:
-  JsonReader(Json const& json, std::string_view where) : json_(json), where_(where) {}
-
-  [[noreturn]] void fail(std::string const& reason) const {
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}", where_, reason));
-  }
+  JsonReader(Json const& json, std::string_view where) : json_(json), fields_(where) {}
 
   WordPieceConfig config;
   std::vector<std::string> tokens;
 
   void read() {
-    if (!json_.is_object()) fail("is not a JSON object; expected a Hugging Face tokenizer");
+    if (!json_.is_object()) fields_.fail("is not a JSON object; expected a Hugging Face tokenizer");
     read_model(component("model", "WordPiece"));
     read_normalizer(component("normalizer", "BertNormalizer"));
     (void)component("pre_tokenizer", "BertPreTokenizer");
@@ -51,75 +49,62 @@ class JsonReader {
  private:
   Json const& component(char const* key, std::string_view supported) const {
     if (!json_.contains(key) || !json_[key].is_object())
-      fail(fmt::format("has no \"{}\"; only {} is supported", key, supported));
-    auto const type = text_of(json_[key], "type", key == std::string_view("model") ? std::string(supported) : "");
+      fields_.fail(fmt::format("has no \"{}\"; only {} is supported", key, supported));
+    auto const type = fields_.text(json_[key], "type", key == std::string_view("model") ? std::string(supported) : "");
     if (type != supported)
-      fail(fmt::format("\"{}\" is of type {}; only {} is supported so far", key, quote(type), supported));
+      fields_.fail(fmt::format("\"{}\" is of type {}; only {} is supported so far", key, quote(type), supported));
     return json_[key];
   }
 
-  std::string text_of(Json const& object, char const* key, std::string const& missing) const {
-    if (!object.contains(key) || object[key].is_null()) return missing;
-    if (!object[key].is_string()) fail(fmt::format("\"{}\" is {}; expected text", key, quote(object[key].dump())));
-    return object[key].get<std::string>();
-  }
-
-  bool flag_of(Json const& object, char const* key, bool missing) const {
-    if (!object.contains(key) || object[key].is_null()) return missing;
-    if (!object[key].is_boolean())
-      fail(fmt::format("\"{}\" is {}; expected true or false", key, quote(object[key].dump())));
-    return object[key].get<bool>();
-  }
-
   void read_model(Json const& model) {
-    if (model.contains("merges")) fail("\"model\" has \"merges\", so it is a BPE; only WordPiece is supported so far");
-    config.unknown = text_of(model, "unk_token", "[UNK]");
-    config.prefix = text_of(model, "continuing_subword_prefix", "##");
+    config.unknown = fields_.text(model, "unk_token", "[UNK]");
+    config.prefix = fields_.text(model, "continuing_subword_prefix", "##");
     if (config.prefix.empty())
-      fail("\"continuing_subword_prefix\" is empty; words and their pieces could not be told apart");
+      fields_.fail("\"continuing_subword_prefix\" is empty; words and their pieces could not be told apart");
     if (model.contains("max_input_chars_per_word")) {
       auto const& value = model["max_input_chars_per_word"];
       if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 100'000)
-        fail(fmt::format("\"max_input_chars_per_word\" is {}; expected a whole number up to 100000",
-                         quote(value.dump())));
+        fields_.fail(fmt::format("\"max_input_chars_per_word\" is {}; expected a whole number up to 100000",
+                                 quote(value.dump())));
       config.max_code_points = value.get<std::uint32_t>();
     }
     if (!model.contains("vocab") || !model["vocab"].is_object() || model["vocab"].empty())
-      fail("\"model\" has no \"vocab\" of tokens and their ids");
+      fields_.fail("\"model\" has no \"vocab\" of tokens and their ids");
     for (auto const& [token, id] : model["vocab"].items()) place(token, id);
   }
 
   void place(std::string const& token, Json const& id) {
-    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= kLargestVocabulary)
-      fail(fmt::format("token {} has the id {}; expected a whole number below {}", quote(token), quote(id.dump()),
-                       kLargestVocabulary));
+    if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= JsonFields::kLargestVocabulary)
+      fields_.fail(fmt::format("token {} has the id {}; expected a whole number below {}", quote(token),
+                               quote(id.dump()), JsonFields::kLargestVocabulary));
     auto const at = id.get<std::size_t>();
     if (at >= tokens.size()) {
       tokens.resize(at + 1);
       present_.resize(at + 1, false);
     }
     if (present_[at] && tokens[at] != token)
-      fail(fmt::format("the id {} belongs to two tokens, {} and {}", at, quote(tokens[at]), quote(token)));
+      fields_.fail(fmt::format("the id {} belongs to two tokens, {} and {}", at, quote(tokens[at]), quote(token)));
     tokens[at] = token;
     present_[at] = true;
   }
 
   void read_normalizer(Json const& normalizer) {
-    config.clean_text = flag_of(normalizer, "clean_text", true);
-    config.handle_chinese_chars = flag_of(normalizer, "handle_chinese_chars", true);
-    config.lowercase = flag_of(normalizer, "lowercase", true);
-    config.strip_accents = flag_of(normalizer, "strip_accents", config.lowercase);  // null follows the case, as in BERT
+    config.clean_text = fields_.flag(normalizer, "clean_text", true);
+    config.handle_chinese_chars = fields_.flag(normalizer, "handle_chinese_chars", true);
+    config.lowercase = fields_.flag(normalizer, "lowercase", true);
+    config.strip_accents =
+        fields_.flag(normalizer, "strip_accents", config.lowercase);  // null follows the case, as in BERT
   }
 
   void read_post_processor() {
     if (!json_.contains("post_processor") || !json_["post_processor"].is_object())
-      fail("has no \"post_processor\"; TemplateProcessing or BertProcessing is expected");
+      fields_.fail("has no \"post_processor\"; TemplateProcessing or BertProcessing is expected");
     auto const& post = json_["post_processor"];
-    auto const type = text_of(post, "type", "");
+    auto const type = fields_.text(post, "type", "");
     if (type == "BertProcessing") {
       auto const pair_of = [&](char const* key) {
         if (!post.contains(key) || !post[key].is_array() || post[key].size() != 2 || !post[key][0].is_string())
-          fail(fmt::format("\"post_processor\" has no \"{}\"", key));
+          fields_.fail(fmt::format("\"post_processor\" has no \"{}\"", key));
         auto const name = post[key][0].get<std::string>();
         special_ids_.emplace_back(name, post[key][1]);
         return name;
@@ -129,7 +114,7 @@ class JsonReader {
     } else if (type == "TemplateProcessing") {
       read_template(post);
     } else {
-      fail(fmt::format(
+      fields_.fail(fmt::format(
           "\"post_processor\" is of type {}; only TemplateProcessing and BertProcessing are supported so far",
           quote(type)));
     }
@@ -138,7 +123,7 @@ class JsonReader {
   /// A template in short: "[CLS]:0 $A:0 [SEP]:0".
   std::string template_of(Json const& post, char const* key) const {
     if (!post.contains(key) || !post[key].is_array())
-      fail(fmt::format("\"post_processor\" has no \"{}\" template", key));
+      fields_.fail(fmt::format("\"post_processor\" has no \"{}\" template", key));
     std::string shape;
     for (auto const& item : post[key]) {
       bool const is_special = item.is_object() && item.contains("SpecialToken");
@@ -146,8 +131,8 @@ class JsonReader {
       if (!item.is_object() || !item.contains(kind) || !item[kind].is_object() || !item[kind].contains("id") ||
           !item[kind]["id"].is_string() || !item[kind].contains("type_id") ||
           !item[kind]["type_id"].is_number_unsigned())
-        fail(fmt::format("the \"{}\" template holds {}, which is neither a special token nor a text", key,
-                         quote(item.dump())));
+        fields_.fail(fmt::format("the \"{}\" template holds {}, which is neither a special token nor a text", key,
+                                 quote(item.dump())));
       shape += fmt::format("{}{}{}:{}", shape.empty() ? "" : " ", is_special ? "" : "$",
                            item[kind]["id"].get<std::string>(), item[kind]["type_id"].get<std::uint64_t>());
     }
@@ -163,7 +148,7 @@ class JsonReader {
     auto const pair = template_of(post, "pair");
     if (single != fmt::format("{}:0 $A:0 {}:0", config.cls, config.sep) ||
         pair != fmt::format("{}:0 $A:0 {}:0 $B:1 {}:1", config.cls, config.sep, config.sep))
-      fail(
+      fields_.fail(
           fmt::format("the templates {} and {} are not BERT's \"[CLS] $A [SEP]\" and \"[CLS] $A [SEP] $B [SEP]\"; no "
                       "others are supported so far",
                       quote(single, 200), quote(pair, 200)));
@@ -173,8 +158,8 @@ class JsonReader {
         continue;
       auto const& entry = post["special_tokens"][name];
       if (!entry.is_object() || !entry.contains("ids") || !entry["ids"].is_array() || entry["ids"].size() != 1)
-        fail(fmt::format("the \"post_processor\" makes {} of the special token {}; expected one id",
-                         quote(entry.dump()), quote(name)));
+        fields_.fail(fmt::format("the \"post_processor\" makes {} of the special token {}; expected one id",
+                                 quote(entry.dump()), quote(name)));
       special_ids_.emplace_back(name, entry["ids"][0]);
     }
   }
@@ -183,27 +168,28 @@ class JsonReader {
   void check_special_ids() const {
     for (auto const& [name, id] : special_ids_)
       if (!id.is_number_unsigned() || id.get<std::uint64_t>() >= tokens.size() || tokens[id.get<std::size_t>()] != name)
-        fail(fmt::format("the \"post_processor\" gives {} the id {}, which the vocabulary does not", quote(name),
-                         quote(id.dump())));
+        fields_.fail(fmt::format("the \"post_processor\" gives {} the id {}, which the vocabulary does not",
+                                 quote(name), quote(id.dump())));
   }
 
   void read_added_tokens() {
     config.special.clear();
     if (!json_.contains("added_tokens") || json_["added_tokens"].is_null()) return;
-    if (!json_["added_tokens"].is_array()) fail("\"added_tokens\" is not a list");
+    if (!json_["added_tokens"].is_array()) fields_.fail("\"added_tokens\" is not a list");
     for (auto const& token : json_["added_tokens"]) {
-      if (!token.is_object() || !token.contains("id")) fail("\"added_tokens\" holds something that is not a token");
-      auto const text = text_of(token, "content", "");
-      if (text.empty()) fail("an added token is empty");
+      if (!token.is_object() || !token.contains("id"))
+        fields_.fail("\"added_tokens\" holds something that is not a token");
+      auto const text = fields_.text(token, "content", "");
+      if (text.empty()) fields_.fail("an added token is empty");
       if (auto const* const option = unsupported_option(token))
-        fail(fmt::format("the added token {} is \"{}\"; that is not supported so far", quote(text), option));
+        fields_.fail(fmt::format("the added token {} is \"{}\"; that is not supported so far", quote(text), option));
       place(text, token["id"]);
       config.special.push_back(text);
     }
   }
 
   Json const& json_;
-  std::string_view where_;
+  JsonFields fields_;
   std::vector<bool> present_;
   std::vector<std::pair<std::string, Json>> special_ids_;  ///< what the post-processor says of its tokens
 };
@@ -325,12 +311,26 @@ std::unique_ptr<Tokenizer const> load_vocabulary(fs::path const& folder) {
   return make_wordpiece(std::move(tokens), config, (folder / "vocab.txt").string()).value();
 }
 
+/// Whether the model is a BPE or Unigram, not WordPiece. An old file may leave out the type.
+bool has_pipeline_model(Json const& json, std::string_view where) {
+  if (!json.is_object() || !json.contains("model") || !json["model"].is_object()) return false;
+  auto const& model = json["model"];
+  if (!JsonFields::has(model, "type"))
+    return model.contains("merges") || (model.contains("vocab") && model["vocab"].is_array());
+  auto const type = JsonFields(where).text(model, "type", "");
+  if (type != "WordPiece" && type != "BPE" && type != "Unigram")
+    JsonFields(where).fail(
+        fmt::format("\"model\" is of type {}; supported are WordPiece, BPE and Unigram", quote(type)));
+  return type != "WordPiece";
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Tokenizer const>> parse_tokenizer_json(std::string_view text, std::string_view where) {
   auto const json = parse_json(text, where);
   if (!json) return json.error();
   try {
+    if (has_pipeline_model(*json, where)) return make_pipeline_tokenizer(read_pipeline(*json, text, where));
     JsonReader reader(*json, where);
     reader.read();
     // Ids that no token has are holes: they get names that no text can produce.
@@ -346,9 +346,11 @@ std::unique_ptr<Tokenizer const> load_tokenizer(fs::path const& folder) {
   auto const path = folder / "tokenizer.json";
   if (fs::exists(path)) return parse_tokenizer_json(read_file(path, std::uintmax_t{1} << 28), path.string()).value();
   if (fs::exists(folder / "vocab.txt")) return load_vocabulary(folder);
-  throw Error(
-      ErrorCode::NotFound,
-      fmt::format("{}: has neither tokenizer.json nor vocab.txt; give a Hugging Face model folder", folder.string()));
+  if (auto const file = sentencepiece_file(folder)) return make_pipeline_tokenizer(load_sentencepiece(*file));
+  throw Error(ErrorCode::NotFound,
+              fmt::format("{}: has none of tokenizer.json, vocab.txt, sentencepiece.bpe.model and spm.model; give a "
+                          "Hugging Face model folder",
+                          folder.string()));
 }
 
 }  // namespace polytask::text

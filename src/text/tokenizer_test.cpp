@@ -102,8 +102,8 @@ std::string error_of(std::string const& json) {
 }
 
 TEST(TokenizerFiles, NameTheComponentThatIsNotSupported) {
-  EXPECT_THAT(error_of(R"({"model": {"type": "BPE", "vocab": {}}})"),
-              HasSubstr("\"model\" is of type \"BPE\"; only WordPiece"));
+  EXPECT_THAT(error_of(R"({"model": {"type": "WordLevel", "vocab": {}}})"),
+              HasSubstr("\"model\" is of type \"WordLevel\"; supported are WordPiece, BPE and Unigram"));
   EXPECT_THAT(error_of(R"({"model": {"type": "WordPiece", "vocab": {"a": 0}}, "normalizer": {"type": "NFKC"}})"),
               HasSubstr("\"normalizer\" is of type \"NFKC\""));
   EXPECT_THAT(error_of(R"([1])"), HasSubstr("not a JSON object"));
@@ -138,8 +138,8 @@ TEST(TokenizerFiles, NameThePartThatWouldChangeTheTokens) {
   EXPECT_THAT(error_with("post_processor", R"({"type": "RobertaProcessing"})"), HasSubstr("\"RobertaProcessing\""));
   EXPECT_THAT(error_with("post_processor", R"({"type": "BertProcessing", "cls": ["[CLS]", 3], "sep": ["[SEP]", 2]})"),
               HasSubstr("gives \"[CLS]\" the id"));
-  EXPECT_THAT(error_with("model", R"({"type": "Unigram", "vocab": [["a", 0.0]]})"), HasSubstr("\"Unigram\""));
-  EXPECT_THAT(error_with("model", R"({"vocab": {"a": 0}, "merges": []})"), HasSubstr("it is a BPE"));
+  EXPECT_THAT(error_with("model", R"({"type": "Unigram", "vocab": [["a", 0.0]]})"),
+              HasSubstr("\"normalizer\" is of type \"BertNormalizer\""));
 }
 
 TEST(TokenizerFiles, RefuseTemplatesThatAreNotBerts) {

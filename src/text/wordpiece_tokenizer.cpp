@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "text/internal/assembly.h"
 #include "text/internal/normalizer.h"
 #include "text/internal/wordpiece.h"
 
@@ -22,50 +23,11 @@ struct Special {
   std::int32_t id = 0;
 };
 
-/// The first tokens of one text, before special tokens, and how many there would be in all: what is cut away is
-/// counted, and never held.
-struct Tokens {
-  std::vector<std::int32_t> ids;
-  std::vector<task::ByteRange> offsets;
-  std::size_t n_all = 0;
-
-  void add(std::int32_t id, task::ByteRange bytes, std::size_t at_most) {
-    if (n_all++ >= at_most) return;
-    ids.push_back(id);
-    offsets.push_back(bytes);
-  }
-};
-
-/// How many tokens of each text stay; as truncate_encodings of the reference library.
-struct Kept {
-  std::size_t first = 0;
-  std::size_t second = 0;
-};
-
-Kept keep_longest_first(std::size_t n_first, std::size_t n_second, std::size_t room) {
-  bool const swapped = n_first > n_second;
-  std::size_t shorter = std::min(n_first, n_second);
-  std::size_t longer = shorter > room ? shorter : std::max(shorter, room - shorter);
-  if (shorter + longer > room) {
-    shorter = room / 2;
-    longer = shorter + room % 2;
-  }
-  return swapped ? Kept{longer, shorter} : Kept{shorter, longer};
-}
-
-Kept keep(std::size_t n_first, std::size_t n_second, std::size_t room, Truncation truncation) {
-  if (n_first + n_second <= room) return {n_first, n_second};
-  std::size_t const excess = n_first + n_second - room;
-  switch (truncation) {
-    case Truncation::LongestFirst: break;
-    case Truncation::OnlyFirst:
-      if (excess < n_first) return {n_first - excess, n_second};
-      break;  // the first alone cannot give so much: both have to
-    case Truncation::OnlySecond:
-      if (excess < n_second) return {n_first, n_second - excess};
-      break;
-  }
-  return keep_longest_first(n_first, n_second, room);
+Template bert_template(std::int32_t cls, std::int32_t sep) {
+  using Kind = TemplatePart::Kind;
+  TemplatePart const begin{Kind::Special, cls, 0}, middle{Kind::Special, sep, 0}, end{Kind::Special, sep, 1};
+  TemplatePart const first{Kind::First, 0, 0}, second{Kind::Second, 0, 1};
+  return {{begin, first, middle}, {begin, first, middle, second, end}};
 }
 
 class WordPieceTokenizer final : public Tokenizer {
@@ -76,38 +38,18 @@ class WordPieceTokenizer final : public Tokenizer {
         config_(std::move(config)),
         special_(std::move(special)),
         cls_id_(cls_id),
-        sep_id_(sep_id) {
+        sep_id_(sep_id),
+        shape_(bert_template(cls_id, sep_id)) {
     for (auto const& token : special_) special_starts_[static_cast<unsigned char>(token.text[0])] = true;
   }
 
   Encoding encode(std::string_view utf8, EncodeOptions const& options) const override {
-    std::size_t const room = options.max_length - std::min<std::size_t>(options.max_length, 2);
-    auto const tokens = tokenize(utf8, room);
-    Encoding encoding;
-    encoding.n_dropped = tokens.n_all - tokens.ids.size();
-    reserve(encoding, tokens.ids.size() + 2);
-    add_special(encoding, cls_id_, 0);
-    add_text(encoding, tokens, tokens.ids.size(), 0);
-    add_special(encoding, sep_id_, 0);
-    return encoding;
+    return assemble(shape_, tokenize(utf8, room_for_text(shape_, options)), options);
   }
 
   Encoding encode_pair(std::string_view first, std::string_view second, EncodeOptions const& options) const override {
-    std::size_t const room = options.max_length - std::min<std::size_t>(options.max_length, 3);
-    auto const a = tokenize(first, room);
-    auto const b = tokenize(second, room);
-    auto const kept = keep(a.n_all, b.n_all, room, options.truncation);
-    std::size_t const n_first = std::min(kept.first, a.ids.size());
-    std::size_t const n_second = std::min(kept.second, b.ids.size());
-    Encoding encoding;
-    encoding.n_dropped = a.n_all + b.n_all - n_first - n_second;
-    reserve(encoding, n_first + n_second + 3);
-    add_special(encoding, cls_id_, 0);
-    add_text(encoding, a, n_first, 0);
-    add_special(encoding, sep_id_, 0);
-    add_text(encoding, b, n_second, 1);
-    add_special(encoding, sep_id_, 1);
-    return encoding;
+    auto const room = room_for_pair(shape_, options);
+    return assemble(shape_, tokenize(first, room), tokenize(second, room), options);
   }
 
   std::size_t vocabulary_size() const noexcept override { return pieces_.tokens().size(); }
@@ -131,7 +73,7 @@ class WordPieceTokenizer final : public Tokenizer {
  private:
   /// Holds `at_most` tokens.
   Tokens tokenize(std::string_view utf8, std::size_t at_most) const {
-    Tokens tokens;
+    Tokens tokens{.at_most = at_most};
     WordCutter cutter({config_.clean_text, config_.handle_chinese_chars, config_.strip_accents, config_.lowercase});
     std::vector<Piece> pieces;
     std::size_t from = 0;
@@ -141,12 +83,12 @@ class WordPieceTokenizer final : public Tokenizer {
         ++at;
         continue;
       }
-      cut_words(cutter, {utf8, from, at}, pieces, at_most, tokens);
-      tokens.add(found->id, {at, at + found->text.size()}, at_most);
+      cut_words(cutter, {utf8, from, at}, pieces, tokens);
+      tokens.add(found->id, {at, at + found->text.size()});
       at += found->text.size();
       from = at;
     }
-    cut_words(cutter, {utf8, from, utf8.size()}, pieces, at_most, tokens);
+    cut_words(cutter, {utf8, from, utf8.size()}, pieces, tokens);
     return tokens;
   }
 
@@ -167,38 +109,15 @@ class WordPieceTokenizer final : public Tokenizer {
     std::size_t begin, end;
   };
 
-  void cut_words(WordCutter& cutter, Part const& part, std::vector<Piece>& pieces, std::size_t at_most,
-                 Tokens& tokens) const {
+  void cut_words(WordCutter& cutter, Part const& part, std::vector<Piece>& pieces, Tokens& tokens) const {
     if (part.begin == part.end) return;
     cutter.start(part.utf8, part.begin, part.end);
     while (auto const* word = cutter.next()) {
       pieces.clear();
       pieces_.cut(word->bytes, word->n_code_points, pieces);
       for (auto const& piece : pieces)
-        tokens.add(piece.id, {word->source_begin[piece.begin], word->source_end[piece.end - 1]}, at_most);
+        tokens.add(piece.id, {word->source_begin[piece.begin], word->source_end[piece.end - 1]});
     }
-  }
-
-  static void reserve(Encoding& encoding, std::size_t n_tokens) {
-    encoding.ids.reserve(n_tokens);
-    encoding.type_ids.reserve(n_tokens);
-    encoding.offsets.reserve(n_tokens);
-    encoding.text_index.reserve(n_tokens);
-  }
-
-  static void add_special(Encoding& encoding, std::int32_t id, std::uint8_t type) {
-    encoding.ids.push_back(id);
-    encoding.type_ids.push_back(type);
-    encoding.offsets.push_back({0, 0});
-    encoding.text_index.push_back(Encoding::kSpecial);
-  }
-
-  static void add_text(Encoding& encoding, Tokens const& tokens, std::size_t n, std::uint8_t text) {
-    auto const end = static_cast<std::ptrdiff_t>(n);
-    encoding.ids.insert(encoding.ids.end(), tokens.ids.begin(), tokens.ids.begin() + end);
-    encoding.offsets.insert(encoding.offsets.end(), tokens.offsets.begin(), tokens.offsets.begin() + end);
-    encoding.type_ids.insert(encoding.type_ids.end(), n, text);
-    encoding.text_index.insert(encoding.text_index.end(), n, text);
   }
 
   OrderedJson to_json() const {
@@ -256,6 +175,7 @@ class WordPieceTokenizer final : public Tokenizer {
   std::array<bool, 256> special_starts_{};
   std::int32_t cls_id_;
   std::int32_t sep_id_;
+  Template shape_;
 };
 
 }  // namespace

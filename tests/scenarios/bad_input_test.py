@@ -267,7 +267,7 @@ class EncoderFolder(Trained):
         self.expect_refused('encoder/config.json: cannot be opened (No such file or directory)')
         for name in 'tokenizer.json', 'vocab.txt':
             os.remove(self.damaged.path('encoder', name))
-        self.expect_finding('encoder', 'has neither tokenizer.json nor vocab.txt')
+        self.expect_finding('encoder', 'has none of tokenizer.json, vocab.txt')
         shutil.rmtree(self.damaged.path('encoder'))
         self.expect_refused('encoder: there is no such folder; expected an encoder in Hugging Face layout')
 

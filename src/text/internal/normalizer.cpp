@@ -9,7 +9,7 @@
 namespace polytask::text {
 namespace {
 
-enum class Ascii : std::uint8_t { Letter, Space, Punctuation, Removed };
+enum class Ascii : std::uint8_t { Letter, Space, Punctuation, Removed, NotAscii };
 
 constexpr std::array<Ascii, 128> make_ascii_table(bool clean) {
   std::array<Ascii, 128> table{};
@@ -51,25 +51,50 @@ void WordCutter::append(Character const& character) {
   ++word_.n_code_points;
 }
 
-/// Takes ASCII letters straight into the word while no character waits; false when something else comes first.
-bool WordCutter::take_ascii_run() {
-  if (ready_at_ < ready_.size() || !decomposed_.empty()) return false;
+/// Takes ASCII characters while none waits to be put in order; true when the word ends there. A mark after one would
+/// change it (or not), but never its place: only marks are put in order, and an ASCII character is its own
+/// decomposition.
+bool WordCutter::take_ascii() {
   auto const& table = config_.clean_text ? kCleanAscii : kRawAscii;
-  bool took = false;
+  auto const kind = [&](std::size_t at) {
+    auto const c = static_cast<unsigned char>(text_[at]);
+    return c < 0x80 ? table[c] : Ascii::NotAscii;
+  };
   while (at_ < end_) {
-    auto const c = static_cast<unsigned char>(text_[at_]);
-    if (c >= 0x80 || table[c] != Ascii::Letter) break;
-    // A mark after it would change it (or not), but never make it part of another word: only its own order matters,
-    // and an ASCII letter is its own decomposition.
-    bool const upper = config_.lowercase && c >= 'A' && c <= 'Z';
-    word_.bytes.push_back(static_cast<char>(upper ? c + 32 : c));
-    word_.source_begin.push_back(static_cast<std::uint32_t>(at_));
-    word_.source_end.push_back(static_cast<std::uint32_t>(at_ + 1));
-    ++word_.n_code_points;
-    ++at_;
-    took = true;
+    switch (kind(at_)) {
+      case Ascii::NotAscii: return false;
+      case Ascii::Removed: ++at_; break;
+      case Ascii::Space:
+        ++at_;
+        if (!word_.bytes.empty()) return true;
+        break;
+      case Ascii::Punctuation:
+        if (word_.bytes.empty()) append_ascii(1);
+        return true;
+      case Ascii::Letter: {
+        std::size_t end = at_ + 1;
+        while (end < end_ && kind(end) == Ascii::Letter) ++end;
+        append_ascii(end - at_);
+        break;
+      }
+    }
   }
-  return took;
+  return false;
+}
+
+void WordCutter::append_ascii(std::size_t n) {
+  auto const before = word_.bytes.size();
+  word_.bytes.append(text_, at_, n);
+  word_.source_begin.resize(before + n);
+  word_.source_end.resize(before + n);
+  for (std::size_t i = 0; i < n; ++i) {
+    auto& c = word_.bytes[before + i];
+    if (config_.lowercase && c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+    word_.source_begin[before + i] = static_cast<std::uint32_t>(at_ + i);
+    word_.source_end[before + i] = static_cast<std::uint32_t>(at_ + i + 1);
+  }
+  word_.n_code_points += static_cast<std::uint32_t>(n);
+  at_ += n;
 }
 
 void WordCutter::settle_marks() {
@@ -144,7 +169,7 @@ Word const* WordCutter::next() {
   word_.source_end.clear();
   word_.n_code_points = 0;
   while (true) {
-    if (take_ascii_run()) continue;
+    if (ready_at_ == ready_.size() && decomposed_.empty() && take_ascii()) return finish();
     if (ready_at_ == ready_.size() && !refill()) return finish();
     auto character = ready_[ready_at_];
     char32_t const c = character.code_point;

@@ -49,7 +49,8 @@ class WordCutter {
   void normalize(char32_t code_point, std::uint32_t begin, std::uint32_t end);
   void settle_marks();
   void append(Character const& character);
-  bool take_ascii_run();
+  bool take_ascii();
+  void append_ascii(std::size_t n);
   [[nodiscard]] Word const* finish();
 
   NormalizerConfig config_;

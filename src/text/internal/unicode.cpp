@@ -31,6 +31,35 @@ constexpr std::array<char32_t, 2> kPunctuationThen{0x166D, 0x111C9};
 constexpr std::array<char32_t, 2> kMarksThen{0x1734, 0x1171E};
 constexpr std::array<char32_t, 5> kNoMarksThen{0x1885, 0x1886, 0xA9BD, 0x111C9, 0x11720};
 
+struct CodePoints {
+  char32_t first, last;
+  WordClass word_class;
+};
+
+// Letters and numbers of Unicode 15.1 and 16.0, which are newer than some of the ICUs we run on.
+constexpr std::array<CodePoints, 29> kNewLetters{{
+    {0x1C89, 0x1C8A, WordClass::Letter},   {0xA7CB, 0xA7CD, WordClass::Letter},   {0xA7DA, 0xA7DC, WordClass::Letter},
+    {0x105C0, 0x105F3, WordClass::Letter}, {0x10D40, 0x10D49, WordClass::Number}, {0x10D4A, 0x10D65, WordClass::Letter},
+    {0x10D6F, 0x10D85, WordClass::Letter}, {0x10EC2, 0x10EC4, WordClass::Letter}, {0x11380, 0x11389, WordClass::Letter},
+    {0x1138B, 0x1138B, WordClass::Letter}, {0x1138E, 0x1138E, WordClass::Letter}, {0x11390, 0x113B5, WordClass::Letter},
+    {0x113B7, 0x113B7, WordClass::Letter}, {0x113D1, 0x113D1, WordClass::Letter}, {0x113D3, 0x113D3, WordClass::Letter},
+    {0x116D0, 0x116E3, WordClass::Number}, {0x11BC0, 0x11BE0, WordClass::Letter}, {0x11BF0, 0x11BF9, WordClass::Number},
+    {0x13460, 0x143FA, WordClass::Letter}, {0x16100, 0x1611D, WordClass::Letter}, {0x16130, 0x16139, WordClass::Number},
+    {0x16D40, 0x16D6C, WordClass::Letter}, {0x16D70, 0x16D79, WordClass::Number}, {0x18CFF, 0x18CFF, WordClass::Letter},
+    {0x1CCF0, 0x1CCF9, WordClass::Number}, {0x1E5D0, 0x1E5ED, WordClass::Letter}, {0x1E5F0, 0x1E5F0, WordClass::Letter},
+    {0x1E5F1, 0x1E5FA, WordClass::Number}, {0x2EBF0, 0x2EE5D, WordClass::Letter},
+}};
+
+icu::Normalizer2 const& compatible() {
+  static icu::Normalizer2 const* const normalizer = [] {
+    UErrorCode status = U_ZERO_ERROR;
+    auto const* const nfkc = icu::Normalizer2::getNFKCInstance(status);
+    expects(U_SUCCESS(status) != 0 && nfkc != nullptr, "ICU has its normalisation data");
+    return nfkc;
+  }();
+  return *normalizer;
+}
+
 icu::Normalizer2 const& canonical() {
   static icu::Normalizer2 const* const normalizer = [] {
     UErrorCode status = U_ZERO_ERROR;
@@ -39,6 +68,18 @@ icu::Normalizer2 const& canonical() {
     return nfd;
   }();
   return *normalizer;
+}
+
+int decompose_with(icu::Normalizer2 const& normalizer, char32_t c, char32_t* out, int room) {
+  icu::UnicodeString parts;
+  if (!normalizer.getDecomposition(static_cast<UChar32>(c), parts) || !in_unicode_9(c)) {
+    out[0] = c;
+    return 1;
+  }
+  int n = 0;
+  for (std::int32_t at = 0; at < parts.length() && n < room; at = parts.moveIndex32(at, 1))
+    out[n++] = static_cast<char32_t>(parts.char32At(at));
+  return n;
 }
 
 }  // namespace
@@ -89,16 +130,41 @@ char32_t lower_case(char32_t c) {
   }
 }
 
-int decompose(char32_t c, char32_t* out) {
-  icu::UnicodeString parts;
-  if (!canonical().getDecomposition(static_cast<UChar32>(c), parts) || !in_unicode_9(c)) {
-    out[0] = c;
-    return 1;
+int decompose(char32_t c, char32_t* out) { return decompose_with(canonical(), c, out, 8); }
+int decompose_compatibly(char32_t c, char32_t* out) { return decompose_with(compatible(), c, out, 18); }
+
+char32_t compose(char32_t first, char32_t second) {
+  auto const composed = canonical().composePair(static_cast<UChar32>(first), static_cast<UChar32>(second));
+  return composed < 0 || !in_unicode_9(static_cast<char32_t>(composed)) ? 0 : static_cast<char32_t>(composed);
+}
+
+bool is_combining_mark(char32_t c) {
+  if (c == 0x111C9) return false;               // became one later
+  if (c == 0x1CF2 || c == 0x1CF3) return true;  // were ones then
+  return (U_GET_GC_MASK(static_cast<UChar32>(c)) & U_GC_M_MASK) != 0 && in_unicode_9(c);
+}
+
+WordClass word_class(char32_t c) {
+  auto const mask = U_GET_GC_MASK(static_cast<UChar32>(c));
+  bool const is_letter = (mask & U_GC_L_MASK) != 0;
+  if (is_letter || (mask & U_GC_N_MASK) != 0) {
+    if (c >= 0x1C89 && !is_known_to(16, c)) return WordClass::Other;
+    return is_letter ? WordClass::Letter : WordClass::Number;
   }
-  int n = 0;
-  for (std::int32_t at = 0; at < parts.length() && n < 8; at = parts.moveIndex32(at, 1))
-    out[n++] = static_cast<char32_t>(parts.char32At(at));
-  return n;
+  if (is_white_space(c)) return WordClass::Space;
+  if (mask == U_GC_CN_MASK && c >= kNewLetters.front().first)
+    for (auto const& range : kNewLetters)
+      if (c >= range.first && c <= range.last) return range.word_class;
+  return WordClass::Other;
+}
+
+bool is_white_space(char32_t c) { return u_isUWhiteSpace(static_cast<UChar32>(c)) != 0; }
+
+bool is_word_character(char32_t c) {
+  auto const mask = U_GET_GC_MASK(static_cast<UChar32>(c));
+  return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_ALPHABETIC) != 0 ||
+         u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_JOIN_CONTROL) != 0 ||
+         (mask & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0;
 }
 
 std::uint8_t combining_class(char32_t c) {

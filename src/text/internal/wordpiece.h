@@ -5,16 +5,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-namespace polytask::text {
+#include "text/internal/trie.h"
 
-struct StringHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-};
-using PieceMap = std::unordered_map<std::string, std::int32_t, StringHash, std::equal_to<>>;
+namespace polytask::text {
 
 /// One piece of a word: bytes [begin, end) of it.
 struct Piece {
@@ -39,10 +34,8 @@ class WordPieces {
   std::vector<std::string> tokens_;
   std::int32_t unknown_id_;
   std::uint32_t max_code_points_;
-  PieceMap first_;       ///< pieces that begin a word
-  PieceMap continuing_;  ///< pieces that continue one, without the prefix
-  std::size_t longest_first_ = 0;
-  std::size_t longest_continuing_ = 0;
+  Trie first_;       ///< pieces that begin a word
+  Trie continuing_;  ///< pieces that continue one, without the prefix
 };
 
 }  // namespace polytask::text

@@ -167,4 +167,5 @@ def main():
                    'pairs': pairs, 'added_tokens': added, 'with_added_tokens': with_added}, out, separators=(',', ':'))
 
 
-main()
+if __name__ == '__main__':
+    main()
