@@ -146,6 +146,16 @@ TEST_F(InATemporaryFolder, ANameIsTakenByALinkThatLeadsNowhereAndNotByWhatCannot
   EXPECT_FALSE(is_there(folder / std::string(5000, 'x')));
 }
 
+TEST_F(InATemporaryFolder, WhatIsNoFileIsNeitherWaitedForNorRead) {
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_EQ(code_of([&] { (void)read_file(folder / "pipe"); }), ErrorCode::InvalidInput);
+  EXPECT_EQ(code_of([&] { (void)read_file(folder); }), ErrorCode::InvalidInput);
+  if (fs::exists("/dev/zero")) EXPECT_EQ(code_of([] { (void)read_file("/dev/zero"); }), ErrorCode::InvalidInput);
+  write_file_atomically(folder / "huge", "x");
+  fs::resize_file(folder / "huge", std::uintmax_t{1} << 40);  // with a hole: its size is looked at before it is read
+  EXPECT_EQ(code_of([&] { (void)read_file(folder / "huge", 1 << 20); }), ErrorCode::InvalidInput);
+}
+
 TEST_F(InATemporaryFolder, APipeStaysOneAndGetsTheBytesAsTheyAreWritten) {
   auto const path = folder / "pipe";
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);

@@ -14,7 +14,8 @@ namespace polytask {
 namespace fs = std::filesystem;
 
 std::string read_file(fs::path const& path, std::uintmax_t max_bytes) {
-  int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A pipe would be waited for, perhaps for ever, and one that is no file has no size to be checked.
+  int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) {
     int const reason = errno;
     throw Error(reason == ENOENT || reason == ENOTDIR ? ErrorCode::NotFound : ErrorCode::InvalidInput,
@@ -26,13 +27,17 @@ std::string read_file(fs::path const& path, std::uintmax_t max_bytes) {
     ~Closer() { ::close(descriptor); }
   } const closer{descriptor};
   struct stat status {};
-  bool const is_known = ::fstat(descriptor, &status) == 0;
-  if (is_known && S_ISDIR(status.st_mode))
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: is a folder; a file was expected", path.string()));
+  if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: is {}; a file was expected", path.string(),
+                                                     S_ISDIR(status.st_mode) ? "a folder" : "a pipe or a device"));
+  auto const refuse_size = [&] {
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: is larger than {} bytes, the most that is read here", path.string(), max_bytes));
+  };
+  if (static_cast<std::uintmax_t>(status.st_size) > max_bytes) refuse_size();
   std::string bytes;
   // Grown piece by piece, a large file would be in memory up to three times. What the system says is a hint alone.
-  if (is_known && S_ISREG(status.st_mode) && static_cast<std::uintmax_t>(status.st_size) <= max_bytes)
-    bytes.reserve(static_cast<std::size_t>(status.st_size));
+  bytes.reserve(static_cast<std::size_t>(status.st_size));
   char buffer[1 << 16];
   while (true) {
     ssize_t const n_bytes = ::read(descriptor, buffer, sizeof buffer);
@@ -41,9 +46,7 @@ std::string read_file(fs::path const& path, std::uintmax_t max_bytes) {
       throw Error(ErrorCode::Unavailable, fmt::format("{}: reading failed ({})", path.string(), std::strerror(errno)));
     if (n_bytes == 0) return bytes;
     bytes.append(buffer, static_cast<std::size_t>(n_bytes));
-    if (bytes.size() > max_bytes)
-      throw Error(ErrorCode::InvalidInput,
-                  fmt::format("{}: is larger than {} bytes, the most that is read here", path.string(), max_bytes));
+    if (bytes.size() > max_bytes) refuse_size();
   }
 }
 

@@ -58,6 +58,18 @@ void add_common(CLI::App& verb, CommandLine& line) {
 std::vector<std::string> const kVerbs{"init", "validate", "train",    "evaluate", "predict", "bench",
                                       "runs", "package",  "quantize", "export",   "import"};
 
+/// An option with an empty value is a variable that nobody has set. Without this, `--package "$MODEL"` would be taken
+/// for no --package at all, and another model would answer.
+void refuse_empty_values(CLI::App const& verb) {
+  for (auto const* option : verb.get_options())
+    for (auto const& value : option->results())
+      if (value.empty() && !option->get_lnames().empty() && option->get_expected_max() > 0 &&
+          (option->get_lnames().front() != "text" || verb.get_name() != "predict"))
+        throw Error(ErrorCode::InvalidUsage,
+                    fmt::format("--{} is empty; give it a value, or leave it out", option->get_lnames().front()));
+  for (auto const* inner : verb.get_subcommands()) refuse_empty_values(*inner);
+}
+
 /// CLI11's words for a mistake, with the nearest verb or option.
 std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc, char const* const* argv) {
   auto const* chosen = &app;  // the verb, and below it `compare`
@@ -342,6 +354,7 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
   } catch (CLI::ParseError const& error) {
     throw Error(ErrorCode::InvalidUsage, explain(app, error, argc, argv));
   }
+  refuse_empty_values(*app.get_subcommands().front());
   auto const chosen = std::find(kVerbs.begin(), kVerbs.end(), app.get_subcommands().front()->get_name());
   line.verb = static_cast<Verb>(chosen - kVerbs.begin());
   return line;

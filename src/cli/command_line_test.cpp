@@ -62,6 +62,14 @@ TEST(CommandLine, KnowsWhatIsToBeDoneWithPackages) {
   EXPECT_THAT(error_of({"package", "--form", "a"}), HasSubstr("did you mean \"--from\"?"));
 }
 
+TEST(CommandLine, AnEmptyValueIsAMistakeAndNoOptionLeftOut) {
+  EXPECT_EQ(error_of({"predict", "--package", "", "--text", "x"}),
+            "--package is empty; give it a value, or leave it out");
+  for (auto const* option : {"--task", "--text", "--label"})
+    EXPECT_THAT(error_of({"import", "--from", "a", "--to", "b", option, ""}), HasSubstr("is empty")) << option;
+  EXPECT_THAT(parse({"predict", "--text", ""}).texts, ElementsAre("")) << "a text may be";
+}
+
 TEST(CommandLine, NamesTheNearestVerbOptionAndWord) {
   EXPECT_THAT(error_of({"trian"}), HasSubstr("there is no verb \"trian\"; did you mean \"train\"?"));
   EXPECT_THAT(error_of({"train", "--resum"}),

@@ -498,6 +498,24 @@ TEST_F(StateStoreFiles, AreAddedToByOneAtATimeWhoSeesWhatTheOthersAdded) {
   EXPECT_EQ(found(other, 0, 2), std::vector<int>({1, 1}));
 }
 
+TEST_F(StateStoreFiles, DoNotLeadToFilesOfOthers) {
+  {
+    auto all = store();
+    add(all, 0, 3);
+  }
+  auto const victim = folder_ / "precious";
+  write_file_atomically(victim, "precious");
+  fs::remove(folder_ / "000001.states");
+  fs::create_symlink(victim, folder_ / "000001.states");
+  try {
+    auto again = store();
+    add(again, 3, 6);
+  } catch (Error const& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("is no file, but a link"));
+  }
+  EXPECT_EQ(read_file(victim), "precious");
+}
+
 TEST_F(StateStoreFiles, SayWhatIsWrongWhereTheFolderCannotBe) {
   fs::create_directories(folder_);
   overwrite("file", "x");

@@ -34,8 +34,16 @@ void remove_file(fs::path const& path) {
 }
 
 OpenFile::OpenFile(fs::path path, int flags) : path_(std::move(path)) {
-  descriptor_ = ::open(path_.c_str(), flags | O_CLOEXEC, 0644);
-  if (descriptor_ >= 0) return;
+  // Nobody but a store writes here: what is a link or a pipe was put there, and leads to what is somebody else's.
+  descriptor_ = ::open(path_.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+  struct stat status {};
+  if (descriptor_ >= 0 && ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode)) return;
+  if (descriptor_ >= 0 || errno == ELOOP || errno == ENXIO || errno == EISDIR) {
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+    throw Error(ErrorCode::Unavailable,
+                fmt::format("{}: is no file, but a link, a folder, a pipe or a device; remove it, or the whole folder",
+                            path_.string()));
+  }
   if (errno == ENOENT && (flags & O_CREAT) == 0)
     throw Error(ErrorCode::NotFound, fmt::format("{}: is not there", path_.string()));
   fail_with_errno(path_, "opened");
