@@ -29,7 +29,7 @@ enum class Units { None, Tagged };
                                       std::size_t max_length, Units units);
 
 /// Enough rows for the products to run at the processor's peak, few enough for a layer's rows to stay in its cache.
-constexpr std::int64_t kTokensPerTile = 256;
+constexpr std::int64_t kTokensPerTile = 128;
 
 struct Tile {
   std::size_t first = 0;  ///< index of its first text among all
