@@ -293,7 +293,7 @@ class EncoderFolder(Trained):
 
     def test_a_tokenizer_component_that_is_not_built(self):
         for key, component, phrase in (('normalizer', {'type': 'Sequence', 'normalizers': []}, '"normalizer" is of type "Sequence"; only BertNormalizer is supported'),
-                                       ('model', {'type': 'BPE', 'vocab': {}, 'merges': []}, '"model" is of type "BPE"; only WordPiece is supported'),
+                                       ('model', {'type': 'WordLevel', 'vocab': {}}, '"model" is of type "WordLevel"; supported are'),
                                        ('pre_tokenizer', {'type': 'Whitespace'}, '"pre_tokenizer" is of type "Whitespace"')):
             shutil.copy(self.trained.run_folder('shared', 'model', 'encoder', 'tokenizer.json'), self.damaged.path('encoder', 'tokenizer.json'))
             self.change_json('tokenizer.json', lambda tokenizer: tokenizer.update({key: component}))

@@ -336,8 +336,18 @@ class Train(Scenario):
         self.assertFalse(os.path.exists(project.run_folder('a')), 'nothing is left of a run that was refused')
 
     def test_what_is_not_built_is_refused(self):
-        self.refused(2, 'train.precision is "bf16"; expected "f32"', setting='train.precision=bf16')
+        self.refused(2, 'train.precision is "int8"; expected "f32" or "bf16"', setting='train.precision=int8')
         self.refused(2, '"train.architecture" is "adapters"; expected shared, split', setting='train.architecture=adapters')
+
+    def test_bfloat16_is_trained_in_where_the_processor_has_it(self):
+        with open('/proc/cpuinfo', encoding='utf8') as file:
+            has_it = 'avx512_bf16' in file.read()
+        if not has_it:
+            self.refused(2, 'train.precision', 'this processor has no instructions', setting='train.precision=bf16')
+            return
+        project = self.project().fill().describe()
+        self.expect(project.run('train', '--run', 'a', '--set', 'train.precision=bf16'), 0)
+        self.assertEqual(project.run_json('a', 'config.json')['train']['precision'], 'bf16')
 
     def test_a_device_that_is_not_there_is_refused(self):
         if os.path.exists('/dev/nvidia0'):
