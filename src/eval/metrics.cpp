@@ -275,7 +275,8 @@ class Correlation final : public Metric {
     for (std::size_t i = 0; i < sorted.size();) {
       std::size_t end = i;
       double tied = 0;
-      for (; end < sorted.size() && (end == i || values[sorted[end]] == values[sorted[i]]); ++end) tied += counts[sorted[end]];
+      for (; end < sorted.size() && (end == i || values[sorted[end]] == values[sorted[i]]); ++end)
+        tied += counts[sorted[end]];
       for (; i < end; ++i) result[sorted[i]] = before + (tied + 1) / 2;
       before += tied;
     }

@@ -53,7 +53,7 @@ void run(Portion const& portion, nn::MultiTaskModel& model, std::span<std::size_
       auto const own = rest.first(n_rows * head.n_outputs());
       rest = rest.subspan(own.size());
       results[portion.first + text].push_back(tags ? model::decode_units(head, portion.texts[text].units, own)
-                                                : model::decode_text(head, own));
+                                                   : model::decode_text(head, own));
     }
   }
 }
@@ -78,8 +78,8 @@ std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std:
   for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {
     if (options.should_stop && options.should_stop()) break;
     Portion portion{.first = first};
-    for (;
-         end < texts.size() && (end == first || portion.batch.ids.size() + texts[end].tokens.ids.size() <= kTokensPerPortion);
+    for (; end < texts.size() &&
+           (end == first || portion.batch.ids.size() + texts[end].tokens.ids.size() <= kTokensPerPortion);
          ++end)
       data::append(portion.batch, {0, end}, texts[end].tokens);
     portion.texts = texts.subspan(first, end - first);
