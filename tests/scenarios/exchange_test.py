@@ -131,7 +131,7 @@ class Alone(Exchange):
         self.assertFalse(os.path.exists(self.here.path('out', 'x')))
 
     def test_the_part_that_speaks_formats_says_which_command_has_another_verb(self):
-        part = os.path.join(os.path.dirname(os.path.dirname(POLYTASK)), 'libexec', 'polytask', 'polytask-exchange')
+        part = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(POLYTASK))), 'libexec', 'polytask', 'polytask-exchange')
         done = subprocess.run([part, 'runs'], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, len(done.stderr.splitlines())), (2, 1), done.stderr)
         self.assertIn('run `polytask runs`', done.stderr)
