@@ -44,10 +44,12 @@ POLYTASK_SIMD_CLONES void add_rows(std::int64_t n_rows, std::int64_t row_stride,
 }  // namespace
 
 void linear_forward(LinearShape const& shape, float const* x, float const* weight, float const* bias, float* y) {
-  if (shape.precision != Precision::Float32)
-    return packed_product(shape.precision, {shape.n_rows, shape.n_out, shape.n_in}, {x, shape.n_in},
-                          {weight, shape.n_in}, bias, Write::Replace, y, shape.row_stride);
-    // The product is added to rows that hold the bias: one pass less than adding the bias afterwards.
+  if (shape.precision != Precision::Float32) {
+    packed_product(shape.precision, {shape.n_rows, shape.n_out, shape.n_in}, {x, shape.n_in}, {weight, shape.n_in},
+                   bias, Write::Replace, y, shape.row_stride);
+    return;
+  }
+  // The product is added to rows that hold the bias: one pass less than adding the bias afterwards.
 #pragma omp parallel for schedule(static)
   for (std::int64_t row = 0; row < shape.n_rows; ++row) std::copy_n(bias, shape.n_out, y + row * shape.row_stride);
   multiply(shape.n_rows, shape.n_out, shape.n_in, {x, shape.n_in, 'N'}, {weight, shape.n_in, 'T'}, Write::Add, y,

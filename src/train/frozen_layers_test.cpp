@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "model/encoder_files.h"
 #include "nn/encoder.h"
+#include "train/test_support.h"
 #include "train/trainer.h"
 
 namespace polytask::train {
@@ -19,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using data::Split;
+using test_support::hash_of_folder;
 using testing::HasSubstr;
 
 constexpr std::int64_t kLayers = 3;
@@ -47,26 +49,7 @@ data::Corpus corpus_of(std::size_t n_train) {
   return corpus;
 }
 
-TrainConfig small_config() {
-  TrainConfig config;
-  config.scratch = {.layers = kLayers, .hidden_size = 32, .heads = 2, .vocab_size = 200};
-  config.epochs = 2;
-  config.learning_rate = 3e-3;
-  config.batch_tokens = 120;
-  config.max_length = 32;
-  config.checkpoint_steps = 7;
-  return config;
-}
-
-std::string hash_of_folder(fs::path const& folder) {
-  std::vector<fs::path> files;
-  for (auto const& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  Sha256 hash;
-  for (auto const& file : files) hash.update(fs::relative(file, folder).string()).update(read_file(file));
-  return hash.hex_digest();
-}
+TrainConfig small_config() { return test_support::small_config(kLayers, 2); }
 
 std::map<std::string, model::Tensor> encoder_of(fs::path const& folder) {
   return model::read_encoder_weights(folder, model::read_encoder_config(folder));

@@ -1,4 +1,5 @@
 #include "train/trainer.h"
+#include "train/test_support.h"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using data::Split;
+using test_support::hash_of_folder;
 
 /// Texts whose words decide every label, so that a small model learns them quickly.
 task::Example example_of(Rng& rng, std::size_t line) {
@@ -57,26 +59,7 @@ data::Corpus corpus_of(std::size_t n_train) {
   return corpus;
 }
 
-TrainConfig small_config() {
-  TrainConfig config;
-  config.scratch = {.layers = 2, .hidden_size = 32, .heads = 2, .vocab_size = 200};
-  config.epochs = 8;
-  config.learning_rate = 3e-3;
-  config.batch_tokens = 120;
-  config.max_length = 32;
-  config.checkpoint_steps = 7;
-  return config;
-}
-
-std::string hash_of_folder(fs::path const& folder) {
-  std::vector<fs::path> files;
-  for (auto const& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  Sha256 hash;
-  for (auto const& file : files) hash.update(fs::relative(file, folder).string()).update(read_file(file));
-  return hash.hex_digest();
-}
+TrainConfig small_config() { return test_support::small_config(2, 8); }
 
 class Training : public testing::Test {
  protected:

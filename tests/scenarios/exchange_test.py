@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unittest
 
-from support import POLYTASK, ROOT, KilledAtEveryCall, Scenario
+from support import POLYTASK, ROOT, KilledAtEveryCall, Scenario, contents, read_json
 
 SAMPLE_PACKAGE = os.environ['POLYTASK_SAMPLE_PACKAGE']  # writes a package with a task of every kind
 PRINT_LOGITS = os.environ['POLYTASK_PRINT_LOGITS']  # what a task says before it is decoded
@@ -22,21 +22,6 @@ PLAIN_TEXTS = ['please find the lamp', 'a', 'osaka osaka lamp', 'Please, where i
 HARD_TEXTS = ['Größe naïve café', '日本 x', 'a[SEP]b', 'tab\tand\nline', 'x' * 300, 'a\u0301e', '7 % of 3,50 €', '😀 lamp', 'Ünï\u00a0cöde']
 SENTENCES = ['My card has not arrived yet, and it has been two weeks.', 'Please cancel the order of 12 March and refund it.',
              'The chair is lovely but one leg came broken.', 'Wo finde ich meine Rechnung?', 'Thanks!']
-
-
-def read_json(*names):
-    with open(os.path.join(*names), encoding='utf-8') as file:
-        return json.load(file)
-
-
-def contents(folder):
-    """{path: bytes} of every file."""
-    found = {}
-    for top, _, names in os.walk(folder):
-        for name in names:
-            with open(os.path.join(top, name), 'rb') as file:
-                found[os.path.relpath(os.path.join(top, name), folder)] = file.read()
-    return found
 
 
 def pairs_of(texts):

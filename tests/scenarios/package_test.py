@@ -8,22 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from support import FOUR_TASKS, Trained, limited
-
-
-def contents(folder):
-    """{path: bytes} of every file."""
-    found = {}
-    for top, _, names in os.walk(folder):
-        for name in names:
-            with open(os.path.join(top, name), 'rb') as file:
-                found[os.path.relpath(os.path.join(top, name), folder)] = file.read()
-    return found
-
-
-def read_json(*names):
-    with open(os.path.join(*names), encoding='utf-8') as file:
-        return json.load(file)
+from support import FOUR_TASKS, Trained, contents, limited, read_json
 
 
 class Packages(Trained):

@@ -59,6 +59,21 @@ def read_lines(path):
         return file.read().splitlines()
 
 
+def read_json(*names):
+    with open(os.path.join(*names), encoding='utf-8') as file:
+        return json.load(file)
+
+
+def contents(folder):
+    """{path: bytes} of every file."""
+    found = {}
+    for top, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(top, name), 'rb') as file:
+                found[os.path.relpath(os.path.join(top, name), folder)] = file.read()
+    return found
+
+
 class Answer:
     """How a command ended."""
 
