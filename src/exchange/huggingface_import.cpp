@@ -9,8 +9,10 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "exchange/huggingface.h"
+#include "exchange/internal/huggingface_files.h"
 #include "exchange/internal/huggingface_labels.h"
 #include "exchange/internal/polytask_section.h"
+#include "exchange/internal/tokenizer_agreement.h"
 #include "exchange/linear_pooler.h"
 
 namespace polytask::exchange {
@@ -20,38 +22,8 @@ namespace fs = std::filesystem;
 using model::Tensor;
 using task::TaskType;
 
-constexpr std::uintmax_t kLargestConfig = 1 << 24;
-constexpr double kLongestText = 1 << 20;  // tokens; more is a word for "any"
 constexpr auto kTokenClassifier = "BertForTokenClassification";
 constexpr auto kSequenceClassifier = "BertForSequenceClassification";
-
-Error refused(fs::path const& path, std::string const& reason) {
-  return {ErrorCode::InvalidInput, fmt::format("{}: {}", path.string(), reason)};
-}
-
-/// What is read is what lies in the folder, not what a link in it points to.
-void check_files(fs::path const& folder) {
-  std::error_code failed;
-  fs::directory_iterator const entries(folder, failed);
-  if (failed)
-    throw Error(ErrorCode::NotFound,
-                fmt::format("{}: cannot be opened ({}); expected a folder that transformers or sentence-transformers "
-                            "saved",
-                            folder.string(), failed.message()));
-  for (auto const& entry : entries) {
-    auto const status = entry.symlink_status();
-    if (fs::is_symlink(status))
-      throw refused(entry.path(), "is a symbolic link; copy the folder with `cp -rL` and give the copy");
-    if (!fs::is_regular_file(status) && !fs::is_directory(status))
-      throw refused(entry.path(), "is neither a file nor a folder; remove it");
-  }
-}
-
-Json read_json(fs::path const& path) {
-  auto json = parse_json(read_file(path, kLargestConfig), path.string()).value();
-  if (!json.is_object() && !json.is_array()) throw refused(path, "is neither a JSON object nor a list");
-  return json;
-}
 
 /// A folder, looked at as far as it takes to know what it is.
 struct Folder {
@@ -80,7 +52,7 @@ std::string architecture_of(Json const& config, fs::path const& path) {
 Folder look_at(fs::path const& path) {
   check_files(path);
   Folder folder{.path = path, .config_path = path / "config.json"};
-  folder.config = read_json(folder.config_path);
+  folder.config = read_json_file(folder.config_path);
   if (!folder.config.is_object()) throw refused(folder.config_path, "is no JSON object");
   if (folder.config.contains("auto_map"))
     throw refused(folder.config_path,
@@ -173,12 +145,26 @@ void check_words(ImportOptions const& options) {
   if (options.text.size() > 2)
     throw Error(ErrorCode::InvalidUsage,
                 fmt::format("--text was given {} times; expected one text, or two for a pair", options.text.size()));
+  if (options.text.size() == 2 && options.text[0] == options.text[1])
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("--text names the column {} twice; expected the two columns of a pair, or one text",
+                            quote(options.text[0])));
   auto words = options.text;
   words.insert(words.end(), {options.task, options.label});
   for (auto const& word : words)
     if (find_invalid_utf8(word))
       throw Error(ErrorCode::InvalidUsage,
                   fmt::format("{} is not valid UTF-8; expected a name of a task or column", quote(word)));
+  if (has_control_characters(options.task))
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("--task {}: has control characters; expected a line of text", quote(options.task)));
+}
+
+void check_positions(Folder const& folder, std::size_t max_length) {
+  if (auto const positions = folder.encoder.max_position_embeddings; static_cast<std::int64_t>(max_length) > positions)
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("--max-length {}: the encoder in {} has {} positions; expected at most as many tokens",
+                            max_length, folder.path.string(), positions));
 }
 
 void apply(ImportOptions const& options, task::TaskSpec& task) {
@@ -189,6 +175,13 @@ void apply(ImportOptions const& options, task::TaskSpec& task) {
     task.tags_column.reset();
   }
   if (!options.label.empty()) (task.type == TaskType::Tagging ? task.spans : task.label) = options.label;
+  if (task.type == TaskType::Tagging && task.text.size() > 1)
+    throw Error(ErrorCode::InvalidUsage, "--text: a task that tags words reads one text, 2 columns were given");
+  auto const& answer = task.type == TaskType::Tagging ? task.spans : task.label;
+  if (std::find(task.text.begin(), task.text.end(), answer) != task.text.end())
+    throw Error(
+        ErrorCode::InvalidUsage,
+        fmt::format("the column {} would be a text and its label; name others with --text and --label", quote(answer)));
 }
 
 /// Rows of a weight or bias in another order.
@@ -265,7 +258,7 @@ void check_modules(Folder const& folder, bool has_dense) {
   auto const path = folder.path / "modules.json";
   std::vector<std::pair<std::string, std::string>> expected{{"", "Transformer"}, {"1_Pooling", "Pooling"}};
   if (has_dense) expected.emplace_back("2_Dense", "Dense");
-  auto const modules = read_json(path);
+  auto const modules = read_json_file(path);
   bool fits = modules.is_array() && modules.size() == expected.size();
   for (std::size_t i = 0; fits && i < expected.size(); ++i) {
     auto const word = [&](char const* key) {
@@ -288,7 +281,7 @@ void check_modules(Folder const& folder, bool has_dense) {
 
 /// In the words of all versions of the library: a flag for each way of pooling, or one word.
 void check_mean(fs::path const& path) {
-  auto const json = read_json(path);
+  auto const json = read_json_file(path);
   bool is_mean = json.is_object();
   if (is_mean && json.contains("pooling_mode"))
     is_mean = json["pooling_mode"] == "mean";
@@ -332,7 +325,7 @@ void read_sentence_transformer(Folder const& folder, ImportOptions const& option
     return;
   }
   auto const path = folder.path / "2_Dense";
-  auto const dense = read_json(path / "config.json");
+  auto const dense = read_json_file(path / "config.json");
   auto const activation =
       dense.is_object() && dense.contains("activation_function") ? dense["activation_function"] : Json();
   if (!activation.is_string() || !activation.get<std::string>().ends_with(".Identity"))
@@ -346,20 +339,11 @@ void read_sentence_transformer(Folder const& folder, ImportOptions const& option
   model.weights = {std::move(tensors.at("linear.weight")), std::move(tensors.at("linear.bias")), std::nullopt};
 }
 
-/// The length in tokens that a file gives under a key; nothing where it gives none, as with the library's 1e30.
-std::optional<double> length_in(fs::path const& path, char const* key) {
-  if (!is_there(path)) return std::nullopt;
-  auto const json = read_json(path);
-  if (!json.is_object() || !json.contains(key) || !json[key].is_number()) return std::nullopt;
-  double const length = json[key].get<double>();
-  return length > kLongestText ? std::nullopt : std::optional(length);
-}
-
 /// Where the library cuts texts: at what the tokenizer says, at the last position where it says nothing of use.
 std::size_t length_said(Folder const& folder) {
   auto const positions = static_cast<std::size_t>(folder.encoder.max_position_embeddings);
   auto const said = length_in(folder.path / "tokenizer_config.json", "model_max_length").value_or(0);
-  return said >= 8 && said < static_cast<double>(positions) ? static_cast<std::size_t>(said) : positions;
+  return said > 0 && said < static_cast<double>(positions) ? static_cast<std::size_t>(said) : positions;
 }
 
 /// The library cuts texts where these files say, not where the section does.
@@ -374,27 +358,15 @@ void check_lengths(Folder const& folder) {
                                 key, *said, expected));
 }
 
-/// A flag of a file; nothing where it has none.
-std::optional<bool> flag_in(fs::path const& path, Json::json_pointer const& place) {
-  if (!is_there(path)) return std::nullopt;
-  auto const json = read_json(path);
-  return json.contains(place) && json[place].is_boolean() ? std::optional(json[place].get<bool>()) : std::nullopt;
-}
-
-/// The library makes texts lower-case where these files say; what we read is the tokenizer.json.
+/// The library makes texts lower-case where this file says, before its tokenizer sees them.
 void check_case(Folder const& folder) {
   auto const path = folder.path / "sentence_bert_config.json";
-  if (flag_in(path, Json::json_pointer("/do_lower_case")).value_or(false))
+  if (!is_there(path)) return;
+  auto const json = read_json_file(path);
+  if (json.is_object() && json.value("do_lower_case", Json()) == true)
     throw refused(path,
                   "\"do_lower_case\" is true: texts would become lower-case before the tokenizer sees them, which is "
                   "not read; expected false, as `polytask export` wrote it: put it back");
-  auto const beside = folder.path / "tokenizer_config.json";
-  auto const said = flag_in(beside, Json::json_pointer("/do_lower_case"));
-  auto const read = flag_in(folder.path / "tokenizer.json", Json::json_pointer("/normalizer/lowercase"));
-  if (said && read && *said != *read)
-    throw refused(beside, fmt::format("\"do_lower_case\" is {}, \"lowercase\" in tokenizer.json {}; correct the one "
-                                      "that is wrong",
-                                      *said, *read));
 }
 
 }  // namespace
@@ -402,6 +374,7 @@ void check_case(Folder const& folder) {
 TaskModel import_huggingface(fs::path const& path, ImportOptions const& options) {
   check_words(options);
   auto const folder = look_at(path);
+  check_positions(folder, options.max_length);
   TaskModel model{.tokenizer = text::load_tokenizer(path),
                   .config = folder.encoder,
                   .encoder = model::read_encoder_weights(path, folder.encoder),
@@ -410,6 +383,7 @@ TaskModel import_huggingface(fs::path const& path, ImportOptions const& options)
   model::check_vocabulary(path, model.config, model.tokenizer->vocabulary_size());
   if (folder.section && options.max_length == 0) check_lengths(folder);
   if (folder.section) check_case(folder);
+  check_tokenizer_agrees(path);
   model.max_length = options.max_length > 0 ? options.max_length
                      : folder.section       ? folder.section->max_length
                                             : length_said(folder);

@@ -334,6 +334,7 @@ TEST(HuggingFace, RefusesLabelsThatAreNotWhatTheyShouldBe) {
   EXPECT_THAT(of_tags([](auto& c) { c["id2label"]["4"] = "B-PLACE"; }),
               HasSubstr("ids 3 and 4 of \"id2label\" have one name"));
   EXPECT_THAT(of_tags([](auto& c) { c["id2label"].erase("2"); }), HasSubstr("none for the id 2"));
+  EXPECT_THAT(of_tags([](auto& c) { c["num_labels"] = 9; }), HasSubstr("\"num_labels\" is \"9\", \"id2label\" has 5"));
   EXPECT_THAT(of_tags([](auto& c) { c["id2label"]["2"] = 7; }), HasSubstr("expected text"));
   EXPECT_THAT(of_tags([](auto& c) { c["label2id"] = {{"O", 1}}; }), HasSubstr("gives \"O\" the id \"1\""));
   EXPECT_THAT(config_error(classifier(), foreign([](auto& c) { c["problem_type"] = "regression"; })),
@@ -417,6 +418,40 @@ TEST(HuggingFace, ASectionIsRefusedWhereTheFolderMakesTextsLowerCaseOtherwise) {
                              edit(f / "tokenizer_config.json", [](auto& json) { json["do_lower_case"] = false; });
                            }),
               HasSubstr("tokenizer_config.json: \"do_lower_case\" is false, \"lowercase\" in tokenizer.json true"));
+}
+
+TEST(HuggingFace, ATokenizerOfWhichTwoFilesSayDifferentThingsIsRefused) {
+  auto const says = [](OrderedJson const& said) {
+    return import_error(classifier(), [&](fs::path const& f) {
+      edit(f / "config.json", [](auto& json) { json.erase("polytask"); });
+      edit(f / "tokenizer_config.json", [&](auto& json) { json.update(said); });
+    });
+  };
+  EXPECT_EQ(says({{"cls_token", "[CLS]"}, {"sep_token", {{"content", "[SEP]"}}}, {"strip_accents", nullptr}}),
+            "no error");
+  EXPECT_THAT(says({{"do_lower_case", false}}), HasSubstr("\"lowercase\" in tokenizer.json true"));
+  EXPECT_THAT(says({{"tokenize_chinese_chars", false}}), HasSubstr("\"handle_chinese_chars\" in tokenizer.json true"));
+  EXPECT_THAT(says({{"cls_token", "[SEP]"}}), HasSubstr("\"cls_token\" is \"[SEP]\", tokenizer.json puts \"[CLS]\""));
+  EXPECT_THAT(says({{"sep_token", {{"content", "[CLS]"}}}}), HasSubstr("\"sep_token\" is \"[CLS]\""));
+  EXPECT_THAT(says({{"unk_token", "[PAD]"}}), HasSubstr("\"unk_token\" is \"[PAD]\""));
+  EXPECT_THAT(says({{"truncation_side", "left"}}), HasSubstr("long texts would lose their beginning"));
+  EXPECT_THAT(says({{"model_max_length", 4}}), HasSubstr("is 4 tokens; expected at least 8"));
+  EXPECT_THAT(import_error(classifier(),
+                           [](fs::path const& f) {
+                             write_file_atomically(f / "special_tokens_map.json", R"({"cls_token": "[MASK]"})");
+                           }),
+              HasSubstr("special_tokens_map.json: \"cls_token\" is \"[MASK]\""));
+}
+
+TEST(HuggingFace, ColumnsThatNoTaskCouldHaveAreRefused) {
+  auto const untouched = [](fs::path const&) {};
+  EXPECT_THAT(import_error(pair(), untouched, {.text = {"a", "a"}}), HasSubstr("\"a\" twice"));
+  EXPECT_THAT(import_error(tagger(), untouched, {.text = {"a", "b"}}), HasSubstr("reads one text"));
+  EXPECT_THAT(import_error(classifier(), untouched, {.text = {"a"}, .label = "a"}),
+              HasSubstr("\"a\" would be a text and its label"));
+  EXPECT_THAT(import_error(classifier(), untouched, {.task = "a\nb"}), HasSubstr("control characters"));
+  EXPECT_THAT(import_error(classifier(), untouched, {.max_length = 10'000}),
+              AllOf(HasSubstr("--max-length 10000"), HasSubstr("positions"), ::testing::Not(HasSubstr(".part"))));
 }
 
 /// `text` with one byte, or one word of JSON, in the place of another.

@@ -99,7 +99,7 @@ class Alone(Exchange):
         self.import_('nowhere', 'x', code=3, phrases=('nowhere: cannot be opened',))
         self.import_('out', 'out', code=5, phrases=('is there already and is no package',))
         self.import_('out', 'x', '--max-length', '4', code=2, phrases=('--max-length',))
-        self.import_('out', 'x', '--max-length', '65', code=3, phrases=('texts are 65 tokens long, the encoder has 64 positions',))
+        self.import_('out', 'x', '--max-length', '65', code=2, phrases=('--max-length 65: the encoder in out has 64 positions',))
         self.import_('out', 'x', '--type', 'clasification', code=2, phrases=('did you mean "classification"?',))
         shutil.copytree(self.here.path('out'), self.here.path('pickled'))
         os.rename(self.here.path('pickled', 'model.safetensors'), self.here.path('pickled', 'pytorch_model.bin'))

@@ -13,6 +13,19 @@
 namespace polytask::cli {
 namespace {
 
+int report(CommandLine const& line, model::WrittenPackage const& written, OrderedJson const& facts,
+           std::string const& holds) {
+  OrderedJson json{{"package", written.id}, {"folder", line.to}, {"new", written.is_new}};
+  json.update(facts);
+  if (line.output == Output::Json)
+    std::cout << json.dump(1) << '\n';
+  else
+    std::cout << fmt::format("{} {}: package {} of {}\n", line.to,
+                             written.is_new ? "is ready" : "is there already and unchanged",
+                             model::short_id(written.id), holds);
+  return 0;
+}
+
 int read_onnx(CommandLine const& line) {
   if (!line.tasks.empty() || !line.type.empty() || !line.texts.empty() || !line.label.empty() || line.max_length > 0)
     throw Error(
@@ -21,21 +34,11 @@ int read_onnx(CommandLine const& line) {
         "says all of it: leave them out");
   auto const written = exchange::import_onnx(line.from, line.to, POLYTASK_VERSION);
   auto const names = model::read_model_spec(line.to).task_names();
-  if (line.output == Output::Json)
-    std::cout
-        << OrderedJson{{"package", written.id}, {"folder", line.to}, {"new", written.is_new}, {"tasks", names}}.dump(1)
-        << '\n';
-  else
-    std::cout << fmt::format(
-        "{} {}: package {} of {} {} ({})\n", line.to, written.is_new ? "is ready" : "is there already and unchanged",
-        model::short_id(written.id), names.size(), names.size() == 1 ? "task" : "tasks", fmt::join(names, ", "));
-  return 0;
+  return report(line, written, {{"tasks", names}},
+                fmt::format("{} {} ({})", names.size(), names.size() == 1 ? "task" : "tasks", fmt::join(names, ", ")));
 }
 
-}  // namespace
-
-int import_task(CommandLine const& line) {
-  if (exchange::is_onnx_folder(line.from)) return read_onnx(line);
+int read_huggingface(CommandLine const& line) {
   auto const model = exchange::import_huggingface(line.from, {.task = line.tasks.empty() ? "" : line.tasks.front(),
                                                               .type = task::parse_task_type(line.type),
                                                               .text = line.texts,
@@ -43,19 +46,15 @@ int import_task(CommandLine const& line) {
                                                               .max_length = line.max_length});
   auto const written = exchange::write_task_package(model, line.to, POLYTASK_VERSION);
   auto const& task = model.head.task;
-  if (line.output == Output::Json)
-    std::cout << OrderedJson{{"package", written.id},
-                             {"folder", line.to},
-                             {"new", written.is_new},
-                             {"task", task.name},
-                             {"type", task::to_string(task.type)}}
-                     .dump(1)
-              << '\n';
-  else
-    std::cout << fmt::format("{} {}: package {} of the task {} ({})\n", line.to,
-                             written.is_new ? "is ready" : "is there already and unchanged",
-                             model::short_id(written.id), quote(task.name), task::to_string(task.type));
-  return 0;
+  auto const type = task::to_string(task.type);
+  return report(line, written, {{"task", task.name}, {"type", type}},
+                fmt::format("the task {} ({})", quote(task.name), type));
+}
+
+}  // namespace
+
+int import_task(CommandLine const& line) {
+  return exchange::is_onnx_folder(line.from) ? read_onnx(line) : read_huggingface(line);
 }
 
 }  // namespace polytask::cli

@@ -72,6 +72,10 @@ std::vector<std::string> read_output_names(Json const& config, std::string const
     if (auto const [first, is_new] = ids.emplace(names.back(), i); !is_new)
       refuse(fmt::format("the ids {} and {} of \"id2label\" have one name, {}", first->second, i, quote(names.back())));
   }
+  // The library would go on with one of the two, and names of its own.
+  if (!is_missing("num_labels") && config["num_labels"] != names.size())
+    refuse(fmt::format("\"num_labels\" is {}, \"id2label\" has {} names", quote(config["num_labels"].dump()),
+                       names.size()));
   if (is_missing("label2id")) return names;
   if (!config["label2id"].is_object())
     refuse(fmt::format("\"label2id\" is {}; expected an object", quote(config["label2id"].dump())));
