@@ -52,11 +52,9 @@ void warn_of_moved_splits(RunInfo const& run, Project const& project, data::Corp
 void check_lengths(data::Corpus const& corpus, data::Split split) {
   for (auto const& stream : corpus.streams)
     for (auto const& example : stream.of(split))
-      if (example.texts.size() == 1 && example.texts[0].size() > engine::kLongestInWindows)
+      if (auto const reason = engine::why_unreadable(example, engine::LongTexts::Windows))
         throw Error(ErrorCode::InvalidInput,
-                    fmt::format("{}: has a text of {} bytes, {} are the most that is read in windows; cut it, or "
-                                "evaluate with --long-texts cut",
-                                corpus.where(example), example.texts[0].size(), engine::kLongestInWindows));
+                    fmt::format("{}: {}, or evaluate with --long-texts cut", corpus.where(example), *reason));
 }
 
 }  // namespace

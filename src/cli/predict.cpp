@@ -73,7 +73,7 @@ class Answerer {
           errors[i] = example->error().what();
           continue;
         }
-        if (auto const problem = too_long(**example)) {
+        if (auto const problem = engine::why_unreadable(**example, engine_.options().long_texts)) {
           errors[i] = fmt::format("row {}: {}", rows[i].number, *problem);
           continue;
         }
@@ -115,14 +115,6 @@ class Answerer {
   std::size_t n_cut = 0;
 
  private:
-  /// Why the engine would not take the example, and the other rows with it.
-  [[nodiscard]] std::optional<std::string> too_long(task::Example const& example) const {
-    bool const is_whole = engine_.options().long_texts == engine::LongTexts::Windows && example.texts.size() == 1;
-    if (!is_whole || example.texts[0].size() <= engine::kLongestInWindows) return std::nullopt;
-    return fmt::format("has a text of {} bytes, {} are the most that is read in windows; cut it",
-                       example.texts[0].size(), engine::kLongestInWindows);
-  }
-
   [[nodiscard]] std::string expected_columns() const {
     std::vector<std::string> choices;  // each once: questions may read the same columns in two ways
     for (auto const& question : questions_) {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +12,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "engine/internal/network.h"
 #include "engine/internal/pass.h"
@@ -34,6 +34,11 @@ constexpr std::size_t kTokensAtOnce = std::size_t{1} << 18;
 
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Whether the example is encoded whole, for its windows.
+bool is_whole(task::Example const& example, LongTexts long_texts) {
+  return long_texts == LongTexts::Windows && example.texts.size() == 1;
+}
 
 /// A text that fits, or a window of one that does not.
 struct Piece {
@@ -104,28 +109,23 @@ struct Engine::State {
     return network.spec.heads[head].task.type == task::TaskType::Tagging;
   }
 
-  /// Whether the example is encoded whole, for its windows.
-  [[nodiscard]] bool is_whole(task::Example const& example) const {
-    return options.long_texts == LongTexts::Windows && example.texts.size() == 1;
-  }
-
   [[nodiscard]] EncodedText encode(task::Example const& example, Units units) const {
-    return encode_text(*tokenizer, example,
-                       is_whole(example) ? std::numeric_limits<std::size_t>::max() : network.spec.max_length, units);
+    return encode_text(
+        *tokenizer, example,
+        is_whole(example, options.long_texts) ? std::numeric_limits<std::size_t>::max() : network.spec.max_length,
+        units);
   }
 
   void check_length(task::Example const& example) const {
-    if (is_whole(example) && example.texts[0].size() > kLongestInWindows)
-      throw Error(ErrorCode::InvalidInput, fmt::format("a text has {} bytes, {} are the most that is read in windows; "
-                                                       "cut it, or have it cut",
-                                                       example.texts[0].size(), kLongestInWindows));
+    if (auto const reason = why_unreadable(example, options.long_texts))
+      throw Error(ErrorCode::InvalidInput, fmt::format("an example {}, or have it cut", *reason));
   }
 
   /// How many of the first examples are encoded at once.
   [[nodiscard]] std::size_t n_at_once(std::span<task::Example const> examples) const {
     std::size_t n = 0;
     for (std::size_t n_bytes = 0; n < examples.size(); ++n) {
-      if (is_whole(examples[n])) n_bytes += examples[n].texts[0].size();
+      if (is_whole(examples[n], options.long_texts)) n_bytes += examples[n].texts[0].size();
       if (n > 0 && n_bytes > kBytesAtOnce) break;
     }
     return n;
@@ -232,10 +232,13 @@ std::optional<LongTexts> parse_long_texts(std::string_view word) {
   return std::nullopt;
 }
 
-int n_cores_of_process() {
-  cpu_set_t cores;
-  return ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? std::max(1, CPU_COUNT(&cores)) : 1;
+std::optional<std::string> why_unreadable(task::Example const& example, LongTexts long_texts) {
+  if (!is_whole(example, long_texts) || example.texts[0].size() <= kLongestInWindows) return std::nullopt;
+  return fmt::format("has a text of {} bytes, {} are the most that is read in windows; cut it", example.texts[0].size(),
+                     kLongestInWindows);
 }
+
+int n_cores_of_process() { return n_usable_cores(); }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::Engine(Engine&&) noexcept = default;
@@ -307,6 +310,7 @@ std::vector<std::vector<std::vector<float>>> Engine::logits(std::span<task::Exam
 }
 
 std::size_t Engine::n_tokens(task::Example const& example) const {
+  state_->check_length(example);
   auto const text = state_->encode(example, Units::None);
   std::size_t n = 0;
   for (auto const& piece : pieces_of(std::span(&text, 1), spec().max_length, state_->options.long_texts))

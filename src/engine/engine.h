@@ -33,6 +33,10 @@ enum class LongTexts {
 /// answered, and for tasks that tag words their logits (docs/methods/windows-over-long-texts.md has figures).
 constexpr std::size_t kLongestInWindows = std::size_t{1} << 22;
 
+/// Why the engine does not read the example ("has a text of ..."), for whoever knows where it stands; nothing where it
+/// does.
+[[nodiscard]] std::optional<std::string> why_unreadable(task::Example const& example, LongTexts long_texts);
+
 struct Options {
   /// What all layers multiply in. Nothing = as the folder's precision.json says (model/precision_plan.h), float32 where
   /// there is none.
@@ -49,7 +53,7 @@ struct Answer {
   std::size_t tokens_cut = 0;                 ///< of the example, that nobody has read; 0 = all was read
 };
 
-/// Cores that this process may compute on; >= 1.
+/// Cores that it makes sense for this process to compute on: of its affinity, and of its container's share; >= 1.
 [[nodiscard]] int n_cores_of_process();
 
 /// Calls from several threads wait for one another.
@@ -87,6 +91,7 @@ class Engine {
   [[nodiscard]] std::vector<std::vector<std::vector<float>>> logits(std::span<task::Example const> examples,
                                                                     std::span<std::size_t const> task_indices) const;
   /// Tokens that the encoder reads of an example, special tokens included; where windows overlap, they count in each.
+  /// Throws as `answer` does for a text that is too long.
   [[nodiscard]] std::size_t n_tokens(task::Example const& example) const;
   /// Seconds that the workers have spent in the network, layers and heads, since the model was loaded: the sum over all
   /// workers. What else a call takes, times the workers, goes to tokenizing, to decoding, and to waiting for the

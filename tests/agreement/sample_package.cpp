@@ -9,7 +9,7 @@ int main(int argc, char** argv) try {
   using namespace polytask::engine::test_support;
   bool const is_first = argc == 3 && std::string_view(argv[2]) == "first";
   if (argc != 2 && !is_first) {
-    std::cerr << "usage: engine_sample_package FOLDER [first]\nfirst: with first-token pooling, and poolers\n";
+    std::cerr << "usage: sample_package FOLDER [first]\nfirst: with first-token pooling, and poolers\n";
     return 2;
   }
   if (is_first)
