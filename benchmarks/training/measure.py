@@ -2,7 +2,7 @@
 """Our training beside PyTorch with Hugging Face's BertModel, in turn, on the same texts from the same encoder.
 
 usage: measure.py --encoder FOLDER --python PYTHON [--polytask BINARY] [--work FOLDER] [--name NAME] [--threads N] [--rounds R]
-                  [--seconds S] [--texts N] [--what mean first plain eight]
+                  [--seconds S] [--texts N] [--what mean first plain five eight]
 
 FOLDER is a BERT encoder in Hugging Face layout, PYTHON an interpreter with torch and transformers; where it has none, one line says so
 and the exit code is 0. Every measurement is one line of results/NAME.jsonl; the table is printed at the end. README.md, one folder
@@ -23,9 +23,11 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BATCH = 32
-WORKLOADS = ['mean', 'first', 'plain', 'eight']  # plain: mean, without dropout on either side
-# The peer's configurations, the best that were found: batches of texts of one length, the fused optimizer. The best of them counts.
-PEERS = {'f32': ['sorted,fused'], 'bf16': ['sorted,fused,bf16']}
+WORKLOADS = ['mean', 'first', 'plain', 'five', 'eight']  # plain: mean, without dropout on either side
+# The peer's configurations: batches of texts of one length or of any, the fused optimizer; and the library's own Trainer, which groups by
+# length too. The best of them counts.
+PEERS = {'f32': ['sorted,fused', 'fused'], 'bf16': ['sorted,fused,bf16']}
+TRAINER = {'f32': 'trainer,fused', 'bf16': 'trainer,fused,bf16'}  # beside `first`, which is what its classifier pools
 
 cli = argparse.ArgumentParser(usage=__doc__[__doc__.index('usage:') + 7:])
 cli.add_argument('--encoder', required=True)
@@ -56,41 +58,54 @@ def write_rows():
     return os.path.join(options.work, 'texts', 'train.jsonl')
 
 
-def write_project(rows):
-    folder = os.path.join(options.work, 'project')
+def write_project(rows, n_datasets=0):
+    """The project file, and its first task. With `n_datasets`, the rows are dealt out to as many, each with a task of its own."""
+    folder = os.path.join(options.work, f'project-{n_datasets}')
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     with open(rows, encoding='utf8') as file:
-        labels = [column for column in json.loads(file.readline()) if column != 'text']
+        lines = file.readlines()
+    labels = [column for column in json.loads(lines[0]) if column != 'text']
+    datasets, tasks = {'texts': {'train': rows}}, {f'of_{label}': ('texts', label) for label in labels}
+    if n_datasets:
+        datasets, tasks = {}, {}
+        for i in range(n_datasets):
+            datasets[f'texts_{i}'] = {'train': os.path.join(folder, f'{i}.jsonl')}
+            tasks[f'of_{labels[i]}'] = (f'texts_{i}', labels[i])
+            with open(datasets[f'texts_{i}']['train'], 'w', encoding='utf8') as out:
+                out.writelines(lines[i::n_datasets])
     file = os.path.join(folder, 'polytask.yaml')
     with open(file, 'w', encoding='utf8') as out:  # JSON is YAML
-        json.dump({'project': 'training', 'encoder': options.encoder, 'datasets': {'texts': {'train': rows}},
-                   'tasks': {f'of_{label}': {'type': 'classification', 'dataset': 'texts', 'text': 'text', 'label': label} for label in labels},
+        json.dump({'project': 'training', 'encoder': options.encoder, 'datasets': datasets,
+                   'tasks': {task: {'type': 'classification', 'dataset': dataset, 'text': 'text', 'label': label} for task, (dataset, label) in tasks.items()},
                    'train': {'batch_size': BATCH}}, out)
-    return file, f'of_{labels[0]}'
+    return file, next(iter(tasks))
 
 
 class Bench:
     def __init__(self, rows):
         self.rows = rows
         self.project, self.task = write_project(rows)
+        self.of_five, _ = write_project(rows, 5)
         tcmalloc = ctypes.util.find_library('tcmalloc_minimal') or ctypes.util.find_library('tcmalloc')
         self.allocators = {'glibc': {}, **({'tcmalloc': {'LD_PRELOAD': tcmalloc}} if tcmalloc else {})}
         self.epochs = {}  # by workload and precision: as many as fill the seconds
 
-    def ours(self, workload, precision):
-        epochs = self.epochs.get((workload, precision), 0.25)
-        more = [] if workload == 'eight' else ['--only', self.task]
+    def ours(self, workload, precision, workers=1):
+        epochs = self.epochs.get((workload, precision, workers), 0.25)
+        more = [] if workload in ('eight', 'five') else ['--only', self.task]
+        project = self.of_five if workload == 'five' else self.project
+        threads = max(1, options.threads // workers)
         said = run('/usr/bin/env', 'python3', '-c', 'import resource, subprocess, sys; code = subprocess.run(sys.argv[1:]).returncode; '
                    'print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024); sys.exit(code)',
-                   options.polytask, 'train', '--project', self.project, '--run', 'measured', '--threads', options.threads, '--output', 'json', *more,
+                   options.polytask, 'train', '--project', project, '--run', 'measured', '--threads', threads, '--workers', workers, '--output', 'json', *more,
                    '--set', f'train.epochs={epochs}', '--set', f'train.pooling={"first" if workload == "first" else "mean"}', '--set', f'train.precision={precision}',
                    *(['--set', 'train.dropout=0', '--set', 'train.head_dropout=0'] if workload == 'plain' else []))
-        shutil.rmtree(os.path.join(os.path.dirname(self.project), '.polytask'))
+        shutil.rmtree(os.path.join(os.path.dirname(project), '.polytask'))
         answer, end = json.JSONDecoder().raw_decode(said)
-        if (workload, precision) not in self.epochs:  # a first look, which also warms up
-            self.epochs[workload, precision] = max(0.25, round(epochs * options.seconds / max(answer['seconds'], 0.1), 2))
-            return self.ours(workload, precision)
+        if (workload, precision, workers) not in self.epochs:  # a first look, which also warms up
+            self.epochs[workload, precision, workers] = max(0.25, round(epochs * options.seconds / max(answer['seconds'], 0.1), 2))
+            return self.ours(workload, precision, workers)
         return {'tokens_per_second': answer['tokens_per_second'], 'memory_mib': float(said[end:])}
 
     def peer(self, workload, words, allocator):
@@ -105,10 +120,15 @@ def processor():
 
 
 def print_table(lines):
+    together = [(line, other) for line in lines if 'workers' in line for other in lines
+                if 'workers' not in other and all(other.get(key) == line.get(key) for key in ('round', 'workload', 'system', 'precision'))]
+    if together:
+        ratios = sorted(line['tokens_per_second'] / other['tokens_per_second'] for line, other in together)
+        print(f'\n{together[0][0]["workers"]} processes of one thread: {statistics.median(ratios):.2f} times one process of as many threads ({ratios[0]:.2f}-{ratios[-1]:.2f})')
     print('\n| workload | precision | Polytask, tokens/s | peer, tokens/s | best of the peer | times better | peak memory, MiB |\n|---|---|---|---|---|---|---|')
     for workload in options.what:
         for precision in PEERS:
-            ours = [line for line in lines if (line['workload'], line['system'], line['precision']) == (workload, 'polytask', precision)]
+            ours = [line for line in lines if (line['workload'], line['system'], line['precision']) == (workload, 'polytask', precision) and 'workers' not in line]
             peers = {}
             for line in lines:
                 if line['workload'] == workload and line['system'] == 'peer' and line['precision'] == precision:
@@ -142,7 +162,7 @@ def main():
             out.write(json.dumps(line) + '\n')
         if 'workload' in line:
             lines.append(line)
-            print(f'round {line["round"]} {line["workload"]} {line["system"]} {line.get("configuration", "")}: {line["tokens_per_second"]:,.0f} tokens/s', flush=True)
+            print(f'round {line["round"]} {line["workload"]} {line["system"]} {line["precision"]} {line.get("configuration", "")}{line.get("workers", "")}: {line["tokens_per_second"]:,.0f} tokens/s', flush=True)
 
     commit = subprocess.run(['git', '-C', HERE, 'rev-parse', 'HEAD'], stdout=subprocess.PIPE, text=True).stdout.strip()
     record(about={'processor': processor(), 'threads': options.threads, 'load_before': round(load, 2), 'system': platform.platform(), 'commit': commit, 'texts': options.texts,
@@ -155,7 +175,10 @@ def main():
             for precision, configurations in PEERS.items():
                 if precision == 'f32' or can_bf16:
                     record(round=turn, workload=workload, system='polytask', precision=precision, **bench.ours(workload, precision))
-                for words in configurations:
+                if precision == 'f32' and workload == 'mean' and options.threads > 1:
+                    record(round=turn, workload=workload, system='polytask', precision=precision, workers=options.threads,
+                           **bench.ours(workload, precision, options.threads))
+                for words in [*configurations, *([TRAINER[precision]] if workload == 'first' else [])]:
                     for allocator in bench.allocators:
                         record(round=turn, workload=workload, system='peer', precision=precision, configuration=f'{words}, {allocator}',
                                **bench.peer(workload, words, allocator))

@@ -151,6 +151,10 @@ void add_train(CLI::App& app, CommandLine& line) {
       ->allow_extra_args(false)
       ->take_all();
   verb.add_option("--device", line.device, "cpu or cuda")->type_name("cpu|cuda")->check(one_of({"cpu", "cuda"}));
+  verb.add_option("--workers", line.n_workers,
+                  "processes on this machine that train together, each on a part of every batch")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
   verb.footer("Example: polytask train --run first --set train.epochs=3");
 }
 

@@ -31,6 +31,7 @@ struct CommandLine {
   bool resume = false;  ///< predict too
   std::vector<std::string> only;
   std::string device = "cpu";
+  int n_workers = 1;  ///< processes that train together
   // evaluate
   std::string split = "test";
   // predict

@@ -11,16 +11,7 @@ namespace {
 
 constexpr std::int64_t kChunk = 32'768;
 
-struct Constants {
-  float beta1, beta2, one_minus_beta1, one_minus_beta2;
-  float decay;         ///< 1 - learning rate * weight decay
-  float step_size;     ///< learning rate / (1 - beta1^t)
-  float inverse_root;  ///< 1 / sqrt(1 - beta2^t)
-  float epsilon;
-  float gradient_scale;
-};
-
-POLYTASK_SIMD_CLONES void update_chunk(Constants const& c, std::int64_t n, float* __restrict w,
+POLYTASK_SIMD_CLONES void update_chunk(AdamWFactors const& c, std::int64_t n, float* __restrict w,
                                        float const* __restrict g, float* __restrict m, float* __restrict v) {
   for (std::int64_t i = 0; i < n; ++i) {
     float const gradient = g[i] * c.gradient_scale;
@@ -38,10 +29,9 @@ POLYTASK_SIMD_CLONES double squares(std::int64_t n, float const* x) {
 
 }  // namespace
 
-void adamw_update(AdamWStep const& step, std::span<float> weights, std::span<float const> gradient,
-                  std::span<float> first_moment, std::span<float> second_moment) {
+AdamWFactors factors_of(AdamWStep const& step) {
   auto const t = static_cast<double>(step.step);
-  Constants const c{
+  return {
       .beta1 = static_cast<float>(step.beta1),
       .beta2 = static_cast<float>(step.beta2),
       .one_minus_beta1 = static_cast<float>(1 - step.beta1),
@@ -52,11 +42,22 @@ void adamw_update(AdamWStep const& step, std::span<float> weights, std::span<flo
       .epsilon = static_cast<float>(step.epsilon),
       .gradient_scale = static_cast<float>(step.gradient_scale),
   };
+}
+
+void adamw_update(AdamWStep const& step, std::span<float> weights, std::span<float const> gradient,
+                  std::span<float> first_moment, std::span<float> second_moment) {
+  auto const c = factors_of(step);
   auto const n = static_cast<std::int64_t>(weights.size());
 #pragma omp parallel for schedule(static)
   for (std::int64_t at = 0; at < n; at += kChunk)
     update_chunk(c, std::min(kChunk, n - at), weights.data() + at, gradient.data() + at, first_moment.data() + at,
                  second_moment.data() + at);
+}
+
+void adamw_update_row(AdamWFactors const& factors, std::span<float> weights, std::span<float const> gradient,
+                      std::span<float> first_moment, std::span<float> second_moment) {
+  update_chunk(factors, static_cast<std::int64_t>(weights.size()), weights.data(), gradient.data(), first_moment.data(),
+               second_moment.data());
 }
 
 double sum_of_squares(std::span<float const> values) {

@@ -48,7 +48,8 @@ EmbeddingsImpl::EmbeddingsImpl(model::EncoderConfig const& config)
 }
 
 Tensor EmbeddingsImpl::forward(PackedTexts const& texts, Pass& pass) {
-  auto const sum = torch::embedding(word_embeddings_->weight, texts.ids) +
+  // On the CPU the gradient has the rows of the batch's words alone: the table may be half of all weights.
+  auto const sum = torch::embedding(word_embeddings_->weight, texts.ids, -1, false, texts.ids.is_cpu()) +
                    torch::embedding(position_embeddings_->weight, texts.positions) +
                    torch::embedding(token_type_embeddings_->weight, texts.type_ids);
   auto const normal = add_layer_norm(sum, Tensor(), norm_->weight, norm_->bias, layer_norm_eps_, {});

@@ -133,6 +133,7 @@ class Run {
       : session_(session),
         config_(config),
         events_(events),
+        processes_(options.processes),
         stop_(std::move(stop)),
         checkpoints_(options.run_folder / "checkpoints"),
         best_(options.run_folder / "checkpoints" / "best"),
@@ -161,7 +162,7 @@ class Run {
  private:
   void step() {
     auto& state = session_.state();
-    auto record = session_.step();
+    auto record = step_together();
     update_seconds();
     record.seconds = state.seconds;
     record.seconds_left = seconds_left();
@@ -172,6 +173,19 @@ class Run {
     bool const due = config_.checkpoint_steps > 0 ? state.step % config_.checkpoint_steps == 0
                                                   : since_checkpoint_.seconds() > kSecondsBetweenCheckpoints;
     if (due && state.step < session_.n_steps()) save();
+  }
+
+  StepRecord step_together() {
+    if (processes_ == nullptr) return session_.step();
+    try {
+      processes_->tell(Next::Step);
+      return session_.step();
+    } catch (Error const& error) {
+      if (error.code() != ErrorCode::Interrupted) throw;
+      save();
+      throw Error(ErrorCode::Interrupted, fmt::format("after step {} of {}: {}; everything is saved",
+                                                      session_.state().step, session_.n_steps(), error.what()));
+    }
   }
 
   void evaluate() {
@@ -228,6 +242,7 @@ class Run {
   Session& session_;
   TrainConfig const& config_;
   TrainEvents const& events_;
+  ProcessGroup* processes_;
   std::stop_token stop_;
   fs::path checkpoints_;
   fs::path best_;
@@ -280,9 +295,15 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
         resumed_from = checkpoint->state.step;
       }
     }
-    double const seconds_per_token = session.seconds_per_token();
+    if (options.processes != nullptr) {
+      options.processes->tell(Next::Begin);
+      session.share_state();
+    }
+    double const seconds_per_token =
+        session.seconds_per_token() / (options.processes != nullptr ? options.processes->size() : 1);
     if (events.on_plan) events.on_plan(plan_of(session, corpus, config, seconds_per_token));
     bool const stopped_early = Run(session, config, options, events, stop).go(seconds_per_token);
+    if (options.processes != nullptr) options.processes->tell(Next::End);
     session.load_weights(options.run_folder / "checkpoints" / "best");
     auto calibrations = session.calibrate(stop);
     session.save_model(options.run_folder / "model");
@@ -297,6 +318,17 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
             .n_parameters = session.n_parameters(),
             .stopped_early = stopped_early,
             .calibrations = std::move(calibrations)};
+  });
+}
+
+void follow(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token stop) {
+  auto& processes = *options.processes;
+  use_threads(options.n_threads);
+  translated("training", [&] {
+    Session session(corpus, config, options, {}, stop);
+    if (processes.hear() != Next::Begin) return;
+    session.share_state();
+    while (processes.hear() == Next::Step) (void)session.step();
   });
 }
 

@@ -15,6 +15,7 @@
 #include "data/frozen_states.h"
 #include "eval/calibration.h"
 #include "train/config.h"
+#include "train/process_group.h"
 
 namespace polytask::train {
 
@@ -69,6 +70,7 @@ struct TrainOptions {
   bool resume = false;
   /// For frozen_layers > 0: the embeddings and first layers of an encoder, as a function.
   std::function<data::FrozenLayers(std::filesystem::path const& encoder, std::int64_t n_layers)> frozen_layers;
+  ProcessGroup* processes = nullptr;    ///< that train together; none = this one alone
   std::filesystem::path states_folder;  ///< where what they make of texts is stored, for all runs of a project
 };
 
@@ -96,7 +98,15 @@ struct TrainResult {
 /// in `states_folder`. Throws
 /// Error{Interrupted} after `stop` is requested, with a checkpoint on disk if a step was done; Error{InvalidInput} for
 /// data or an encoder that cannot be trained; Error{Unavailable} when memory or disk is not enough.
+///
+/// With several processes this is what the leader does; the corpus, the configuration and the options, but for
+/// `n_threads`, are the same in all of them. Every batch is computed in parts, one for each process, and their
+/// gradients are added: the result is that of one process, to rounding, where there is no dropout (its masks differ).
+/// Where another process is gone: Error{Interrupted}, with a checkpoint.
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop);
+
+/// What the other processes do. Returns when the leader has ended. Throws Error{Interrupted} where it is gone.
+void follow(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token stop);
 
 }  // namespace polytask::train

@@ -1,75 +1,43 @@
 #include <fmt/format.h>
-#include <pthread.h>
 #include <sys/utsname.h>
 #include <torch/version.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cctype>
 #include <cmath>
-#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <iostream>
-#include <thread>
+#include <memory>
+#include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "cli/answers.h"
+#include "cli/machine_notes.h"
 #include "cli/project_file.h"
 #include "cli/run_store.h"
 #include "cli/scoring.h"
 #include "cli/terminal.h"
 #include "cli/torch/progress.h"
+#include "cli/torch/stop_on_signal.h"
 #include "cli/torch/verbs.h"
+#include "cli/torch/workers.h"
 #include "cli/verbs.h"
 #include "engine/lower_states.h"
 #include "kernels/linear.h"
 #include "report/run_files.h"
 #include "report/run_page.h"
 #include "train/predictor.h"
+#include "train/process_group.h"
 #include "train/trainer.h"
 
 namespace polytask::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// SIGINT and SIGTERM ask for a stop; a thread of its own waits for them, so that no handler has to be careful. They
-/// end the process at once while there is nothing to save, and the second time: everything that matters is written
-/// atomically, as for a kill.
-class StopOnSignal {
- public:
-  StopOnSignal() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // threads started later inherit it
-    waiter_ = std::jthread([this](std::stop_token const& done) {
-      timespec const pause{.tv_sec = 0, .tv_nsec = 200'000'000};
-      while (!done.stop_requested()) {
-        if (sigtimedwait(&signals_, nullptr, &pause) < 0) continue;
-        if (!may_save_) say("polytask: stopped before the run began; nothing was written\n");
-        if (!may_save_ || !source_.request_stop()) std::_Exit(exit_code(ErrorCode::Interrupted));
-      }
-    });
-  }
-  /// From now on there is a run that can be resumed.
-  void may_save() { may_save_ = true; }
-  [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
-
- private:
-  static void say(std::string_view sentence) {
-    if (::write(STDERR_FILENO, sentence.data(), sentence.size()) < 0) return;  // nobody listens
-  }
-
-  sigset_t signals_{};
-  std::atomic<bool> may_save_ = false;
-  std::stop_source source_;
-  std::jthread waiter_;
-};
 
 std::string utc_time(char const* format, std::time_t now) {
   std::tm utc{};
@@ -127,10 +95,17 @@ OrderedJson encoder_hashes(fs::path const& folder) {
   return json;
 }
 
+/// Threads of each process: --threads, or its share of the machine's cores.
+int threads_of_process(CommandLine const& line) {
+  return line.n_threads > 0 ? line.n_threads
+                            : std::max(1, n_threads_of(line) / std::max(line.n_workers, n_processes_here()));
+}
+
 /// What a run is made of; two runs of equal identity give equal bytes.
-OrderedJson identity_of(Project const& project, data::Corpus const& corpus, CommandLine const& line) {
+OrderedJson identity_of(Project const& project, data::Corpus const& corpus, CommandLine const& line, int n_processes) {
   auto json = effective_configuration(project, line.only);
-  json["threads"] = n_threads_of(line);
+  json["threads"] = threads_of_process(line);
+  if (n_processes > 1) json["processes"] = n_processes;
   json["device"] = line.device;
   json["data_sha256"] = OrderedJson::object();
   for (auto const& dataset : corpus.datasets) json["data_sha256"][dataset.name] = dataset.sha256;
@@ -165,6 +140,7 @@ std::string resume_command(CommandLine const& line, std::string const& id) {
   for (auto const& task : line.only) add("--only", task);
   for (auto const& value : line.overrides) add("--set", value);
   if (line.n_threads > 0) add("--threads", std::to_string(line.n_threads));
+  if (line.n_workers > 1) add("--workers", std::to_string(line.n_workers));
   if (line.device != "cpu") add("--device", line.device);
   return command;
 }
@@ -195,7 +171,7 @@ void write_environment(fs::path const& folder, CommandLine const& line) {
   json["onednn"] = kernels::onednn_version();
   json["system"] = system_name();
   json["processor"] = processor_name();
-  json["threads"] = n_threads_of(line);
+  json["threads"] = threads_of_process(line);
   json["device"] = line.device;
   write_file_atomically(folder / "environment.json", json.dump(1) + "\n");
 }
@@ -328,6 +304,41 @@ data::FrozenLayers frozen_layers(fs::path const& encoder, std::int64_t n_layers,
           .compute = [states](auto texts, auto const& take) { states->compute(texts, take); }};
 }
 
+train::TrainOptions options_of(Project const& project, CommandLine const& line, train::ProcessGroup* processes) {
+  int const n_threads = threads_of_process(line);
+  return {.encoder = project.encoder,
+          .seed = project.seed,
+          .n_threads = n_threads,
+          .device = line.device,
+          .resume = line.resume,
+          .frozen_layers = [n_threads](fs::path const& encoder,
+                                       std::int64_t n_layers) { return frozen_layers(encoder, n_layers, n_threads); },
+          .processes = processes,
+          .states_folder = states_folder(project.folder)};
+}
+
+std::unique_ptr<train::ProcessGroup> joined(train::ProcessPlace const& place, OrderedJson const& identity) {
+  auto group = std::make_unique<train::ProcessGroup>(place);
+  group->check_same("the configurations, the data or the releases of polytask",
+                    fmt::format("{} {}", POLYTASK_VERSION, identity.dump()));
+  return group;
+}
+
+void check_together(CommandLine const& line, std::optional<train::ProcessPlace> const& place) {
+  bool const is_worker = place && !place->file.empty();
+  if (place && !is_worker && line.n_workers > 1)
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("--workers {}: a launcher has started {} processes already (WORLD_SIZE or SLURM_NTASKS); "
+                            "leave --workers out, or unset the variable",
+                            line.n_workers, place->size));
+  if (place && !is_worker && line.run.empty())
+    throw Error(ErrorCode::InvalidUsage,
+                "--run is missing: processes that a launcher starts need one name for the run");
+  if ((place || line.n_workers > 1) && line.device != "cpu")
+    throw Error(ErrorCode::InvalidUsage,
+                "several processes train on the CPU alone; leave out --device, or train in one");
+}
+
 OrderedJson state_json(std::string_view status, std::string const& started) {
   return {{"status", status}, {"started", started}};
 }
@@ -336,6 +347,8 @@ OrderedJson state_json(std::string_view status, std::string const& started) {
 
 int train(CommandLine const& line) {
   StopOnSignal stop;
+  auto const place = place_of_this_process();
+  check_together(line, place);
   auto project = only_tasks(read_project(line.project, line.overrides), line.only);
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
   if (has_errors(corpus.problems)) {
@@ -346,7 +359,17 @@ int train(CommandLine const& line) {
   auto const id = line.run.empty() ? new_run_id(project) : line.run;
   check_run_id(id);
   project.train = train::effective(project.train, corpus, project.encoder);
-  auto const identity = identity_of(project, corpus, line);
+  auto const identity = identity_of(project, corpus, line, place ? place->size : line.n_workers);
+  std::optional<Workers> workers;              // waits for them to end,
+  std::unique_ptr<train::ProcessGroup> group;  // after this has told them to
+  if (place) group = joined(*place, identity);
+  if (group && !group->leads()) {
+    stop.leave_it_to_the_leader();
+    auto options = options_of(project, line, group.get());
+    options.resume = false;  // the leader reads the checkpoint for all
+    train::follow(corpus, project.train, options, stop.token());
+    return 0;
+  }
   auto const folder = runs_folder(project.folder) / id;
   stop.may_save();
   make_folders(folder);
@@ -368,6 +391,9 @@ int train(CommandLine const& line) {
   write_state(folder, state_json("running", started));
 
   Progress progress;
+  for (auto const& note :
+       machine_notes(this_machine(), threads_of_process(line), std::max(line.n_workers, n_processes_here())))
+    progress.note(note);
   bool has_begun = existing.has_value();
   train::TrainEvents const events{
       .on_filling = [&](std::size_t n_done, std::size_t n_missing) { progress.show_filling(n_done, n_missing); },
@@ -378,18 +404,14 @@ int train(CommandLine const& line) {
       .on_evaluation = [&](train::EvaluationRecord const& record) { progress.show(record); },
   };
   try {
-    auto const result = train::train(
-        corpus, project.train,
-        {.run_folder = folder,
-         .encoder = project.encoder,
-         .seed = project.seed,
-         .n_threads = n_threads_of(line),
-         .device = line.device,
-         .resume = line.resume,
-         .frozen_layers = [&](fs::path const& encoder,
-                              std::int64_t n_layers) { return frozen_layers(encoder, n_layers, n_threads_of(line)); },
-         .states_folder = states_folder(project.folder)},
-        events, stop.token());
+    if (!group && line.n_workers > 1) {
+      workers.emplace(line.n_workers);
+      group = joined(workers->place(), identity);
+      workers->joined();
+    }
+    auto options = options_of(project, line, group.get());
+    options.run_folder = folder;
+    auto const result = train::train(corpus, project.train, options, events, stop.token());
     progress.finish();
     auto const json = result_json(id, result, score_run(folder, corpus, line, result.calibrations, stop.token()));
     write_file_atomically(folder / "result.json", json.dump(1) + "\n");

@@ -21,6 +21,22 @@ std::span<float> values(torch::Tensor const& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
+std::span<std::int64_t const> indices(torch::Tensor const& tensor) {
+  return {tensor.data_ptr<std::int64_t>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+kernels::RowTable table_of(OptimizedParameter& parameter) {
+  return {values(parameter.weight), values(parameter.first_moment), values(parameter.second_moment)};
+}
+
+/// The step of a parameter whose gradient has some of its rows alone.
+void update_rows(kernels::AdamWStep const& step, OptimizedParameter& parameter) {
+  if (!parameter.rows) parameter.rows.emplace(parameter.weight.size(0), parameter.weight.size(1), step.step - 1);
+  auto const& gradient = parameter.weight.grad();
+  parameter.rows->step(step, table_of(parameter), indices(gradient.indices().contiguous()),
+                       values(gradient.values().contiguous()));
+}
+
 /// The same update with LibTorch's operations, for tensors that are not on the CPU.
 void update_by_torch(kernels::AdamWStep const& step, OptimizedParameter& parameter) {
   auto const gradient = parameter.weight.grad() * step.gradient_scale;
@@ -46,12 +62,25 @@ AdamW::AdamW(torch::nn::Module& model, TrainConfig const& config) : config_(conf
   }
 }
 
-double AdamW::gradient_norm() const {
+void AdamW::catch_up(std::span<std::int64_t const> ids) {
+  for (auto& parameter : parameters_)
+    if (parameter.rows) parameter.rows->catch_up(table_of(parameter), ids);
+}
+
+void AdamW::catch_up_all() {
+  for (auto& parameter : parameters_)
+    if (parameter.rows) parameter.rows->catch_up_all(table_of(parameter));
+}
+
+double AdamW::gradient_norm() {
+  torch::NoGradGuard const no_grad;
   double total = 0;
   std::vector<torch::Tensor> elsewhere;  // fetched together: each fetch waits for the device
-  for (auto const& parameter : parameters_) {
-    if (!parameter.weight.grad().defined()) continue;
-    auto const gradient = parameter.weight.grad().contiguous();
+  for (auto& parameter : parameters_) {
+    auto& whole = parameter.weight.mutable_grad();
+    if (!whole.defined()) continue;
+    if (whole.is_sparse()) whole = whole.coalesce();  // once for the step too
+    auto const gradient = (whole.is_sparse() ? whole.values() : whole).contiguous();
     if (gradient.is_cpu())
       total += kernels::sum_of_squares(values(gradient));
     else
@@ -70,7 +99,9 @@ void AdamW::step(double learning_rate, double norm) {
                                   .weight_decay = parameter.decays ? config_.weight_decay : 0.0,
                                   .step = ++parameter.n_updates,
                                   .gradient_scale = clips ? config_.max_grad_norm / norm : 1.0};
-    if (parameter.weight.is_cpu())
+    if (parameter.weight.grad().is_sparse())
+      update_rows(step, parameter);
+    else if (parameter.weight.is_cpu())
       kernels::adamw_update(step, values(parameter.weight), values(parameter.weight.grad().contiguous()),
                             values(parameter.first_moment), values(parameter.second_moment));
     else

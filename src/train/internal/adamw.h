@@ -3,9 +3,12 @@
 
 #include <torch/types.h>
 
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "kernels/row_optimizer.h"
 #include "train/config.h"
 
 namespace polytask::train {
@@ -20,14 +23,20 @@ struct OptimizedParameter {
   std::int64_t n_updates = 0;
   bool decays = true;  ///< weights do; biases and LayerNorm do not
   double learning_rate_factor = 1;
+  std::optional<kernels::RowAdamW> rows;  ///< of a table whose gradients are sparse; from the first of them on
 };
 
 class AdamW {
  public:
   AdamW(torch::nn::Module& model, TrainConfig const& config);
 
+  /// A table of which steps touch few rows moves where it is looked at: its rows `ids` must be caught up before they
+  /// are read, and all of them before anybody else looks at the parameters or their moments. Nothing else changes.
+  void catch_up(std::span<std::int64_t const> ids);
+  void catch_up_all();
+
   /// Euclidean norm over all gradients.
-  [[nodiscard]] double gradient_norm() const;
+  [[nodiscard]] double gradient_norm();
   /// Updates every parameter that has a gradient, clips by `norm`, and drops the gradients. `learning_rate` is
   /// the encoder's.
   void step(double learning_rate, double norm);

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "eval/scores.h"
 #include "train/internal/device.h"
+#include "train/internal/head_batch.h"
 #include "train/internal/line.h"
 
 namespace polytask::train {
@@ -23,42 +24,6 @@ using data::Split;
 
 /// Purposes of the run's random streams: each is independent of the others.
 enum Purpose : std::uint64_t { kMixturePurpose = 1, kWeightsPurpose = 2, kDropoutPurpose = 1'000 };
-
-/// What one head sees of a batch.
-struct HeadBatch {
-  nn::HeadInput input;
-  std::vector<data::Target const*> targets;
-};
-
-std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedStream> const& streams,
-                                std::size_t n_heads) {
-  std::vector<HeadBatch> heads(n_heads);
-  for (std::size_t text = 0; text < batch.rows.size(); ++text) {
-    auto const& stream = streams[batch.rows[text].stream];
-    auto const& row = stream.rows[batch.rows[text].row];
-    for (std::size_t position = 0; position < row.targets.size(); ++position) {
-      auto const& target = row.targets[position];
-      if (target.index() == 0) continue;
-      auto& head = heads[stream.heads[position]];
-      if (auto const* tags = std::get_if<std::vector<std::int32_t>>(&target)) {
-        for (std::size_t token = 0; token < tags->size(); ++token)
-          if ((*tags)[token] != data::kIgnored)
-            head.input.tokens.push_back(batch.offsets[text] + static_cast<std::int64_t>(token));
-      }
-      head.input.texts.push_back(static_cast<std::int64_t>(text));
-      head.targets.push_back(&target);
-    }
-  }
-  std::vector<HeadBatch> used;
-  for (std::size_t i = 0; i < n_heads; ++i) {
-    bool const tags =
-        !heads[i].targets.empty() && std::holds_alternative<std::vector<std::int32_t>>(*heads[i].targets.front());
-    if (heads[i].targets.empty() || (tags && heads[i].input.tokens.empty())) continue;
-    heads[i].input.head = i;
-    used.push_back(std::move(heads[i]));
-  }
-  return used;
-}
 
 model::Tensor to_tensor(torch::Tensor const& tensor) {
   auto const values = tensor.detach().to(torch::kCPU).contiguous();
@@ -159,14 +124,22 @@ std::int64_t Session::n_parameters() const {
 
 nn::PackedTexts Session::packed(data::Batch const& batch) const {
   std::vector<task::TokenSequence> texts;
-  for (auto const& row : batch.rows) texts.push_back(sequence_of(prepared_.streams[row.stream].rows[row.row]));
+  for (auto const& row : batch.rows) texts.push_back(sequence_of(features_of(row)));
   return packed_texts(batch, texts, frozen_.get(), device_);
 }
 
-data::Batch Session::batch_of(std::vector<data::DrawnRow> const& rows) const {
+data::Batch Session::batch_of(std::span<data::DrawnRow const> rows) const {
   data::Batch batch;
-  for (auto const& row : rows) data::append(batch, row, prepared_.streams[row.stream].rows[row.row]);
+  for (auto const& row : rows) data::append(batch, row, features_of(row));
   return batch;
+}
+
+std::span<data::DrawnRow const> Session::own_part(std::span<data::DrawnRow const> rows) const {
+  if (options_.processes == nullptr) return rows;
+  std::vector<std::int64_t> lengths;
+  for (auto const& row : rows) lengths.push_back(static_cast<std::int64_t>(features_of(row).ids.size()));
+  auto const [first, end] = rows_of_process(lengths, options_.processes->rank(), options_.processes->size());
+  return rows.subspan(first, end - first);
 }
 
 void Session::fit_line(std::size_t head, std::stop_token const& stop) {
@@ -210,51 +183,82 @@ float const* Session::target_of(data::DrawnRow const& drawn, std::size_t head) c
   return std::get_if<float>(&stream.rows[drawn.row].targets[static_cast<std::size_t>(found - stream.heads.begin())]);
 }
 
-BatchLoss Session::loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed) {
-  auto const batch = batch_of(rows);
+BatchLoss Session::loss_of(std::span<data::DrawnRow const> own, std::span<data::DrawnRow const> all,
+                           std::uint64_t seed) {
+  auto const n_heads = prepared_.spec.heads.size();
+  auto const whole_batch = batch_of(all);
+  auto const whole = heads_of(whole_batch, prepared_.streams, n_heads);
+  bool const is_whole = own.size() == all.size();
+  auto const batch = is_whole ? whole_batch : batch_of(own);
+  auto heads = is_whole ? whole : heads_of(batch, prepared_.streams, n_heads);
+  std::erase_if(heads, [](HeadBatch const& head) { return head.targets.empty(); });
+  BatchLoss loss;
+  if (heads.empty()) return loss;
   auto const texts = packed(batch);
-  auto const heads = heads_of(batch, prepared_.streams, prepared_.spec.heads.size());
+  if (!frozen_) optimizer_->catch_up(batch.ids);
   std::vector<nn::HeadInput> inputs;
   for (auto const& head : heads) inputs.push_back(head.input);
   if (!device_.is_cpu()) torch::manual_seed(static_cast<std::uint64_t>(seed));  // LibTorch's own dropout is used there
   auto const logits = model_->forward(texts, inputs, nn::Pass(seed, products_));
-  BatchLoss loss;
   for (std::size_t i = 0; i < heads.size(); ++i) {
     std::size_t const h = heads[i].input.head;
     auto const& spec = prepared_.spec.heads[h];
     auto const mean = nn::task_loss(spec, prepared_.losses[h], logits[i], heads[i].targets);
-    loss.by_task[spec.task.name] = mean.item<double>();
+    double const of_head = heads[i].n_units() / whole[h].n_units();
+    loss.by_head[h] = mean.item<double>() * of_head;
     // The share of the batch's rows makes a task's weight follow the mixture, not the luck of one batch.
-    double const share = static_cast<double>(heads[i].targets.size()) / static_cast<double>(rows.size());
-    auto const part = mean * (share * spec.task.loss_weight / prepared_.chance_levels[h]);
+    double const share = static_cast<double>(whole[h].targets.size()) / static_cast<double>(all.size());
+    auto const part = mean * (of_head * share * spec.task.loss_weight / prepared_.chance_levels[h]);
     loss.total = loss.total.defined() ? loss.total + part : part;
   }
+  loss.value = loss.total.item<double>();
   return loss;
+}
+
+void Session::add_up(std::span<data::DrawnRow const> rows, BatchLoss& loss) {
+  auto const n_heads = prepared_.spec.heads.size();
+  std::vector<std::int64_t> ids;
+  for (auto const& row : rows) ids.insert(ids.end(), features_of(row).ids.begin(), features_of(row).ids.end());
+  std::vector<float> numbers(1 + 2 * n_heads, 0.0F);  // the loss; by head its loss, and in how many parts it has one
+  numbers[0] = static_cast<float>(loss.value);
+  for (auto const& [head, value] : loss.by_head) {
+    numbers[1 + 2 * head] = static_cast<float>(value);
+    numbers[2 + 2 * head] = 1;
+  }
+  if (!frozen_) optimizer_->catch_up(ids);  // those of the others too: their gradients move them here
+  gradients_.sum(*options_.processes, optimizer_->parameters(), ids, numbers);
+  loss.value = static_cast<double>(numbers[0]);
+  loss.by_head.clear();
+  for (std::size_t head = 0; head < n_heads; ++head)
+    if (numbers[2 + 2 * head] > 0) loss.by_head[head] = static_cast<double>(numbers[1 + 2 * head]);
 }
 
 StepRecord Session::step() {
   auto const rows = plan_.next();
   expects(!rows.empty(), "a step is taken only while rows are left");
   std::int64_t const number = state_.step + 1;
-  auto const loss =
-      loss_of(rows, Rng::for_purpose(options_.seed, kDropoutPurpose + static_cast<std::uint64_t>(number)).next());
-  StepRecord record{.step = number, .task_loss = loss.by_task};
-  if (loss.total.defined()) {
-    record.loss = loss.total.item<double>();
-    if (!std::isfinite(record.loss))
-      throw Error(
-          ErrorCode::InvalidInput,
-          fmt::format(
-              "step {}: the loss is no longer a finite number; lower train.learning_rate (now {}) and start a new run",
-              number, config_.learning_rate));
-    loss.total.backward();
+  Rng seeds = Rng::for_purpose(options_.seed, kDropoutPurpose + static_cast<std::uint64_t>(number));
+  auto seed = seeds.next();
+  for (int rank = 0; options_.processes != nullptr && rank < options_.processes->rank(); ++rank) seed = seeds.next();
+  auto loss = loss_of(own_part(rows), rows, seed);
+  if (loss.total.defined() && std::isfinite(loss.value)) loss.total.backward();
+  if (options_.processes != nullptr) add_up(rows, loss);
+  if (!std::isfinite(loss.value))
+    throw Error(
+        ErrorCode::InvalidInput,
+        fmt::format(
+            "step {}: the loss is no longer a finite number; lower train.learning_rate (now {}) and start a new run",
+            number, config_.learning_rate));
+  StepRecord record{.step = number, .loss = loss.value};
+  for (auto const& [head, value] : loss.by_head) record.task_loss[prepared_.spec.heads[head].task.name] = value;
+  if (!loss.by_head.empty()) {
     record.grad_norm = optimizer_->gradient_norm();
     record.learning_rate = learning_rate_at(config_, number, n_steps());
     optimizer_->step(record.learning_rate, record.grad_norm);
   }
   for (auto const& row : rows) {
     auto const& stream = prepared_.streams[row.stream];
-    auto const& features = stream.rows[row.row];
+    auto const& features = features_of(row);
     state_.n_tokens += static_cast<std::int64_t>(features.ids.size());
     for (std::size_t position = 0; position < features.targets.size(); ++position)
       if (features.targets[position].index() != 0)
@@ -264,6 +268,27 @@ StepRecord Session::step() {
   state_.plan = plan_.state();
   record.n_tokens = state_.n_tokens;
   return record;
+}
+
+void Session::share_state() {
+  torch::NoGradGuard const no_grad;
+  auto& processes = *options_.processes;
+  optimizer_->catch_up_all();
+  std::int64_t step = state_.step;
+  processes.share({&step, 1});
+  while (state_.step < step) {  // what a batch is made of depends on nothing but how many came before
+    (void)plan_.next();
+    ++state_.step;
+  }
+  std::vector<std::int64_t> n_updates;
+  for (auto const& parameter : optimizer_->parameters()) n_updates.push_back(parameter.n_updates);
+  processes.share(std::span(n_updates));
+  for (std::size_t i = 0; auto& parameter : optimizer_->parameters()) {
+    for (auto const& tensor : {parameter.weight, parameter.first_moment, parameter.second_moment})
+      processes.share(std::span(tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())));
+    parameter.n_updates = n_updates[i++];
+    if (!processes.leads()) parameter.rows.reset();
+  }
 }
 
 std::optional<Session::DevAnswers> Session::answer_dev(std::function<bool()> const& should_stop, FrozenPart* frozen) {
@@ -288,6 +313,7 @@ std::optional<Session::DevAnswers> Session::answer_dev(std::function<bool()> con
 }
 
 std::optional<std::map<std::string, double>> Session::evaluate(std::function<bool()> const& should_stop) {
+  optimizer_->catch_up_all();
   auto const answers = answer_dev(should_stop, frozen_.get());
   if (!answers) return std::nullopt;
   std::map<std::string, double> scores;
@@ -323,18 +349,18 @@ double Session::seconds_per_token() {
     if (i == kWarmUp) start = std::chrono::steady_clock::now(), n_tokens = 0;
     auto const rows = plan.next();
     if (rows.empty()) break;
-    auto const loss = loss_of(rows, 0);
+    auto const loss = loss_of(rows, rows, 0);
     if (loss.total.defined()) loss.total.backward();
     (void)optimizer_->gradient_norm();
     optimizer_->drop_gradients();
-    for (auto const& row : rows)
-      n_tokens += static_cast<std::int64_t>(prepared_.streams[row.stream].rows[row.row].ids.size());
+    for (auto const& row : rows) n_tokens += static_cast<std::int64_t>(features_of(row).ids.size());
   }
   std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - start;
   return n_tokens == 0 ? 0.0 : seconds.count() / static_cast<double>(n_tokens);
 }
 
-Checkpoint Session::checkpoint() const {
+Checkpoint Session::checkpoint() {
+  optimizer_->catch_up_all();
   Checkpoint checkpoint{.state = state_};
   for (auto const& parameter : optimizer_->parameters()) {
     checkpoint.tensors[parameter.name] = to_tensor(parameter.weight);
@@ -357,6 +383,7 @@ void Session::restore(Checkpoint const& checkpoint) {
       from_tensor(parameter.second_moment, checkpoint.tensors, parameter.name + ".second_moment");
       auto const found = checkpoint.state.n_updates.find(parameter.name);
       parameter.n_updates = found == checkpoint.state.n_updates.end() ? 0 : found->second;
+      parameter.rows.reset();
     }
   } catch (Error const& error) {
     throw damaged_checkpoint(checkpoint.folder, error.what());
@@ -365,7 +392,8 @@ void Session::restore(Checkpoint const& checkpoint) {
   plan_.restore(state_.plan);
 }
 
-void Session::save_weights(fs::path const& folder) const {
+void Session::save_weights(fs::path const& folder) {
+  optimizer_->catch_up_all();
   std::vector<model::TensorToWrite> tensors;
   std::vector<torch::Tensor> kept;  // the bytes must outlive the call
   for (auto const& parameter : optimizer_->parameters()) {
@@ -385,6 +413,7 @@ void Session::load_weights(fs::path const& folder) {
   NamedTensors tensors;
   for (auto const& [name, view] : file.tensors()) tensors[name] = {view.shape, view.to_floats()};
   try {
+    optimizer_->catch_up_all();  // or what rows have missed would move these weights later
     for (auto& parameter : optimizer_->parameters()) from_tensor(parameter.weight, tensors, parameter.name);
   } catch (Error const& error) {
     throw Error(ErrorCode::Corrupt,

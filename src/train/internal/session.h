@@ -11,14 +11,16 @@
 #include "train/internal/inference.h"
 #include "train/internal/packed_batch.h"
 #include "train/internal/prepared.h"
+#include "train/internal/shared_gradients.h"
 #include "train/trainer.h"
 
 namespace polytask::train {
 
 /// Loss of one batch, whole and by task.
 struct BatchLoss {
-  torch::Tensor total;
-  std::map<std::string, double> by_task;
+  torch::Tensor total;  ///< undefined where no row has a label
+  double value = 0;     ///< of `total`
+  std::map<std::size_t, double> by_head;
 };
 
 /// The labelled dev rows of a stream, tokenized once for all evaluations.
@@ -35,10 +37,13 @@ class Session {
   Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, TrainEvents const& events,
           std::stop_token const& stop);
 
-  /// The loss of the batch made of `rows`, ready for backward. `seed` decides the dropout.
-  BatchLoss loss_of(std::vector<data::DrawnRow> const& rows, std::uint64_t seed);
-  /// Draws a batch and takes one step of the optimizer. Throws Error{InvalidInput} when the loss is not finite.
+  /// What `own` rows add to the loss of the batch made of `all`, ready for backward. `seed` decides the dropout.
+  BatchLoss loss_of(std::span<data::DrawnRow const> own, std::span<data::DrawnRow const> all, std::uint64_t seed);
+  /// Draws a batch and takes one step of the optimizer; several processes take it together. Throws Error{InvalidInput}
+  /// when the loss is not finite, and what ProcessGroup throws: then a checkpoint is still that of the step before.
   StepRecord step();
+  /// Brings all processes to where the leader is.
+  void share_state();
   /// Dev scores of every task that has labelled dev rows; nothing when `should_stop` ended it early. Above frozen
   /// layers from their states, as a step.
   std::optional<std::map<std::string, double>> evaluate(std::function<bool()> const& should_stop);
@@ -52,11 +57,11 @@ class Session {
   /// What was found damaged among the states of frozen layers since the last call.
   [[nodiscard]] std::vector<std::string> take_problems();
 
-  [[nodiscard]] Checkpoint checkpoint() const;
+  [[nodiscard]] Checkpoint checkpoint();
   /// Throws Error{Corrupt} naming the folder when the checkpoint is of another run.
   void restore(Checkpoint const& checkpoint);
   /// Weights alone, in `folder`/weights.safetensors, and back.
-  void save_weights(std::filesystem::path const& folder) const;
+  void save_weights(std::filesystem::path const& folder);
   void load_weights(std::filesystem::path const& folder);
   /// The model folder, with the tokenizer's files, put in place whole.
   void save_model(std::filesystem::path const& folder) const;
@@ -84,7 +89,14 @@ class Session {
   void fit_line(std::size_t head, std::stop_token const& stop);
   /// Of a regression; null where the row has none.
   [[nodiscard]] float const* target_of(data::DrawnRow const& drawn, std::size_t head) const;
-  [[nodiscard]] data::Batch batch_of(std::vector<data::DrawnRow> const& rows) const;
+  [[nodiscard]] data::Batch batch_of(std::span<data::DrawnRow const> rows) const;
+  [[nodiscard]] data::Features const& features_of(data::DrawnRow const& row) const {
+    return prepared_.streams[row.stream].rows[row.row];
+  }
+  /// The rows of a batch that this process sees.
+  [[nodiscard]] std::span<data::DrawnRow const> own_part(std::span<data::DrawnRow const> rows) const;
+  /// In the place of gradients and losses, their sums over all processes.
+  void add_up(std::span<data::DrawnRow const> rows, BatchLoss& loss);
 
   TrainConfig config_;
   TrainOptions options_;
@@ -98,6 +110,7 @@ class Session {
   std::unique_ptr<AdamW> optimizer_;
   TrainState state_;
   std::vector<DevRows> dev_;
+  SharedGradients gradients_;
 };
 
 }  // namespace polytask::train

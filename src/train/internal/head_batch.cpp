@@ -1,0 +1,33 @@
+#include "train/internal/head_batch.h"
+
+namespace polytask::train {
+
+std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedStream> const& streams,
+                                std::size_t n_heads) {
+  std::vector<HeadBatch> heads(n_heads);
+  for (std::size_t text = 0; text < batch.rows.size(); ++text) {
+    auto const& stream = streams[batch.rows[text].stream];
+    auto const& row = stream.rows[batch.rows[text].row];
+    for (std::size_t position = 0; position < row.targets.size(); ++position) {
+      auto const& target = row.targets[position];
+      if (target.index() == 0) continue;
+      auto& head = heads[stream.heads[position]];
+      if (auto const* tags = std::get_if<std::vector<std::int32_t>>(&target)) {
+        for (std::size_t token = 0; token < tags->size(); ++token)
+          if ((*tags)[token] != data::kIgnored)
+            head.input.tokens.push_back(batch.offsets[text] + static_cast<std::int64_t>(token));
+      }
+      head.input.texts.push_back(static_cast<std::int64_t>(text));
+      head.targets.push_back(&target);
+    }
+  }
+  for (std::size_t i = 0; i < n_heads; ++i) {
+    heads[i].input.head = i;
+    bool const tags =
+        !heads[i].targets.empty() && std::holds_alternative<std::vector<std::int32_t>>(*heads[i].targets.front());
+    if (tags && heads[i].input.tokens.empty()) heads[i].targets.clear();
+  }
+  return heads;
+}
+
+}  // namespace polytask::train
