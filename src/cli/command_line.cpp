@@ -109,9 +109,18 @@ void add_init(CLI::App& app, CommandLine& line) {
 }
 
 void add_validate(CLI::App& app, CommandLine& line) {
-  auto& verb = *app.add_subcommand("validate", "reads every file and says everything that is wrong");
+  auto& verb = *app.add_subcommand("validate", "reads every file and says everything that is wrong, and what it costs");
   add_common(verb, line);
-  verb.footer("Example: polytask validate --project polytask.yaml");
+  verb.add_option("--page", line.page, "writes what was found as one HTML page, in English and Japanese")
+      ->type_name("FILE");
+  verb.add_option("--difference", line.difference,
+                  "points (hundredths) of a score that matter to you: are there test rows enough?")
+      ->type_name("POINTS")
+      ->check(number_in(0.01, 50.0))
+      ->capture_default_str();
+  verb.add_flag("--probe", line.probe,
+                "asks the encoder of the project, frozen, what it knows of each task; takes minutes");
+  verb.footer("Example: polytask validate --page data.html");
 }
 
 void add_run(CLI::App& verb, CommandLine& line) {

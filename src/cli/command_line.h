@@ -27,6 +27,10 @@ struct CommandLine {
   // init
   std::filesystem::path data = ".";  ///< the folder that is looked at
   std::string encoder;               ///< --encoder; empty = none
+  // validate
+  std::filesystem::path page;  ///< --page; empty = none
+  double difference = 2;       ///< --difference, points (hundredths) of a score
+  bool probe = false;
   // train
   bool resume = false;  ///< predict too
   std::vector<std::string> only;

@@ -4,14 +4,19 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
+#include "cli/data_audit.h"
+#include "cli/encoder_probe.h"
 #include "cli/project_file.h"
 #include "cli/verbs.h"
 #include "data/corpus.h"
 #include "model/encoder_files.h"
+#include "report/data_page.h"
 #include "text/tokenizer.h"
 #include "train/config.h"
 
@@ -20,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& problems) {
+OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& problems, audit::Audit const& audit) {
   OrderedJson json;
   json["problems"] = OrderedJson::array();
   std::size_t n_errors = 0;
@@ -49,6 +54,7 @@ OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& prob
                              {"train", corpus.n_labelled(t, data::Split::Train)},
                              {"dev", corpus.n_labelled(t, data::Split::Dev)},
                              {"test", corpus.n_labelled(t, data::Split::Test)}});
+  json["audit"] = cli::to_json(audit);
   return json;
 }
 
@@ -62,8 +68,7 @@ std::string kinds_of(std::vector<Problem> const& problems, Severity severity) {
   return text.empty() ? text : text + ")";
 }
 
-void print_tables(data::Corpus const& corpus, std::vector<Problem> const& problems, std::size_t n_errors) {
-  std::size_t const n_warnings = problems.size() - n_errors;
+void print_tables(data::Corpus const& corpus) {
   std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", "dataset", "train", "dev", "test");
   for (auto const& dataset : corpus.datasets)
     std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", dataset.name, dataset.n_rows[0], dataset.n_rows[1],
@@ -75,6 +80,10 @@ void print_tables(data::Corpus const& corpus, std::vector<Problem> const& proble
                              task::to_string(corpus.tasks[t].type), corpus.label_sets[t].size(),
                              corpus.n_labelled(t, data::Split::Train), corpus.n_labelled(t, data::Split::Dev),
                              corpus.n_labelled(t, data::Split::Test));
+}
+
+void print_totals(std::vector<Problem> const& problems, std::size_t n_errors) {
+  std::size_t const n_warnings = problems.size() - n_errors;
   std::cout << fmt::format("\n{} error{}{}, {} warning{}{}\n", n_errors, n_errors == 1 ? "" : "s",
                            kinds_of(problems, Severity::Error), n_warnings, n_warnings == 1 ? "" : "s",
                            kinds_of(problems, Severity::Warning));
@@ -124,26 +133,58 @@ std::vector<Problem> check_encoder(Project const& project, data::Corpus const& c
   return problems;
 }
 
+/// What the data as a whole is like; of the encoder what can be read of it.
+audit::Audit audit_of(Project const& project, data::Corpus const& corpus, audit::RowColumns const& columns,
+                      CommandLine const& line) {
+  std::unique_ptr<text::Tokenizer const> tokenizer;
+  std::optional<audit::TokenLimit> limit;
+  auto const max_length = static_cast<std::size_t>(project.train.max_length);
+  if (project.encoder && !line.probe) {
+    try {
+      tokenizer = text::load_tokenizer(*project.encoder);
+    } catch (Error const&) {  // is a finding of check_encoder already
+    }
+  } else if (line.probe) {
+    if (!project.encoder)
+      throw Error(ErrorCode::InvalidUsage,
+                  "--probe asks the pretrained encoder, and the project names none; add \"encoder\"");
+    tokenizer = text::load_tokenizer(*project.encoder);
+  }
+  if (tokenizer) limit.emplace(audit::TokenLimit{*tokenizer, max_length});
+  auto audit = audit::audit(corpus, columns, limit, {.difference = line.difference / 100, .seed = project.seed});
+  if (line.probe)
+    probe_encoder(*project.encoder, corpus,
+                  {.max_length = max_length, .n_workers = n_threads_of(line), .seed = project.seed}, audit);
+  return audit;
+}
+
 }  // namespace
 
 int validate(CommandLine const& line) {
   auto const project = read_project(line.project, line.overrides);
-  auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
+  audit::RowColumns columns;
+  auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed,
+                                        [&](std::size_t file, data::Row const& row) { columns.add(file, row); });
   auto problems = corpus.problems;
   auto const add = [&](std::vector<Problem> more) {
     problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   };
   add(data::check_corpus(corpus));
   add(check_encoder(project, corpus));
+  auto const audit = audit_of(project, corpus, columns, line);
   std::size_t n_errors = 0;
   for (auto const& problem : problems) n_errors += problem.severity == Severity::Error;
   if (line.output == Output::Json) {
-    std::cout << to_json(corpus, problems).dump(1) << '\n';
+    std::cout << to_json(corpus, problems, audit).dump(1) << '\n';
   } else {
     print_problems(std::cout, problems);
     if (!problems.empty()) std::cout << '\n';
-    print_tables(corpus, problems, n_errors);
+    print_tables(corpus);
+    std::cout << '\n';
+    print(std::cout, audit);
+    print_totals(problems, n_errors);
   }
+  if (!line.page.empty()) write_file_atomically(line.page, report::data_page({project.name, "", audit, problems}));
   return n_errors > 0 ? exit_code(ErrorCode::InvalidInput) : 0;
 }
 

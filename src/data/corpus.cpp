@@ -39,8 +39,9 @@ std::vector<std::string> names_in(task::Label const& label) {
 /// Reads one dataset into its streams.
 class DatasetReader {
  public:
-  DatasetReader(DatasetSpec const& spec, Corpus& corpus, std::vector<std::size_t> streams, std::uint64_t seed)
-      : spec_(spec), corpus_(corpus), streams_(std::move(streams)), seed_(seed), rows_(streams_.size()) {}
+  DatasetReader(DatasetSpec const& spec, Corpus& corpus, std::vector<std::size_t> streams, std::uint64_t seed,
+                SeeRow const& see)
+      : spec_(spec), corpus_(corpus), streams_(std::move(streams)), seed_(seed), see_(see), rows_(streams_.size()) {}
 
   void read() {
     DatasetFacts facts{.name = spec_.name};
@@ -87,6 +88,7 @@ class DatasetReader {
 
   void add(Split split, Row const& row) {
     std::size_t const row_index = n_rows_[index_of(split)]++;
+    if (see_) see_(corpus_.files.size() - 1, row);
     for (auto const& field : row.fields) columns_.insert(field.first);
     has_words_ = has_words_ || !row.words.empty();
     RowFacts facts;
@@ -246,6 +248,7 @@ class DatasetReader {
   Corpus& corpus_;
   std::vector<std::size_t> streams_;
   std::uint64_t seed_;
+  SeeRow const& see_;
   std::vector<std::array<std::vector<std::size_t>, 3>> rows_;  ///< by stream and split: the row of each example
   std::array<std::size_t, 3> n_rows_{};
   std::vector<RowFacts> train_facts_;
@@ -385,7 +388,7 @@ std::string Corpus::where(task::Example const& example) const {
 }
 
 Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::TaskSpec> const& tasks,
-                   std::uint64_t seed) {
+                   std::uint64_t seed, SeeRow const& see) {
   Corpus corpus{.tasks = tasks};
   for (auto const& task : tasks)
     for (auto const& name : task.datasets)
@@ -401,7 +404,7 @@ Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::T
       indices.push_back(corpus.streams.size());
       corpus.streams.push_back(std::move(stream));
     }
-    DatasetReader(dataset, corpus, std::move(indices), seed).read();
+    DatasetReader(dataset, corpus, std::move(indices), seed, see).read();
   }
   LabelChecker(corpus).run();
   corpus.problems = without_repeats(std::move(corpus.problems));

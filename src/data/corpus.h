@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -72,10 +73,14 @@ struct Corpus {
   [[nodiscard]] std::string where(task::Example const& example) const;
 };
 
+/// What a corpus does not keep of a row: its other columns. `file` is what Example::file counts; the rows of a file
+/// come in order.
+using SeeRow = std::function<void(std::size_t file, Row const& row)>;
+
 /// Reads everything; findings about the files are in `problems`. Throws only when the specs contradict themselves
-/// (InvalidUsage). `--only` is expressed by passing fewer tasks.
+/// (InvalidUsage). `--only` is expressed by passing fewer tasks. `see` is shown every row that can be read.
 [[nodiscard]] Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::TaskSpec> const& tasks,
-                                 std::uint64_t seed);
+                                 std::uint64_t seed, SeeRow const& see = {});
 
 /// Warnings that need the whole corpus: duplicates, contradicting labels, leakage between splits and across tasks,
 /// rare labels, stray I- (found while reading), in the order of what they cost the user.

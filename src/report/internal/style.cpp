@@ -109,6 +109,9 @@ svg { display:block; font-family:inherit }
 .selected { stroke:var(--orange); stroke-width:1.3; stroke-dasharray:4 3 }
 .ring { fill:none; stroke:var(--orange); stroke-width:1.8 }
 .value { font-size:11.5px; font-weight:600; fill:var(--ink); paint-order:stroke; stroke:var(--card); stroke-width:3px }
+.shares { width:100%; max-width:560px; height:auto; margin:4px 0 10px }
+.shares .length { fill:var(--length) }
+.shares .name { fill:var(--ink) }
 .heat { max-width:none }
 .heat .frame { fill:none; stroke:var(--rule) }
 

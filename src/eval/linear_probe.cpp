@@ -1,0 +1,190 @@
+#include "eval/linear_probe.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+
+namespace polytask::eval {
+namespace {
+
+constexpr std::array<double, 4> kPenalties{0.003, 0.03, 0.3, 3.0};  // times the number of rows
+constexpr std::size_t kHeldOutEvery = 5;
+
+using Matrix = std::vector<double>;  // [rows, columns]
+
+/// Mean and deviation of each column.
+struct Scale {
+  std::vector<double> mean, deviation;
+  explicit Scale(Vectors const& vectors) : mean(vectors.size), deviation(vectors.size) {
+    auto const n = static_cast<double>(vectors.n_rows());
+    for (std::size_t i = 0; i < vectors.values.size(); ++i)
+      mean[i % vectors.size] += static_cast<double>(vectors.values[i]) / n;
+    for (std::size_t i = 0; i < vectors.values.size(); ++i)
+      deviation[i % vectors.size] += std::pow(static_cast<double>(vectors.values[i]) - mean[i % vectors.size], 2) / n;
+    for (auto& one : deviation) one = one > 0 ? std::sqrt(one) : 1.0;
+  }
+  [[nodiscard]] std::vector<float> of(Vectors const& vectors) const {
+    std::vector<float> scaled(vectors.values.size());
+    for (std::size_t i = 0; i < scaled.size(); ++i)
+      scaled[i] = static_cast<float>((static_cast<double>(vectors.values[i]) - mean[i % mean.size()]) /
+                                     deviation[i % mean.size()]);
+    return scaled;
+  }
+};
+
+/// Solves (gram + penalty I) w = moments in place of moments, by Cholesky's decomposition. gram: [size, size].
+void solve(Matrix gram, double penalty, Matrix& moments, std::size_t size, std::size_t n_outputs) {
+  for (std::size_t i = 0; i < size; ++i) gram[i * size + i] += penalty;
+  for (std::size_t i = 0; i < size; ++i)
+    for (std::size_t j = 0; j <= i; ++j) {
+      double sum = gram[i * size + j];
+      for (std::size_t k = 0; k < j; ++k) sum -= gram[i * size + k] * gram[j * size + k];
+      gram[i * size + j] = i == j ? std::sqrt(std::max(sum, 1e-12)) : sum / gram[j * size + j];
+    }
+  for (std::size_t o = 0; o < n_outputs; ++o) {
+    for (std::size_t i = 0; i < size; ++i) {
+      double sum = moments[i * n_outputs + o];
+      for (std::size_t k = 0; k < i; ++k) sum -= gram[i * size + k] * moments[k * n_outputs + o];
+      moments[i * n_outputs + o] = sum / gram[i * size + i];
+    }
+    for (std::size_t i = size; i-- > 0;) {
+      double sum = moments[i * n_outputs + o];
+      for (std::size_t k = i + 1; k < size; ++k) sum -= gram[k * size + i] * moments[k * n_outputs + o];
+      moments[i * n_outputs + o] = sum / gram[i * size + i];
+    }
+  }
+}
+
+class Ridge {
+ public:
+  Ridge(std::vector<float> const& x, Matrix const& y, std::size_t size, std::size_t n_outputs)
+      : x_(x), y_(y), size_(size), n_outputs_(n_outputs) {}
+
+  /// Over the rows that `use` keeps; the means of the targets are the answer where the vectors say nothing.
+  template <typename Use>
+  void gather(Use const& use) {
+    gram_.assign(size_ * size_, 0);
+    moments_.assign(size_ * n_outputs_, 0);
+    mean_.assign(n_outputs_, 0);
+    n_ = 0;
+    std::vector<float> gram(size_ * size_);
+    for (std::size_t row = 0; row < y_.size() / n_outputs_; ++row) {
+      if (!use(row)) continue;
+      ++n_;
+      for (std::size_t o = 0; o < n_outputs_; ++o) mean_[o] += y_[row * n_outputs_ + o];
+    }
+    for (auto& mean : mean_) mean /= std::max(n_, 1.0);
+    std::size_t n_pending = 0;
+    auto const flush = [&] {  // sums of a few rows in float, of these in double
+      for (std::size_t i = 0; i < gram.size(); ++i) gram_[i] += static_cast<double>(gram[i]);
+      std::fill(gram.begin(), gram.end(), 0.0F);
+      n_pending = 0;
+    };
+    for (std::size_t row = 0; row < y_.size() / n_outputs_; ++row) {
+      if (!use(row)) continue;
+      auto const* x = x_.data() + row * size_;
+      for (std::size_t i = 0; i < size_; ++i) {
+        for (std::size_t j = 0; j <= i; ++j) gram[i * size_ + j] += x[i] * x[j];
+        for (std::size_t o = 0; o < n_outputs_; ++o)
+          moments_[i * n_outputs_ + o] += static_cast<double>(x[i]) * (y_[row * n_outputs_ + o] - mean_[o]);
+      }
+      if (++n_pending == 64) flush();
+    }
+    flush();
+  }
+
+  void fit(double penalty) {
+    weights_ = moments_;
+    solve(gram_, penalty * std::max(n_, 1.0), weights_, size_, n_outputs_);
+  }
+
+  [[nodiscard]] std::vector<double> outputs(float const* x) const {
+    auto out = mean_;
+    for (std::size_t i = 0; i < size_; ++i)
+      for (std::size_t o = 0; o < n_outputs_; ++o) out[o] += static_cast<double>(x[i]) * weights_[i * n_outputs_ + o];
+    return out;
+  }
+
+ private:
+  std::vector<float> const& x_;
+  Matrix const& y_;
+  std::size_t size_, n_outputs_;
+  double n_ = 0;
+  Matrix gram_, moments_, weights_;
+  std::vector<double> mean_;
+};
+
+task::Prediction prediction_of(task::TaskType type, std::vector<double> const& outputs) {
+  if (type == task::TaskType::Regression) return task::ValuePrediction{outputs[0]};
+  std::vector<float> scores;
+  for (double const output : outputs) scores.push_back(static_cast<float>(std::clamp(output, 0.0, 1.0)));
+  if (type == task::TaskType::Multilabel) {
+    task::MultilabelPrediction several;
+    for (std::size_t i = 0; i < scores.size(); ++i)
+      if (scores[i] >= 0.5F) several.labels.push_back(i);
+    several.scores = std::move(scores);
+    return several;
+  }
+  auto const best = static_cast<std::size_t>(std::max_element(outputs.begin(), outputs.end()) - outputs.begin());
+  float sum = 0;
+  for (float const score : scores) sum += score;
+  for (auto& score : scores) score = sum > 0 ? score / sum : 1.0F / static_cast<float>(scores.size());
+  return task::ClassPrediction{best, std::move(scores)};
+}
+
+/// Of one row: wrong or not; squared error elsewhere.
+double loss_of(task::TaskType type, std::vector<double> const& outputs, double const* target) {
+  if (type == task::TaskType::Classification) {
+    auto const best = std::max_element(outputs.begin(), outputs.end()) - outputs.begin();
+    return target[best] > 0.5 ? 0.0 : 1.0;
+  }
+  double loss = 0;
+  for (std::size_t o = 0; o < outputs.size(); ++o) loss += std::pow(outputs[o] - target[o], 2);
+  return loss;
+}
+
+}  // namespace
+
+std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::LabelSet const& labels,
+                                           Vectors const& train, std::span<task::Label const> gold,
+                                           Vectors const& rows) {
+  bool const is_value = spec.type == task::TaskType::Regression;
+  expects(spec.type != task::TaskType::Tagging, "a probe of whole texts");
+  expects(train.n_rows() == gold.size() && train.n_rows() > 0 && train.size == rows.size, "every row has a vector");
+  auto const n_outputs = is_value ? std::size_t{1} : labels.size();
+  expects(n_outputs > 0, "there is something to answer");
+  Matrix y(gold.size() * n_outputs);
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    auto const set = [&](std::string const& name) {
+      if (auto const index = labels.index_of(name)) y[i * n_outputs + *index] = 1;
+    };
+    if (auto const* value = std::get_if<double>(&gold[i])) y[i] = *value;
+    if (auto const* one = std::get_if<std::string>(&gold[i])) set(*one);
+    if (auto const* several = std::get_if<std::vector<std::string>>(&gold[i]))
+      std::for_each(several->begin(), several->end(), set);
+  }
+  Scale const scale(train);
+  auto const x = scale.of(train);
+  Ridge ridge(x, y, train.size, n_outputs);
+  ridge.gather([](std::size_t row) { return row % kHeldOutEvery != 0; });
+  double best_penalty = kPenalties[1], least = std::numeric_limits<double>::infinity();
+  for (double const penalty : kPenalties) {
+    ridge.fit(penalty);
+    double loss = 0;
+    for (std::size_t row = 0; row < gold.size(); row += kHeldOutEvery)
+      loss += loss_of(spec.type, ridge.outputs(x.data() + row * train.size), y.data() + row * n_outputs);
+    if (loss < least) least = loss, best_penalty = penalty;
+  }
+  ridge.gather([](std::size_t) { return true; });
+  ridge.fit(best_penalty);
+  auto const asked = scale.of(rows);
+  std::vector<task::Prediction> predictions;
+  for (std::size_t row = 0; row < rows.n_rows(); ++row)
+    predictions.push_back(prediction_of(spec.type, ridge.outputs(asked.data() + row * rows.size)));
+  return predictions;
+}
+
+}  // namespace polytask::eval
