@@ -81,6 +81,12 @@ OrderedJson to_json(audit::Audit const& audit) {
 }
 
 void print(std::ostream& out, audit::Audit const& audit) {
+  for (auto const& task : audit.tasks)
+    if (auto const& probe = task.probe)
+      out << fmt::format(
+          "probe of {}: frozen encoder {} {:.3f}, bag of words {:.3f}, difference {:+.3f} ({:+.3f} to {:+.3f})\n",
+          task.name, probe->metric, probe->probe, probe->bag_of_words, probe->gain.value, probe->gain.interval.low,
+          probe->gain.interval.high);
   if (audit.findings.empty()) {
     out << "Nothing was found that concerns the data as a whole.\n";
     return;

@@ -42,7 +42,10 @@ void read_dataset(std::string const& name, YAML::Node const& node, Findings& fin
                                               {{"jsonl", data::Format::Jsonl},
                                                {"csv", data::Format::Csv},
                                                {"tsv", data::Format::Tsv},
-                                               {"conll", data::Format::Conll}});
+                                               {"conll", data::Format::Conll},
+                                               {"conllu", data::Format::Conllu},
+                                               {"lines", data::Format::Lines},
+                                               {"text", data::Format::Text}});
   section.texts("columns", dataset.columns);
   if (auto const split = section.get("split"); split.IsDefined() && !split.IsNull()) {
     Section part(split, "datasets." + name + ".split", findings);
@@ -51,6 +54,7 @@ void read_dataset(std::string const& name, YAML::Node const& node, Findings& fin
     part.number("test", declared.test);
     part.text("group_by", declared.group_by);
     part.text("stratify_by", declared.stratify_by);
+    part.text("by_time", declared.by_time);
     part.whole("seed", declared.seed);
     part.finish();
     if (declared.dev < 0 || declared.test < 0 || declared.dev + declared.test >= 1)

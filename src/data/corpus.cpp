@@ -49,7 +49,8 @@ class DatasetReader {
     for (auto const split : kSplits) {
       auto const files = spec_.files.find(split);
       if (files == spec_.files.end()) continue;
-      for (auto const& file : files->second) read_file_of(split, file, hash);
+      for (auto const& file : files->second)
+        for (auto const& one : files_of(file, hash)) read_file_of(split, one, hash);
     }
     if (spec_.split) cut_split();
     report_unread_rows();
@@ -68,6 +69,28 @@ class DatasetReader {
     std::string const text = error.what();
     auto const at = text.find(": ");
     report(Severity::Error, std::move(kind), text.substr(0, at), at == std::string::npos ? text : text.substr(at + 2));
+  }
+
+  /// The file itself, or all files of a folder, at any depth, by name. Their places in it are part of the content: with
+  /// format "text" they are labels.
+  std::vector<std::filesystem::path> files_of(std::filesystem::path const& file, Sha256& hash) {
+    std::error_code failed;
+    if (!std::filesystem::is_directory(file, failed)) return {file};
+    std::vector<std::filesystem::path> files;
+    std::filesystem::recursive_directory_iterator entry(file, failed);
+    for (; !failed && entry != std::filesystem::recursive_directory_iterator(); entry.increment(failed)) {
+      std::error_code unknown;
+      bool const is_hidden = entry->path().filename().string().starts_with(".");
+      if (is_hidden && entry->is_directory(unknown)) entry.disable_recursion_pending();
+      if (!is_hidden && entry->is_regular_file(unknown)) files.push_back(entry->path());
+    }
+    if (failed || files.empty())
+      report(Severity::Error, "unreadable-file", file.string(),
+             failed ? "the folder cannot be read (" + failed.message() + "); check its permissions"
+                    : "the folder holds no file; expected files of rows, or texts with format: text");
+    std::sort(files.begin(), files.end());
+    for (auto const& one : files) hash.update(one.lexically_relative(file).string()).update("\n");
+    return files;
   }
 
   void read_file_of(Split split, std::filesystem::path const& file, Sha256& hash) {
@@ -93,7 +116,9 @@ class DatasetReader {
     has_words_ = has_words_ || !row.words.empty();
     RowFacts facts;
     if (split == Split::Train && spec_.split)
-      facts = {.group = text_of(row, spec_.split->group_by), .stratum = text_of(row, spec_.split->stratify_by)};
+      facts = {.group = text_of(row, spec_.split->group_by),
+               .stratum = text_of(row, spec_.split->stratify_by),
+               .time = text_of(row, spec_.split->by_time)};
     auto const where = fmt::format("{}:{}", corpus_.files.back(), row.line);
     for (std::size_t s = 0; s < streams_.size(); ++s) add_to_stream(s, split, row, row_index, where, facts);
     if (split == Split::Train) train_facts_.push_back(std::move(facts));
@@ -221,7 +246,7 @@ class DatasetReader {
         require(task.spans, "spans", task);
       }
     if (spec_.split)
-      for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by})
+      for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by, &spec_.split->by_time})
         if (!column->empty() && !columns_.contains(*column))
           report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
                  fmt::format("no row has the column {}, which its split names{}", quote(*column),
@@ -237,7 +262,7 @@ class DatasetReader {
                  fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out",
                              quote(task.name), quote(task.text[0])));
     if (spec_.split)
-      for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by})
+      for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by, &spec_.split->by_time})
         if (!column->empty())
           report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
                  fmt::format("its split names the column {}, but a CoNLL file has no named columns; leave it out",
@@ -268,6 +293,8 @@ void check_spec(DatasetSpec const& spec) {
     fail(fmt::format(
         "\"split\" takes {} and {} of the training rows; expected shares of at least 0 that add up to less than 1",
         spec.split->dev, spec.split->test));
+  if (!spec.split->by_time.empty() && !(spec.split->group_by.empty() && spec.split->stratify_by.empty()))
+    fail("\"split\" goes by time and by groups or strata; keep one of them");
   if (spec.split->dev > 0 && spec.files.contains(Split::Dev))
     fail("has dev files and a declared dev split; keep one of them");
   if (spec.split->test > 0 && spec.files.contains(Split::Test))

@@ -31,12 +31,15 @@ struct DeclaredSplit {
   double test = 0.0;        ///< share of the training rows, 0..1; dev + test < 1
   std::string group_by;     ///< column whose equal values stay together; empty = every row alone
   std::string stratify_by;  ///< column; empty = the label of the first classification task of the dataset
-  std::uint64_t seed = 0;   ///< set from the project's seed unless given
+  std::string
+      by_time;  ///< column of dates or numbers: the newest rows become test, those before them dev; empty = drawn
+  std::uint64_t seed = 0;  ///< set from the project's seed unless given
 };
 
 struct DatasetSpec {
   std::string name;
-  std::map<Split, std::vector<std::filesystem::path>> files;  ///< absolute, or relative to the working folder
+  std::map<Split, std::vector<std::filesystem::path>> files;  ///< absolute, or relative to the working folder; of a
+                                                              ///< folder all files in it, by name
   std::optional<DeclaredSplit> split;
   std::optional<Format> format;      ///< of all its files; none = their extensions say it
   std::vector<std::string> columns;  ///< CSV/TSV: names of the columns of a file without a header

@@ -233,7 +233,7 @@ TEST_F(CorpusFiles, ThatCannotBeReadAreProblemsToo) {
   spec.files[Split::Test] = {write("cut.jsonl.gz", "\x1f\x8b\x08")};
   auto const corpus = load_corpus({spec}, {kIntent}, 1);
   EXPECT_THAT(corpus.problems, ElementsAre(problem("unreadable-file", "absent.jsonl", "check the path"),
-                                           problem("unreadable-file", "folder.jsonl", "is a folder"),
+                                           problem("unreadable-file", "folder.jsonl", "holds no file"),
                                            problem("unreadable-file", "cut.jsonl.gz", "damaged or cut")));
   EXPECT_THAT(corpus.streams[0].of(Split::Train), SizeIs(2));
 }

@@ -83,13 +83,16 @@ bool is_of_a_shard(std::vector<std::string> const& words, std::size_t i) {
   return is_piece(i) && ((i + 1 < words.size() && words[i + 1] == "of") || (i > 0 && words[i - 1] == "of"));
 }
 
+bool has_words(std::optional<Format> format) { return format == Format::Conll || format == Format::Conllu; }
+
 File file_of(fs::path const& path, Sniffed sniffed, fs::path const& root) {
   File file;
   file.path = path;
   file.sniffed = std::move(sniffed);
   file.folder = path.parent_path();
   auto stem = path.filename().string();
-  for (auto const* end : {".gz", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".conll", ".bio", ".iob", ".txt"})
+  for (auto const* end :
+       {".gz", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".conllu", ".conll", ".bio", ".iob", ".txt"})
     if (lower(stem).ends_with(end)) stem.resize(stem.size() - std::string_view(end).size());
   auto const words = words_of(stem);
   std::size_t at = words.size();  // of the last word that is a split: "train_station_test"
@@ -242,7 +245,7 @@ class Finder {
   /// Where one dataset of a format has training rows, and others of it have none, these are its dev and test:
   /// "wnut17train", "emerging.dev".
   static void gather_orphans(std::map<std::pair<Format, std::string>, Group>& groups) {
-    for (auto const format : {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll}) {
+    for (auto const format : {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll, Format::Conllu}) {
       std::vector<std::pair<Format, std::string>> with, without;
       for (auto const& [key, group] : groups)
         if (key.first == format) {
@@ -287,7 +290,7 @@ class Finder {
       rows.push_back(row);
     });
     kind.merge(columns.names());
-    if (file.sniffed.format == Format::Conll)
+    if (has_words(file.sniffed.format))
       for (auto const& [label, n] : span_labels(rows, file.sniffed.tags_column)) kind.insert(label);
     return kind;
   }
@@ -324,7 +327,7 @@ class Finder {
       return;
     }
     dataset.facts = fmt::format("{}{} training rows", n_rows, n_rows == max_rows_ ? " or more" : "");
-    bool const is_conll = train.sniffed.format == Format::Conll;
+    bool const is_conll = has_words(train.sniffed.format);
     dataset.tasks = is_conll ? tagging_of(train, words) : columns.tasks();
     if (dataset.tasks.empty()) {
       leave_out(train.path, is_conll ? "has words and no tagged spans" : columns.why_no_tasks());
@@ -364,7 +367,7 @@ class Finder {
 
   /// Test files of competitions often have no labels, or the same sign for all of them.
   static bool lacks_labels(File const& file, std::vector<DiscoveredTask> const& tasks, Columns const& train) {
-    if (file.sniffed.format == Format::Conll) return false;
+    if (has_words(file.sniffed.format)) return false;
     Columns columns;
     read(file, 1'000, [&](Row const& row) { columns.add(row); });
     auto const has = [&](std::string const& name) {

@@ -162,7 +162,8 @@ TEST_F(Discovered, WhatIsLeftOutHasAReason) {
   write("signs.test.jsonl", rows(R"({{"text": "a row of signs {0} without labels", "intent": "?"}})"));
   write(std::string("odd\xFF.jsonl"), rows(kTicket));
   write("model/config.json", "{}");
-  write("document.json", "[\n {\"a\": 1}\n]\n");
+  write("document.json", "[\n [1, 2]\n]\n");
+  write("numbers.json", "[\n {\"a\": 1}\n]\n");
   write("empty.jsonl", "");
   write("photo.dat", std::string("a\0b", 3));
   write(
@@ -177,6 +178,7 @@ TEST_F(Discovered, WhatIsLeftOutHasAReason) {
   EXPECT_THAT(reason_of(found, "test.jsonl"), HasSubstr("no labels"));
   EXPECT_THAT(reason_of(found, "more.jsonl"), HasSubstr("rows of the same kind"));
   EXPECT_THAT(reason_of(found, "document.json"), HasSubstr("one JSON document"));
+  EXPECT_THAT(reason_of(found, "numbers.json"), HasSubstr("no column that reads like a text"));
   EXPECT_THAT(reason_of(found, "empty.jsonl"), HasSubstr("is empty"));
   EXPECT_THAT(reason_of(found, "photo.dat"), HasSubstr("is not text"));
   EXPECT_THAT(reason_of(found, "choices.train.jsonl"), HasSubstr("multiple choice"));

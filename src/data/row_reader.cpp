@@ -191,6 +191,7 @@ std::optional<Format> format_of(std::filesystem::path const& path) {
   if (name.ends_with(".tsv")) return Format::Tsv;
   for (auto const* end : {".conll", ".bio", ".iob"})
     if (name.ends_with(end)) return Format::Conll;
+  if (name.ends_with(".conllu")) return Format::Conllu;
   return std::nullopt;
 }
 
@@ -200,13 +201,17 @@ std::string_view to_string(Format format) {
     case Format::Csv: return "csv";
     case Format::Tsv: return "tsv";
     case Format::Conll: return "conll";
+    case Format::Conllu: return "conllu";
+    case Format::Lines: return "lines";
+    case Format::Text: return "text";
   }
   expects(false, "every format has a name");
   return {};
 }
 
 std::optional<Format> parse_format(std::string_view word) {
-  for (auto const format : {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll})
+  for (auto const format :
+       {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll, Format::Conllu, Format::Lines, Format::Text})
     if (to_string(format) == word) return format;
   return std::nullopt;
 }
@@ -220,6 +225,9 @@ std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format
     case Format::Csv: return make_csv_reader(std::move(bytes), std::move(name), ',', options);
     case Format::Tsv: return make_csv_reader(std::move(bytes), std::move(name), '\t', options);
     case Format::Conll: return make_conll_reader(std::move(bytes), std::move(name), options);
+    case Format::Conllu: return make_conllu_reader(std::move(bytes), std::move(name), options);
+    case Format::Lines: return make_lines_reader(std::move(bytes), std::move(name), options);
+    case Format::Text: return make_text_reader(std::move(bytes), std::move(name), options);
   }
   expects(false, "every format has a reader");
   return {};
@@ -230,10 +238,11 @@ std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format
 std::unique_ptr<RowReader> open_rows(std::filesystem::path const& path, RowReaderOptions const& options) {
   auto const format = options.format ? options.format : format_of(path);
   if (!format)
-    throw Error(ErrorCode::InvalidInput,
-                fmt::format("{}: the format follows the extension, and this one is not known; expected .jsonl, .csv, "
-                            ".tsv or .conll, each .gz too, or the format itself (\"format\" of the dataset, --format)",
-                            path.string()));
+    throw Error(
+        ErrorCode::InvalidInput,
+        fmt::format("{}: the format follows the extension, and this one is not known; expected .jsonl, .csv, "
+                    ".tsv, .conll or .conllu, each .gz too, or the format itself (\"format\" of the dataset, --format)",
+                    path.string()));
   return make_reader(open_bytes(path), *format, path.string(), options);
 }
 

@@ -17,10 +17,19 @@
 
 namespace polytask::data {
 
-enum class Format { Jsonl, Csv, Tsv, Conll };
-/// By extension, `.gz` taken off first: .jsonl .ndjson .json(l) .csv .tsv .conll .bio .iob; nothing when unknown.
+enum class Format {
+  Jsonl,  ///< one JSON object a line, or one document that is a list of them
+  Csv,
+  Tsv,
+  Conll,   ///< words with BIO tags
+  Conllu,  ///< Universal Dependencies: ten columns; tags of single words
+  Lines,   ///< one text a line: the columns "text", "file" and "folder"
+  Text     ///< one text a file: the same columns
+};
+/// By extension, `.gz` taken off first: .jsonl .ndjson .json(l) .csv .tsv .conll .bio .iob .conllu; nothing when
+/// unknown.
 [[nodiscard]] std::optional<Format> format_of(std::filesystem::path const& path);
-/// "jsonl", "csv", "tsv", "conll": the words of the project file.
+/// "jsonl", "csv", "tsv", "conll", "conllu", "lines", "text": the words of the project file.
 [[nodiscard]] std::string_view to_string(Format format);
 [[nodiscard]] std::optional<Format> parse_format(std::string_view word);
 

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kMostBuckets = std::size_t{1} << 20;
 constexpr std::size_t kFewestBuckets = std::size_t{1} << 14;
 constexpr std::size_t kMostWeights = std::size_t{1} << 25;
+constexpr std::size_t kRowsOfAllPasses = 1'600'000;
 constexpr double kFeaturesPerRow = 30;  // of a short text; a guess, for the budget alone
 
 /// What a row says, as a model's outputs have it.
@@ -132,12 +133,13 @@ OutOfFold out_of_fold_scores(task::TaskSpec const& spec, task::LabelSet const& l
   auto const fold_of = [&](std::size_t row) { return (words.key(row) ^ options.seed) % options.n_folds; };
   Learner learner(spec.type, words, targets, found.n_outputs);
   found.scores.resize(targets.size() * found.n_outputs);
+  int const n_passes = std::clamp(static_cast<int>(kRowsOfAllPasses / targets.size()), 1, options.n_passes);
   Rng rng = Rng::for_purpose(options.seed, 2);
   for (std::size_t fold = 0; fold < options.n_folds; ++fold) {
     std::vector<std::size_t> others;
     for (std::size_t i = 0; i < targets.size(); ++i)
       if (fold_of(i) != fold) others.push_back(i);
-    auto const model = learner.learn(std::move(others), options.n_passes, rng);
+    auto const model = learner.learn(std::move(others), n_passes, rng);
     for (std::size_t i = 0; i < targets.size(); ++i) {
       if (fold_of(i) != fold) continue;
       auto const scores = learner.scores_of(model, i);

@@ -13,7 +13,7 @@ namespace polytask::eval {
 
 struct OutOfFoldOptions {
   std::size_t n_folds = 3;  ///< >= 2; rows with the same words stay in one fold
-  int n_passes = 4;         ///< over the rows of the other folds
+  int n_passes = 4;         ///< over the rows of the other folds; fewer, down to one, beyond 400,000 rows
   std::uint64_t seed = 1;
   double most_updates = 2e10;                      ///< of weights; more rows than that allows are sampled
   std::size_t most_values = std::size_t{1} << 26;  ///< of rows times outputs; the same

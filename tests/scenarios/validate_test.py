@@ -146,6 +146,38 @@ class Validate(Scenario):
         project.describe(tasks={'intent': INTENT}, datasets={'tickets': {'train': 'train.jsonl', 'split': {'dev': 0.3}}})
         self.assertIn('leakage', {kind for kind, where in self.findings(project, 0)})
 
+    def test_a_split_by_time_tests_on_the_newest_rows(self):
+        rows = [{**row, 'written': f'2024-{1 + i // 20:02}-{1 + i % 20:02}'} for i, row in enumerate(tickets(200, 1))]
+        rows.reverse()
+        self.assertEqual(self.split_counts({'dev': 0.1, 'by_time': 'written'}, rows, test='test.jsonl'), (180, 20, 7))
+        project = self.project().describe(tasks={'intent': INTENT}, datasets={'tickets': {'train': 'train.jsonl', 'split': {'dev': 0.1, 'test': 0.2, 'by_time': 'written'}}})
+        dataset = self.expect(project.run('validate', '--output', 'json'), 0).json['datasets'][0]
+        self.assertEqual((dataset['train'], dataset['dev'], dataset['test']), (140, 20, 40))
+        project.describe(tasks={'intent': INTENT}, datasets={'tickets': {'train': 'train.jsonl', 'split': {'dev': 0.1, 'by_time': 'when'}}})
+        self.expect_finding(project, 3, 'unknown-column', 'dataset "tickets"', 'column "when"')
+
+    def test_rows_of_one_time_stay_on_one_side(self):
+        rows = [{**row, 'written': '2024-01-01' if i < 150 else '2024-06-01'} for i, row in enumerate(tickets(200, 1))]
+        self.assertEqual(self.split_counts({'dev': 0.5, 'by_time': 'written'}, rows, test='test.jsonl'), (150, 50, 7))
+
+    # Folders.
+
+    def test_a_folder_for_each_label_is_a_dataset(self):
+        review = {'type': 'classification', 'dataset': 'reviews', 'text': 'text', 'label': 'folder'}
+        project = self.project().describe(tasks={'opinion': review}, datasets={'reviews': {'train': 'reviews', 'format': 'text', 'split': {'dev': 0.2}}})
+        for i in range(20):
+            project.write(f'reviews/{"good" if i % 2 else "bad"}/{i}.txt', f'review number {i}\nof twenty')
+        answer = self.expect(project.run('validate', '--output', 'json'), 0).json
+        self.assertEqual([(task['labels'], task['train'] + task['dev']) for task in answer['tasks']], [(2, 20)])
+        before = answer['datasets'][0]['sha256']
+        os.rename(project.path('reviews', 'bad', '0.txt'), project.path('reviews', 'good', '0.txt'))
+        self.assertNotEqual(self.expect(project.run('validate', '--output', 'json'), 0).json['datasets'][0]['sha256'], before)
+
+    def test_a_folder_without_files_is_said(self):
+        project = self.project().describe(tasks={'intent': INTENT}, datasets={'tickets': {'train': 'rows'}})
+        os.mkdir(project.path('rows'))
+        self.expect_finding(project, 3, 'unreadable-file', 'rows', 'the folder holds no file')
+
     def test_labels_too_rare_to_split_stay_in_train(self):
         rows = tickets(60, 1) + [{'body': 'a rare bird', 'intent': 'rare'}, {'body': 'another bird', 'intent': 'rare'}]
         project = self.project().describe(tasks={'intent': INTENT}, datasets={'tickets': {'train': 'train.jsonl', 'split': {'dev': 0.45, 'test': 0.45}}})
@@ -167,15 +199,15 @@ class Validate(Scenario):
         project = self.project().fill(12, 6, 6).describe(datasets={'tickets': {**TICKETS, 'dev': 'absent.jsonl'}})
         self.expect_finding(project, 3, 'unreadable-file', 'absent.jsonl', 'cannot be opened (No such file or directory)')
 
-    def test_a_folder_is_no_file(self):
+    def test_a_folder_is_read_file_by_file(self):
         project = self.project().fill(12, 6, 6).describe(datasets={'tickets': {**TICKETS, 'dev': 'folder.jsonl'}})
         project.write('folder.jsonl/x', '')
-        self.expect_finding(project, 3, 'unreadable-file', 'folder.jsonl', 'is a folder')
+        self.expect_finding(project, 3, 'unreadable-file', 'folder.jsonl/x', 'the format follows the extension')
 
     def test_an_unknown_extension_is_unreadable(self):
         project = self.project().fill(12, 6, 6).describe(datasets={'tickets': {**TICKETS, 'dev': 'dev.parquet'}})
         project.write('dev.parquet', 'x')
-        self.expect_finding(project, 3, 'unreadable-file', 'dev.parquet', '.jsonl, .csv, .tsv or .conll')
+        self.expect_finding(project, 3, 'unreadable-file', 'dev.parquet', '.jsonl, .csv, .tsv, .conll or .conllu')
 
     def test_a_cut_packed_file_is_unreadable(self):
         project = self.project().fill(12, 6, 6).describe(datasets={'tickets': {**TICKETS, 'dev': 'dev.jsonl.gz'}})

@@ -1,7 +1,10 @@
 #include "data/internal/assign_splits.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <map>
+#include <optional>
 #include <span>
 
 #include "base/random.h"
@@ -59,10 +62,42 @@ class LabelBudget {
   std::map<std::size_t, std::size_t> left_;
 };
 
+std::optional<double> as_number(std::string const& text) {
+  double number = 0;
+  auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
+std::vector<Split> splits_by_time(std::vector<RowFacts> const& rows, DeclaredSplit const& split) {
+  std::vector<std::size_t> order;
+  bool all_numbers = true;
+  for (std::size_t row = 0; row < rows.size(); ++row)
+    if (!rows[row].time.empty()) {
+      order.push_back(row);
+      all_numbers = all_numbers && as_number(rows[row].time).has_value();
+    }
+  auto const is_older = [&](std::size_t a, std::size_t b) {
+    return all_numbers ? *as_number(rows[a].time) < *as_number(rows[b].time) : rows[a].time < rows[b].time;
+  };
+  std::stable_sort(order.begin(), order.end(), is_older);
+  std::vector<Split> assigned(rows.size(), Split::Train);
+  // The first row of the newest part of this share.
+  auto const start_of = [&](double share) {
+    auto const n = static_cast<double>(order.size());
+    auto start = order.size() - static_cast<std::size_t>(std::floor(share * n + 0.5));
+    while (start > 0 && start < order.size() && !is_older(order[start - 1], order[start])) ++start;
+    return start;
+  };
+  for (auto i = start_of(split.dev + split.test); i < order.size(); ++i) assigned[order[i]] = Split::Dev;
+  for (auto i = start_of(split.test); i < order.size(); ++i) assigned[order[i]] = Split::Test;
+  return assigned;
+}
+
 }  // namespace
 
 std::vector<Split> assign_splits(std::vector<RowFacts> const& rows, DeclaredSplit const& split, std::string_view salt,
                                  std::uint64_t seed) {
+  if (!split.by_time.empty()) return splits_by_time(rows, split);
   std::uint64_t purpose = 1469598103934665603ULL;  // FNV-1a: datasets of one seed are cut independently
   for (char const c : salt) purpose = (purpose ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
   Rng rng = Rng::for_purpose(seed, purpose);

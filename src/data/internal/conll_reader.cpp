@@ -36,10 +36,31 @@ std::vector<std::string> columns_of(std::string_view line) {
   return columns;
 }
 
+constexpr std::size_t kUniversalColumns = 10;
+
+/// A line with a number and ten columns; nothing where it is a range of words or an empty one.
+std::optional<Result<std::vector<std::string>>> universal_word(std::string_view line) {
+  auto columns = columns_of(line);
+  if (columns.size() != kUniversalColumns)
+    return Result<std::vector<std::string>>(
+        Error(ErrorCode::InvalidInput, fmt::format("the line has {} columns, expected the {} of CoNLL-U, apart by tabs",
+                                                   columns.size(), kUniversalColumns)));
+  if (columns[0].find_first_of("-.") != std::string::npos) return std::nullopt;
+  if (columns[1].empty())
+    return Result<std::vector<std::string>>(
+        Error(ErrorCode::InvalidInput, "the line has no word in its second column"));
+  for (std::size_t const at : {std::size_t{3}, std::size_t{4}, std::size_t{7}})
+    columns[at] = columns[at] == "_" || columns[at].empty() ? "O" : "S-" + columns[at];
+  return Result<std::vector<std::string>>(std::move(columns));
+}
+
+enum class Dialect { Tagged, Universal };
+
 class ConllReader final : public RowReader {
  public:
-  ConllReader(std::unique_ptr<ByteSource> bytes, std::string name, RowReaderOptions const& options)
-      : lines_(std::move(bytes), options.max_row_bytes),
+  ConllReader(std::unique_ptr<ByteSource> bytes, std::string name, RowReaderOptions const& options, Dialect dialect)
+      : dialect_(dialect),
+        lines_(std::move(bytes), options.max_row_bytes),
         name_(std::move(name)),
         max_row_bytes_(options.max_row_bytes) {}
 
@@ -53,7 +74,10 @@ class ConllReader final : public RowReader {
         continue;
       }
       if (row.words.empty() && !failed) row.line = lines_.number();
-      if (row.words.empty() && (is_comment(line->text) || line->text.starts_with("-DOCSTART-"))) continue;
+      if (dialect_ == Dialect::Universal
+              ? line->text.starts_with('#')
+              : row.words.empty() && (is_comment(line->text) || line->text.starts_with("-DOCSTART-")))
+        continue;
       n_bytes += line->text.size();
       if (failed) continue;  // the rest of a sentence that cannot be read
       if (line->too_long || n_bytes > max_row_bytes_)
@@ -62,7 +86,13 @@ class ConllReader final : public RowReader {
       else if (auto const bad = find_invalid_utf8(line->text))
         failed = error(fmt::format("byte {} of the line ({}) is not UTF-8; save the file as UTF-8", *bad + 1,
                                    quote(line->text.substr(*bad, 1))));
-      else if (auto columns = columns_of(line->text); columns.empty() || columns.front().empty())
+      else if (dialect_ == Dialect::Universal) {
+        auto word = universal_word(line->text);
+        if (word && *word)
+          row.words.push_back(std::move(**word));
+        else if (word)
+          failed = error(word->error().what());
+      } else if (auto columns = columns_of(line->text); columns.empty() || columns.front().empty())
         failed = error("the line has no word in its first column");
       else
         row.words.push_back(std::move(columns));
@@ -77,6 +107,7 @@ class ConllReader final : public RowReader {
     return {ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, lines_.number(), reason)};
   }
 
+  Dialect dialect_;
   LineReader lines_;
   std::string name_;
   std::size_t max_row_bytes_;
@@ -86,7 +117,12 @@ class ConllReader final : public RowReader {
 
 std::unique_ptr<RowReader> make_conll_reader(std::unique_ptr<ByteSource> bytes, std::string name,
                                              RowReaderOptions const& options) {
-  return std::make_unique<ConllReader>(std::move(bytes), std::move(name), options);
+  return std::make_unique<ConllReader>(std::move(bytes), std::move(name), options, Dialect::Tagged);
+}
+
+std::unique_ptr<RowReader> make_conllu_reader(std::unique_ptr<ByteSource> bytes, std::string name,
+                                              RowReaderOptions const& options) {
+  return std::make_unique<ConllReader>(std::move(bytes), std::move(name), options, Dialect::Universal);
 }
 
 }  // namespace polytask::data

@@ -2,8 +2,10 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/utf8.h"
+#include "data/internal/json_items.h"
 #include "data/internal/readers.h"
 
 namespace polytask::data {
@@ -14,8 +16,28 @@ using simdjson::dom::element_type;
 
 std::string json_text(element const& value) { return simdjson::minify(value); }
 
+/// {"start": 3, "end": 7, "label": "PLACE"}, or "span": [3, 7] and "type", as published sets have them.
+std::optional<task::Span> named_span(element const& item) {
+  simdjson::dom::object object;
+  if (item.get(object) != simdjson::SUCCESS) return std::nullopt;
+  std::int64_t begin = -1, end = -1;
+  std::string_view label;
+  simdjson::dom::array borders;
+  if (object["span"].get(borders) == simdjson::SUCCESS && borders.size() == 2) {
+    if (borders.at(0).get(begin) != simdjson::SUCCESS || borders.at(1).get(end) != simdjson::SUCCESS)
+      return std::nullopt;
+  } else if (object["start"].get(begin) != simdjson::SUCCESS || object["end"].get(end) != simdjson::SUCCESS) {
+    return std::nullopt;
+  }
+  if (object["label"].get(label) != simdjson::SUCCESS && object["type"].get(label) != simdjson::SUCCESS)
+    return std::nullopt;
+  if (begin < 0 || end < 0) return std::nullopt;
+  return task::Span{static_cast<std::size_t>(begin), static_cast<std::size_t>(end), std::string(label)};
+}
+
 std::optional<task::Span> span_of(element const& item) {
   simdjson::dom::array triple;
+  if (item.is_object()) return named_span(item);
   if (item.get(triple) != simdjson::SUCCESS || triple.size() != 3) return std::nullopt;
   std::int64_t begin = 0;
   std::int64_t end = 0;
@@ -66,37 +88,96 @@ class JsonlReader final : public RowReader {
  public:
   JsonlReader(std::unique_ptr<ByteSource> bytes, std::string name, RowReaderOptions const& options)
       : lines_(std::move(bytes), options.max_row_bytes),
+        items_(options.max_row_bytes),
         name_(std::move(name)),
         max_row_bytes_(options.max_row_bytes) {}
 
   std::optional<Result<Row>> next() override {
+    if (is_document_) return next_item();
     while (auto const line = lines_.next()) {
       if (line->too_long)
         return fail(
             fmt::format("the row is longer than {} bytes, the most that is read; cut its text", max_row_bytes_));
-      bool const blank = line->text.find_first_not_of(" \t") == std::string_view::npos;
-      if (!blank) return parse(line->text);
+      auto const start = line->text.find_first_not_of(" \t");
+      if (start == std::string_view::npos) continue;
+      if (!std::exchange(has_begun_, true) && is_list_of_objects(line->text.substr(start))) {
+        is_document_ = true;
+        items_.feed(line->text, lines_.number());
+        return next_item();
+      }
+      return parse(line->text, lines_.number());
     }
     return std::nullopt;
   }
 
  private:
-  Result<Row> fail(std::string const& reason) const {
-    return Error(ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, lines_.number(), reason));
+  Result<Row> fail(std::string const& reason) const { return fail(reason, lines_.number()); }
+  Result<Row> fail(std::string const& reason, std::size_t line) const {
+    return Error(ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, line, reason));
   }
 
-  Result<Row> parse(std::string_view text) {
+  /// Rather than a row that is no object.
+  static bool is_list_of_objects(std::string_view line) {
+    if (line.front() != '[') return false;
+    auto const second = line.find_first_not_of(" \t", 1);
+    return second == std::string_view::npos || line[second] == '{';
+  }
+
+  std::optional<Result<Row>> end_of_list() {
+    if (std::exchange(is_broken_, true)) return std::nullopt;
+    auto rest = items_.rest();
+    for (;;) {
+      if (rest.find_first_not_of(" \t\r\n") != std::string_view::npos)
+        return fail("something stands behind the end of the list; keep one list, or write one object a line",
+                    std::max(lines_.number(), items_.line() + 1));
+      auto const line = lines_.next();
+      if (!line) return std::nullopt;
+      rest = line->text;
+    }
+  }
+
+  /// Of a document that is a list of objects.
+  std::optional<Result<Row>> next_item() {
+    for (;;) {
+      switch (items_.next()) {
+        case JsonItems::State::Ended: return end_of_list();
+        case JsonItems::State::Item: return parse(items_.item(), items_.line());
+        case JsonItems::State::TooLong:
+          return fail(
+              fmt::format("the row is longer than {} bytes, the most that is read; cut its text", max_row_bytes_),
+              items_.line());
+        case JsonItems::State::NeedsLine: break;
+      }
+      auto const line = lines_.next();
+      if (line && !line->too_long) {
+        items_.feed(line->text, lines_.number());
+        continue;
+      }
+      if (std::exchange(is_broken_, true)) return std::nullopt;
+      if (line)
+        return fail(
+            fmt::format("a line of the list is longer than {} bytes, the most that is read; write one object a line",
+                        max_row_bytes_),
+            std::max(lines_.number(), items_.line() + 1));
+      return fail("the list has no end; expected \"]\" behind its last object",
+                  std::max(lines_.number(), items_.line()) + 1);
+    }
+  }
+
+  Result<Row> parse(std::string_view text, std::size_t line) {
     if (auto const bad = find_invalid_utf8(text))
       return fail(fmt::format("byte {} of the line ({}) is not UTF-8; save the file as UTF-8", *bad + 1,
-                              quote(text.substr(*bad, 1))));
+                              quote(text.substr(*bad, 1))),
+                  line);
     simdjson::dom::object object;
     auto const parsed = parser_.parse(text.data(), text.size());
     if (parsed.error() != simdjson::SUCCESS)
       return fail(fmt::format("{} is not JSON ({}); expected one JSON object a line", quote(text),
-                              simdjson::error_message(parsed.error())));
+                              simdjson::error_message(parsed.error())),
+                  line);
     if (parsed.get(object) != simdjson::SUCCESS)
-      return fail(fmt::format("{} is not a JSON object; expected {{\"column\": value, ...}}", quote(text)));
-    Row row{.line = lines_.number()};
+      return fail(fmt::format("{} is not a JSON object; expected {{\"column\": value, ...}}", quote(text)), line);
+    Row row{.line = line};
     std::vector<std::string_view> keys;
     for (auto const [key, value] : object) {
       keys.push_back(key);
@@ -105,13 +186,15 @@ class JsonlReader final : public RowReader {
     }
     std::sort(keys.begin(), keys.end());
     if (auto const twice = std::adjacent_find(keys.begin(), keys.end()); twice != keys.end())
-      return fail(fmt::format("the key {} stands twice in the row; keep one", quote(*twice)));
+      return fail(fmt::format("the key {} stands twice in the row; keep one", quote(*twice)), line);
     return row;
   }
 
   LineReader lines_;
+  JsonItems items_;
   std::string name_;
   std::size_t max_row_bytes_;
+  bool has_begun_ = false, is_document_ = false, is_broken_ = false;
   simdjson::dom::parser parser_;
 };
 

@@ -171,10 +171,23 @@ Sniffed sniff_bytes(std::filesystem::path const& file) {
       return unknown(fmt::format("its first line is not a JSON object that can be read ({})", parsed.error().what()));
     return unknown("is one JSON document; expected one object a line");
   }
-  if (auto const conll = as_conll(bytes)) return *conll;
   auto const by_name = format_of(file);
+  if (by_name == Format::Conllu) {
+    auto found = as(Format::Conllu);
+    found.tokens_column = 2;
+    found.tags_column = 4;
+    return first_rows(bytes, Format::Conllu, {}).rows.empty() ? unknown("has no sentence of CoNLL-U's ten columns")
+                                                              : found;
+  }
+  auto const second = line.find_first_not_of(" \t", 1);
+  if (line.front() == '[' && (second == std::string::npos || line[second] == '{')) {
+    auto const first = first_rows(bytes, Format::Jsonl, {});
+    if (!first.rows.empty()) return as(Format::Jsonl);
+    return unknown("is one JSON document; expected a list of objects, or one object a line");
+  }
+  if (auto const conll = as_conll(bytes)) return *conll;
   if (by_name == Format::Csv || by_name == Format::Tsv) return as_table(bytes, *by_name);
-  if (line.front() == '[') return unknown("is one JSON document; expected one object a line");
+  if (line.front() == '[') return unknown("is one JSON document; expected a list of objects, or one object a line");
   std::istringstream lines(bytes);
   bool has_tabs = true;
   for (std::string one; has_tabs && std::getline(lines, one);) has_tabs = one.find('\t') != std::string::npos;

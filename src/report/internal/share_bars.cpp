@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "report/internal/html.h"
 
 namespace polytask::report {
@@ -14,7 +15,13 @@ constexpr double kWidth = 460;
 constexpr double kNames = 190;  // for the names, on the left
 constexpr double kValues = 56;  // for the numbers, on the right
 constexpr double kRow = 20;
-constexpr std::size_t kNameCharacters = 28;
+constexpr std::size_t kNameCharacters = 24;
+constexpr std::size_t kWideNameCharacters = 13;  // Japanese
+
+std::string name_text(std::string const& name) {
+  bool const is_wide = name.size() > 2 * count_code_points(valid_utf8(name));
+  return escaped_head(name, is_wide ? kWideNameCharacters : kNameCharacters);
+}
 
 }  // namespace
 
@@ -29,8 +36,8 @@ std::string share_bars(std::vector<std::pair<std::string, double>> const& shares
     double const length = std::isfinite(share) ? std::max(share, 0.0) / largest * (kWidth - kNames - kValues) : 0;
     out += fmt::format(
         R"(<text class="tick name" x="{:g}" y="{:g}" text-anchor="end">{}</text><rect class="length" x="{:g}" y="{:g}" width="{:.1f}" height="{:g}"/><text class="tick" x="{:.1f}" y="{:g}">{}</text>)",
-        kNames - 8, y + 14, escaped_head(name, kNameCharacters), kNames, y + 3, std::max(length, 1.0), kRow - 7,
-        kNames + length + 6, y + 14,
+        kNames - 8, y + 14, name_text(name), kNames, y + 3, std::max(length, 1.0), kRow - 7, kNames + length + 6,
+        y + 14,
         !std::isfinite(share) ? std::string("–")
         : share < 0.01        ? fmt::format("{:.2g} %", 100 * share)
                               : fmt::format("{:.1f} %", 100 * share));
