@@ -130,10 +130,10 @@ void probe_encoder(std::filesystem::path const& encoder, data::Corpus const& cor
       finding.names = {facts.metric};
       finding.numbers = {{"probe", facts.probe},
                          {"bag_of_words", facts.bag_of_words},
-                         {"majority", std::isfinite(facts.majority) ? facts.majority : 0.0},
                          {"difference", facts.gain.value},
                          {"low", facts.gain.interval.low},
                          {"high", facts.gain.interval.high}};
+      if (std::isfinite(facts.majority)) finding.numbers["majority"] = facts.majority;
       finding.cost = 100 * std::max(-facts.gain.value, 0.0) + (beats_nothing ? 5 : 0);
       audit.findings.push_back(std::move(finding));
     }

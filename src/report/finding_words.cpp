@@ -27,6 +27,7 @@ class Parts {
     auto const at = finding_.numbers.find(name);
     return at == finding_.numbers.end() ? 0.0 : at->second;
   }
+  [[nodiscard]] bool has(std::string const& name) const { return finding_.numbers.contains(name); }
   [[nodiscard]] std::string count(std::string const& name) const { return count(number(name)); }
   [[nodiscard]] std::string percent(std::string const& name) const { return percent(number(name)); }
   [[nodiscard]] std::string name(std::size_t index) const {
@@ -347,21 +348,23 @@ std::map<std::string, Make> const& table() {
        }},
       {"encoder-adds-nothing",
        [](Parts const& p) -> FindingWords {
-         return {
-             {"the encoder does not carry the task", "エンコーダがこのタスクの情報を持っていません"},
-             {fmt::format("a linear probe on the frozen encoder reaches {:.3f} ({}), a bag of words {:.3f}, always the "
-                          "majority {:.3f}; probe minus bag of words {:+.3f} ({:+.3f} to {:+.3f})",
-                          p.number("probe"), p.name(0), p.number("bag_of_words"), p.number("majority"),
-                          p.number("difference"), p.number("low"), p.number("high")),
-              fmt::format(
-                  "固定したエンコーダの線形プローブは {:.3f}({})、単語モデルは {:.3f}、最頻ラベルだけなら {:.3f}。"
-                  "プローブと単語モデルの差は {:+.3f}({:+.3f} ~ {:+.3f})",
-                  p.number("probe"), p.name(0), p.number("bag_of_words"), p.number("majority"), p.number("difference"),
-                  p.number("low"), p.number("high"))},
-             {"training all layers may still help, but a better fitting encoder helps more: check its language and its "
-              "case",
-              "全層の学習で良くなる可能性はありますが、より合ったエンコーダのほうが有効です。言語や大文字小文字の扱いを"
-              "確かめてください"}};
+         bool const has_majority = p.has("majority");  // a constant answer has no correlation
+         auto const majority_en = has_majority ? fmt::format(", always the majority {:.3f}", p.number("majority")) : "";
+         auto const majority_ja = has_majority ? fmt::format("、最頻ラベルだけなら {:.3f}", p.number("majority")) : "";
+         return {{"the encoder does not carry the task", "エンコーダがこのタスクの情報を持っていません"},
+                 {fmt::format(
+                      "a linear probe on the frozen encoder reaches {:.3f} ({}), a bag of words {:.3f}{}; probe minus "
+                      "bag of words {:+.3f} ({:+.3f} to {:+.3f})",
+                      p.number("probe"), p.name(0), p.number("bag_of_words"), majority_en, p.number("difference"),
+                      p.number("low"), p.number("high")),
+                  fmt::format("固定したエンコーダの線形プローブは {:.3f}({})、単語モデルは {:.3f}{}。"
+                              "プローブと単語モデルの差は {:+.3f}({:+.3f} ~ {:+.3f})",
+                              p.number("probe"), p.name(0), p.number("bag_of_words"), majority_ja,
+                              p.number("difference"), p.number("low"), p.number("high"))},
+                 {"training all layers may still help, but a better fitting encoder helps more: check its language and "
+                  "its case",
+                  "全層の学習で良くなる可能性はありますが、より合ったエンコーダのほうが有効です。言語や大文字小文字の扱"
+                  "いを確かめてください"}};
        }},
   };
   return makers;

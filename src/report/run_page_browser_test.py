@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The page of a run in a real browser: usage run_page_browser_test.py REPORT_SAMPLE_PAGES
+"""The pages of runs, and of data, in a real browser: usage run_page_browser_test.py REPORT_SAMPLE_PAGES
 
-Opens the pages of made-up runs in headless Chromium and checks what only a browser can tell: that the page's own
+Opens made-up pages in headless Chromium and checks what only a browser can tell: that the page's own
 script runs under its content security policy and nothing else does, that the language follows the browser and the
 two buttons, that nothing is wider than the screen, and that no text is too faint to read. Skipped (exit code 77)
 where there is no Chromium.
@@ -20,7 +20,7 @@ import tempfile
 import unittest
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-PAGES = ["ordinary", "hostile", "interrupted"]
+PAGES = ["ordinary", "hostile", "interrupted", "data"]
 
 # A window of any width: browsers have a smallest one, frames have not.
 FRAME = """<!DOCTYPE html><title>nothing was reported</title>

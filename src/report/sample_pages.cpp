@@ -3,15 +3,17 @@
 #include <iostream>
 
 #include "base/file.h"
+#include "report/data_page.h"
+#include "report/internal/sample_audit.h"
 #include "report/internal/sample_run.h"
 #include "report/run_files.h"
 
 int main(int argc, char** argv) try {
   namespace report = polytask::report;
   if (argc < 2) {
-    std::cerr
-        << "usage: report_sample_pages FOLDER [RUN-FOLDER...]\n"
-           "writes FOLDER/{ordinary,hostile,interrupted}.html, and report.html's content for each run folder given\n";
+    std::cerr << "usage: report_sample_pages FOLDER [RUN-FOLDER...]\n"
+                 "writes FOLDER/{ordinary,hostile,interrupted,data}.html, and report.html's content for each run "
+                 "folder given\n";
     return 2;
   }
   std::filesystem::path const out = argv[1];
@@ -23,6 +25,7 @@ int main(int argc, char** argv) try {
   report::write_hostile_run(runs / "hostile");
   report::write_interrupted_run(runs / "interrupted");
   for (char const* name : {"ordinary", "hostile", "interrupted"}) write_page(runs / name);
+  polytask::write_file_atomically(out / "data.html", report::data_page(report::hostile_audit()));
   for (int i = 2; i < argc; ++i) write_page(argv[i]);
   return 0;
 } catch (std::exception const& error) {

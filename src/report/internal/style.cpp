@@ -125,6 +125,7 @@ figcaption { color:var(--muted); font-size:.84em; margin:6px 0 2px }
 
 .task { padding:18px 22px 20px; margin-top:18px; scroll-margin-top:12px }
 .task > .head { display:flex; justify-content:space-between; gap:16px; align-items:baseline }
+.task > p, figcaption, summary { overflow-wrap:anywhere }
 .back { font-size:.84em; white-space:nowrap }
 .metrics td small { white-space:nowrap }
 .metrics .primary th { color:var(--ink) }
