@@ -73,8 +73,8 @@ class BrokenRules(unittest.TestCase):
         self.expect(check.includes_match_depends, 'tokenizer_test.cpp', 'does not declare eval')
 
     def test_an_include_that_an_executable_does_not_link(self):
-        self.append('src/cli/main.cpp', '\n#include "report/run_files.h"\n')
-        self.expect(check.includes_match_depends, 'src/cli/main.cpp', 'does not declare report')
+        self.append('src/cli/main.cpp', '\n#include "exchange/huggingface.h"\n')
+        self.expect(check.includes_match_depends, 'src/cli/main.cpp', 'does not declare exchange')
 
     def test_a_declared_room_that_nobody_includes(self):
         self.replace('src/stats/CMakeLists.txt', r'DEPENDS base', 'DEPENDS base task')
