@@ -108,9 +108,10 @@ def read_list(path):
 class PrivateApt:
     """An apt that sees one folder and one source."""
 
-    def __init__(self, folder, codename):
+    def __init__(self, folder, codename, languages=("en",)):
         self.folder = folder.resolve()
         self.codename = codename
+        self.languages = languages
         self.lists = self.folder / "lists"
 
     def update(self, mirror):
@@ -127,6 +128,10 @@ class PrivateApt:
             return None, None
         return _list_files(self._apt("indextargets", "--format", _FILES).stdout, self.codename)
 
+    def translation(self, language):
+        """The Translation list of a language, where it was downloaded, else None."""
+        return _list_files(self._apt("indextargets", "--format", _FILES).stdout, self.codename, language)[1]
+
     def _write_configuration(self, mirror):
         for name in ("lists/partial", "cache/archives/partial", "no-parts"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -136,7 +141,7 @@ class PrivateApt:
         if not any(line.startswith("Acquire::http::Timeout ") for line in lines):
             lines.append('Acquire::http::Timeout "30";')
         lines += [
-            'Acquire::Languages { "en"; };',
+            "Acquire::Languages { " + " ".join(f'"{language}";' for language in self.languages) + " };",
             'Acquire::GzipIndexes "true";',
             'APT::Update::Error-Mode "any";',
             f'Dir::Etc::main "{self.folder}/no-apt.conf";',
@@ -161,7 +166,7 @@ _FILES = "$(CREATED_BY)|$(RELEASE)|$(CODENAME)|$(COMPONENT)|$(LANGUAGE)|$(FILENA
 _REPOSITORIES = "$(ORIGIN)|$(RELEASE)|$(COMPONENT)|$(REPO_URI)"
 
 
-def _list_files(index_targets, codename):
+def _list_files(index_targets, codename, wanted_language="en"):
     found = {}
     for line in index_targets.splitlines():
         kind, release, name, component, language, path = (line.split("|") + [""] * 6)[:6]
@@ -169,7 +174,7 @@ def _list_files(index_targets, codename):
             continue
         if not os.access(path, os.R_OK):
             continue
-        if kind == "Packages" or (kind == "Translations" and language == "en"):
+        if kind == "Packages" or (kind == "Translations" and language == wanted_language):
             found.setdefault(kind, Path(path))
     return found.get("Packages"), found.get("Translations")
 

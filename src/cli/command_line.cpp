@@ -55,8 +55,8 @@ void add_common(CLI::App& verb, CommandLine& line) {
 }
 
 /// In the order of `Verb`.
-std::vector<std::string> const kVerbs{"init", "validate", "train",    "evaluate", "predict", "bench",
-                                      "runs", "package",  "quantize", "export",   "import"};
+std::vector<std::string> const kVerbs{"init",  "validate", "pretrain", "train",    "evaluate", "predict",
+                                      "bench", "runs",     "package",  "quantize", "export",   "import"};
 
 /// An option with an empty value is a variable that nobody has set. Without this, `--package "$MODEL"` would be taken
 /// for no --package at all, and another model would answer.
@@ -148,6 +148,35 @@ void add_long_texts(CLI::App& verb, CommandLine& line) {
           "texts that are longer than the model reads: cut, or read whole in overlapping windows")
       ->type_name("cut|windows")
       ->check(one_of({"cut", "windows"}));
+}
+
+void add_pretrain(CLI::App& app, CommandLine& line) {
+  auto& verb = *app.add_subcommand("pretrain", "makes an encoder from unlabelled texts, or goes on with one");
+  verb.add_option("recipe", line.recipe, "a recipe (docs/reference/pretraining.md); none = defaults and --texts")
+      ->type_name("RECIPE");
+  verb.add_option("--to", line.to, "the new encoder's folder")->type_name("FOLDER")->required();
+  verb.add_option("--texts", line.texts, "a file of texts: plain, JSONL, CSV or TSV, also as .gz (repeatable)")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->take_all();
+  verb.add_option("--data", line.data, "where the files lie that the recipe names; its own folder when not given")
+      ->type_name("FOLDER");
+  verb.add_option("--encoder", line.encoder, "goes on with this encoder")->type_name("FOLDER");
+  verb.add_option("--teacher", line.teacher, "a larger encoder whose sentence vectors are learnt")->type_name("FOLDER");
+  verb.add_option("--minutes", line.minutes, "as many steps as fit, measured before the first one")
+      ->type_name("N")
+      ->check(number_in(0.01, 1e5));
+  verb.add_flag("--adapt", line.adapt,
+                "goes on with the project's encoder on the project's texts, and keeps it only where its tasks gain");
+  verb.add_option("--seeds", line.n_seeds, "adapt: fine-tunings before and after")
+      ->type_name("N")
+      ->check(CLI::Range(1, 20))
+      ->capture_default_str();
+  verb.add_flag("--resume", line.resume, "continues an interrupted pretraining, bit-identically");
+  add_common(verb, line);
+  verb.footer(
+      "Examples: polytask pretrain --texts notes.txt --minutes 20 --to encoders/notes\n"
+      "          polytask pretrain --adapt --project polytask.yaml --texts mails.jsonl --to encoders/helpdesk");
 }
 
 void add_train(CLI::App& app, CommandLine& line) {
@@ -347,6 +376,7 @@ std::optional<CommandLine> parse_command_line(int argc, char const* const* argv)
       "10 try again later, 20 interrupted and resumable, 42 our mistake.");
   add_init(app, line);
   add_validate(app, line);
+  add_pretrain(app, line);
   add_train(app, line);
   add_evaluate(app, line);
   add_predict(app, line);

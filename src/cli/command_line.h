@@ -10,7 +10,7 @@
 
 namespace polytask::cli {
 
-enum class Verb { Init, Validate, Train, Evaluate, Predict, Bench, Runs, Package, Quantize, Export, Import };
+enum class Verb { Init, Validate, Pretrain, Train, Evaluate, Predict, Bench, Runs, Package, Quantize, Export, Import };
 enum class Output { Text, Json };
 enum class PackageAction { Make, Diff, Verify };
 
@@ -36,6 +36,12 @@ struct CommandLine {
   std::vector<std::string> only;
   std::string device = "cpu";
   int n_workers = 1;  ///< processes that train together
+  // pretrain, with `texts` as files, `encoder`, `to`, `resume`, and `data` as the folder of what the recipe names
+  std::string recipe;        ///< empty = none
+  std::string teacher;       ///< --teacher; empty = as the recipe says
+  double minutes = 0;        ///< --minutes; 0 = as the recipe says
+  bool adapt = false;        ///< --adapt: the project's encoder to the project's texts
+  std::int64_t n_seeds = 3;  ///< --seeds: fine-tunings before and after
   // evaluate
   std::string split = "test";
   // predict

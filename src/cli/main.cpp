@@ -44,6 +44,7 @@ int run(cli::CommandLine const& line, int /*argc*/, char** argv) {
     case cli::Verb::Bench: return cli::bench(line);
     case cli::Verb::Export:
     case cli::Verb::Import: become("polytask-exchange", "ONNX's messages", argv);
+    case cli::Verb::Pretrain:
     case cli::Verb::Train: become_torch(argv);
   }
   return 42;

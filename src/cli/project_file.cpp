@@ -1,11 +1,9 @@
 #include "cli/project_file.h"
 
 #include <fmt/format.h>
-#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 
 #include "base/error.h"
@@ -13,14 +11,12 @@
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include "cli/internal/project_section.h"
+#include "cli/internal/yaml_document.h"
 
 namespace polytask::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kLargestFile = 1 << 20;
-constexpr std::size_t kMostValues = 100'000;
 
 /// In the current folder a file is named as the user names it, without "./".
 fs::path path_in(Project const& project, std::string const& file) {
@@ -226,89 +222,6 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   section.finish();
 }
 
-/// The library's words; for one kind of mistake it has none that help.
-std::string reason_of(YAML::Exception const& error) {
-  return dynamic_cast<YAML::DeepRecursion const*>(&error) != nullptr ? "nested too deeply" : error.msg;
-}
-
-/// Whether a tree is larger than a project file can be, or has no end: each use of an alias counts anew, as every use
-/// is read anew.
-bool is_too_large(YAML::Node const& root) {
-  std::vector<YAML::Node> open{root};
-  for (std::size_t n = 0; !open.empty(); ++n) {
-    if (n + open.size() > kMostValues) return true;
-    auto const node = open.back();
-    open.pop_back();
-    if (!node.IsMap() && !node.IsSequence()) continue;
-    if (n + open.size() + node.size() > kMostValues) return true;
-    for (auto const& entry : node) {
-      if (node.IsMap()) open.push_back(entry.first);
-      open.push_back(node.IsMap() ? entry.second : static_cast<YAML::Node const&>(entry));
-    }
-  }
-  return false;
-}
-
-/// The same value without a place in a file.
-YAML::Node without_marks(YAML::Node const& node) {
-  if (node.IsScalar()) return YAML::Node(node.Scalar());
-  if (!node.IsMap() && !node.IsSequence()) return YAML::Node(YAML::NodeType::Null);
-  YAML::Node copy(node.Type());
-  for (auto const& entry : node) {
-    if (node.IsMap())
-      copy.force_insert(without_marks(entry.first), without_marks(entry.second));
-    else
-      copy.push_back(without_marks(entry));
-  }
-  return copy;
-}
-
-/// Sets `a.b.c` in the tree; missing maps on the way are made.
-void apply_override(YAML::Node root, std::string const& text, Findings& findings) {
-  auto const equals = text.find('=');
-  auto const fail = [&](std::string const& reason) { findings.add_at("--set " + text, reason); };
-  if (equals == std::string::npos || equals == 0) return fail("expected key=value, for example train.epochs=3");
-  YAML::Node value;
-  try {
-    auto const parsed = YAML::Load(text.substr(equals + 1));
-    if (is_too_large(parsed)) return fail("the value has too many parts for a project file");
-    value = without_marks(parsed);
-  } catch (YAML::Exception const& error) {
-    return fail(fmt::format("the value is not YAML ({})", reason_of(error)));
-  }
-  std::string const path = text.substr(0, equals);
-  YAML::Node at = root;
-  for (std::size_t begin = 0;;) {
-    auto const dot = path.find('.', begin);
-    auto const key = path.substr(begin, dot == std::string::npos ? dot : dot - begin);
-    if (key.empty()) return fail("the key has an empty part");
-    if (at.IsDefined() && !at.IsNull() && !at.IsMap())
-      return fail(fmt::format("{} is a value, it has no keys", quote(path.substr(0, begin > 0 ? begin - 1 : 0))));
-    if (dot == std::string::npos) {
-      at[key] = value;
-      return;
-    }
-    if (!at[key].IsDefined() || at[key].IsNull()) at[key] = YAML::Node(YAML::NodeType::Map);
-    at.reset(at[key]);
-    begin = dot + 1;
-  }
-}
-
-/// The value at `a.b.c`; where there is none, the nearest map above it.
-YAML::Node node_at(YAML::Node const& root, std::string const& path) {
-  YAML::Node at = root;
-  for (std::size_t begin = 0; begin < path.size() && at.IsMap();) {
-    std::size_t const end = std::min(path.find('.', begin), path.size());
-    auto const entry = std::find_if(at.begin(), at.end(), [&](auto const& one) {
-      return one.first.IsScalar() && one.first.Scalar() == path.substr(begin, end - begin);
-    });
-    if (entry == at.end()) return at;
-    at.reset(entry->second);
-    begin = end + 1;
-  }
-  return at;
-}
-
 void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   Section section(root, "", findings);
   section.text("project", project.name);
@@ -336,22 +249,6 @@ void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   section.finish();
 }
 
-/// By line, as an editor goes through them. What has no line came by --set, or is not there.
-std::vector<Problem> in_order(std::vector<Problem> problems, fs::path const& file, bool has_overrides) {
-  auto const line_of = [&](Problem const& problem) {
-    int line = 0;
-    if (auto const start = file.string().size() + 1; problem.where.size() > start)
-      std::from_chars(problem.where.data() + start, problem.where.data() + problem.where.size(), line);
-    return line;
-  };
-  std::stable_sort(problems.begin(), problems.end(),
-                   [&](auto const& a, auto const& b) { return line_of(a) < line_of(b); });
-  if (has_overrides)
-    for (auto& problem : problems)
-      if (problem.where == file.string()) problem.where += " with --set";
-  return problems;
-}
-
 }  // namespace
 
 ProjectProblems::ProjectProblems(std::vector<Problem> all)
@@ -361,34 +258,8 @@ ProjectProblems::ProjectProblems(std::vector<Problem> all)
 
 Project parse_project(std::string_view yaml, fs::path const& file, std::vector<std::string> const& overrides) {
   Project project{.file = file, .folder = file.has_parent_path() ? file.parent_path() : fs::path(".")};
-  Findings findings(file);
-  if (yaml.size() > kLargestFile) {
-    findings.add_at(file.string(),
-                    fmt::format("is {} bytes long; a project file has at most {}", yaml.size(), kLargestFile));
-  } else if (auto const bad = find_invalid_utf8(yaml)) {
-    findings.add_at(file.string(), fmt::format("byte {} is not UTF-8; save the file as UTF-8", *bad + 1));
-  } else {
-    try {
-      auto const documents = YAML::LoadAll(std::string(yaml));
-      auto root = documents.empty() ? YAML::Node() : documents.front();
-      if (documents.size() > 1) {
-        findings.add(documents[1], "a second document begins here (\"---\"); a project file is one");
-      } else if (is_too_large(root)) {
-        findings.add_at(
-            file.string(),
-            fmt::format(
-                "has more than {} values, counting what its aliases (\"*name\") repeat; a project file is smaller",
-                kMostValues));
-      } else {
-        for (auto const& override_text : overrides) apply_override(root, override_text, findings);
-        read_root(root, findings, project);
-      }
-    } catch (YAML::Exception const& error) {
-      findings.add_at(fmt::format("{}:{}", file.string(), error.mark.line + 1),
-                      fmt::format("is not valid YAML ({})", reason_of(error)));
-    }
-  }
-  if (!findings.problems().empty()) throw ProjectProblems(in_order(findings.problems(), file, !overrides.empty()));
+  read_document({yaml, file, "project file"}, overrides,
+                [&](YAML::Node const& root, Findings& findings) { read_root(root, findings, project); });
   if (project.name.empty()) project.name = "project";
   return project;
 }
@@ -396,7 +267,7 @@ Project parse_project(std::string_view yaml, fs::path const& file, std::vector<s
 Project read_project(fs::path const& file, std::vector<std::string> const& overrides) {
   std::string text;
   try {
-    text = read_file(file, kLargestFile + 1);
+    text = read_file(file, kLargestDocument + 1);
   } catch (Error const& error) {
     throw Error(ErrorCode::InvalidUsage,
                 fmt::format("{}; a project is described in polytask.yaml, name another file with --project FILE",

@@ -70,6 +70,8 @@ class WordPieceTokenizer final : public Tokenizer {
     write_file_atomically(folder / "tokenizer_config.json", config.dump(1) + "\n");
   }
 
+  [[nodiscard]] WordPieceParts parts() const { return {pieces_.tokens(), config_}; }
+
  private:
   /// Holds `at_most` tokens.
   Tokens tokenize(std::string_view utf8, std::size_t at_most) const {
@@ -181,6 +183,11 @@ class WordPieceTokenizer final : public Tokenizer {
 }  // namespace
 
 Tokenizer::~Tokenizer() = default;
+
+std::optional<WordPieceParts> wordpiece_parts(Tokenizer const& tokenizer) {
+  auto const* const wordpiece = dynamic_cast<WordPieceTokenizer const*>(&tokenizer);
+  return wordpiece == nullptr ? std::nullopt : std::optional(wordpiece->parts());
+}
 
 Result<std::unique_ptr<Tokenizer const>> make_wordpiece(std::vector<std::string> tokens, WordPieceConfig const& config,
                                                         std::string_view where) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,14 @@ struct WordPieceConfig {
 [[nodiscard]] Result<std::unique_ptr<Tokenizer const>> make_wordpiece(std::vector<std::string> tokens,
                                                                       WordPieceConfig const& config,
                                                                       std::string_view where);
+
+/// What a WordPiece tokenizer is made of. The tokens are borrowed from it.
+struct WordPieceParts {
+  std::span<std::string const> tokens;  ///< by id
+  WordPieceConfig config;
+};
+/// Nothing for a tokenizer of another model.
+[[nodiscard]] std::optional<WordPieceParts> wordpiece_parts(Tokenizer const& tokenizer);
 
 /// Interprets a `tokenizer.json`. `where` starts every message. The file's own truncation and padding are not used:
 /// both are decided by the caller of `encode`.

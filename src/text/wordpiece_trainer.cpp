@@ -184,14 +184,19 @@ class Merger {
 
 }  // namespace
 
+std::vector<std::string> learn_pieces(std::span<std::string_view const> texts, WordPieceConfig const& config,
+                                      WordPieceTrainerOptions const& options) {
+  std::vector<std::string> tokens = config.special;
+  Merger(count_words(texts, config), options, tokens).run();
+  return tokens;
+}
+
 std::unique_ptr<Tokenizer const> train_wordpiece(std::span<std::string_view const> texts,
                                                  WordPieceTrainerOptions const& options) {
   WordPieceConfig config;
   config.lowercase = options.lowercase;
-  config.strip_accents = options.lowercase;
-  std::vector<std::string> tokens = config.special;
-  Merger(count_words(texts, config), options, tokens).run();
-  return make_wordpiece(std::move(tokens), config, "the trained vocabulary").value();
+  config.strip_accents = options.lowercase && options.strip_accents;
+  return make_wordpiece(learn_pieces(texts, config, options), config, "the trained vocabulary").value();
 }
 
 }  // namespace polytask::text

@@ -5,9 +5,12 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "text/tokenizer.h"
+#include "text/wordpiece_tokenizer.h"
 
 namespace polytask::text {
 
@@ -16,7 +19,14 @@ struct WordPieceTrainerOptions {
   std::int64_t min_frequency = 2;    ///< a pair that occurs more rarely is not merged
   std::size_t max_alphabet = 3'000;  ///< characters, the most frequent first
   bool lowercase = true;
+  bool strip_accents = true;  ///< with `lowercase`, as BERT does; Japanese wants it off: か and が would be one letter
 };
+
+/// The tokens in the order in which they were learnt: special ones, characters, then merges, the most frequent first.
+/// Words are cut as `config` says. `options.lowercase` and `strip_accents` are not looked at.
+[[nodiscard]] std::vector<std::string> learn_pieces(std::span<std::string_view const> texts,
+                                                    WordPieceConfig const& config,
+                                                    WordPieceTrainerOptions const& options);
 
 /// Deterministic: the same texts give the same vocabulary; ties are broken by content.
 [[nodiscard]] std::unique_ptr<Tokenizer const> train_wordpiece(std::span<std::string_view const> texts,

@@ -4,18 +4,17 @@
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <fstream>
 #include <set>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "model/encoder_files.h"
 #include "train/internal/device.h"
+#include "train/internal/metrics_file.h"
 #include "train/internal/prepared.h"
 #include "train/internal/session.h"
+#include "train/internal/stopwatch.h"
 #include "train/internal/torch_errors.h"
 
 namespace polytask::train {
@@ -26,64 +25,26 @@ namespace fs = std::filesystem;
 /// Seconds of work that a killed run may lose, when checkpoint_steps does not say otherwise.
 constexpr double kSecondsBetweenCheckpoints = 120;
 
-class Stopwatch {
- public:
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  }
+OrderedJson line_of(StepRecord const& record) {
+  OrderedJson json;
+  json["step"] = record.step;
+  json["loss"] = record.loss;
+  json["task_loss"] = record.task_loss;
+  json["learning_rate"] = record.learning_rate;
+  json["grad_norm"] = record.grad_norm;
+  json["tokens"] = record.n_tokens;
+  json["seconds"] = record.seconds;
+  return json;
+}
 
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-/// metrics.jsonl: one line a step and one an evaluation. A resumed run first cuts what came after its checkpoint.
-class MetricsFile {
- public:
-  MetricsFile(fs::path path, std::int64_t last_step, std::int64_t last_evaluated_step) : path_(std::move(path)) {
-    std::string kept;
-    if (std::ifstream old(path_); old) {
-      for (std::string line; std::getline(old, line);) {
-        auto const json = Json::parse(line, nullptr, false);  // the last line of a killed run may be cut
-        if (!json.is_object()) continue;
-        auto const last = json.contains("dev") ? last_evaluated_step : last_step;
-        if (json.value("step", last + 1) <= last) kept += line + "\n";
-      }
-    }
-    write_file_atomically(path_, kept);
-    out_.open(path_, std::ios::app);
-  }
-
-  void add(StepRecord const& record) {
-    OrderedJson json;
-    json["step"] = record.step;
-    json["loss"] = record.loss;
-    json["task_loss"] = record.task_loss;
-    json["learning_rate"] = record.learning_rate;
-    json["grad_norm"] = record.grad_norm;
-    json["tokens"] = record.n_tokens;
-    json["seconds"] = record.seconds;
-    write(json);
-  }
-
-  void add(EvaluationRecord const& record) {
-    OrderedJson json;
-    json["step"] = record.step;
-    json["dev"] = record.dev;
-    json["selection"] = record.selection;
-    json["is_best"] = record.is_best;
-    write(json);
-  }
-
- private:
-  void write(OrderedJson const& json) {
-    out_ << json.dump() << '\n' << std::flush;
-    if (!out_)
-      throw Error(ErrorCode::Unavailable,
-                  path_.string() + ": cannot be written; free some space, then continue with --resume");
-  }
-  fs::path path_;
-  std::ofstream out_;
-};
+OrderedJson line_of(EvaluationRecord const& record) {
+  OrderedJson json;
+  json["step"] = record.step;
+  json["dev"] = record.dev;
+  json["selection"] = record.selection;
+  json["is_best"] = record.is_best;
+  return json;
+}
 
 /// The steps after which dev is evaluated; the last step is always one.
 std::set<std::int64_t> evaluation_steps(TrainConfig const& config, std::int64_t n_steps) {
@@ -137,7 +98,8 @@ class Run {
         stop_(std::move(stop)),
         checkpoints_(options.run_folder / "checkpoints"),
         best_(options.run_folder / "checkpoints" / "best"),
-        metrics_(options.run_folder / "metrics.jsonl", session.state().step, session.state().last_evaluated_step),
+        metrics_(options.run_folder / "metrics.jsonl", "dev", session.state().step,
+                 session.state().last_evaluated_step),
         evaluation_steps_(evaluation_steps(config, session.n_steps())),
         seconds_before_(session.state().seconds) {}
 
@@ -166,7 +128,7 @@ class Run {
     update_seconds();
     record.seconds = state.seconds;
     record.seconds_left = seconds_left();
-    metrics_.add(record);
+    metrics_.add(line_of(record));
     if (events_.on_step) events_.on_step(record);
     for (auto const& problem : session_.take_problems())
       if (events_.on_note) events_.on_note(problem);
@@ -212,7 +174,7 @@ class Run {
     evaluation_seconds_ = watch.seconds();
     state.evaluation_seconds += evaluation_seconds_;
     update_seconds();
-    metrics_.add(record);
+    metrics_.add(line_of(record));
     if (events_.on_evaluation) events_.on_evaluation(record);
   }
 

@@ -215,15 +215,15 @@ def internal_headers_stay_inside(tree):
 
 
 def only_torch_rooms_include_torch(tree):
-    """Torch is included by nn, train, cli/torch and tests/agreement alone, and `train/config.h` stays free of it."""
+    """Torch is included by nn, train, cli/torch and tests/agreement alone, and `train/config.h` and `train/pretrain_config.h` stay free of it."""
     for name, includes in tree.includes.items():
         for line, include in includes:
             is_torch = re.match(r'[<"](torch|ATen|c10|caffe2)/', include)
-            if is_torch and (not name.startswith(TORCH_ROOMS) or re.fullmatch(r'src/train/config\.(h|cpp)', name)):
+            if is_torch and (not name.startswith(TORCH_ROOMS) or re.fullmatch(r'src/train/(pretrain_)?config\.(h|cpp)', name)):
                 yield f'{name}:{line}: includes {include}; only nn, train and cli/torch include torch'
             # What reaches torch through a header of a torch room.
             room = room_of(include)
-            if room in ('nn', 'train') and include != '"train/config.h"' and name.startswith('src/') and not name.startswith(TORCH_ROOMS):
+            if room in ('nn', 'train') and include not in ('"train/config.h"', '"train/pretrain_config.h"') and name.startswith('src/') and not name.startswith(TORCH_ROOMS):
                 yield f'{name}:{line}: includes {include}, a header of a room that needs torch'
 
 

@@ -18,16 +18,20 @@ namespace polytask::cli {
 /// Collects what is wrong, with the place in the file.
 class Findings {
  public:
-  explicit Findings(std::filesystem::path const& file) : file_(file.string()) {}
+  /// `kind`: what the file is, for messages.
+  explicit Findings(std::filesystem::path const& file, std::string kind = "project file")
+      : file_(file.string()), kind_(std::move(kind)) {}
   void add(YAML::Node const& node, std::string const& message);
   void add_at(std::string where, std::string const& message) {
     problems_.push_back({Severity::Error, "project-file", std::move(where), message});
   }
   [[nodiscard]] std::vector<Problem> const& problems() const { return problems_; }
   [[nodiscard]] std::string const& file() const { return file_; }
+  [[nodiscard]] std::string const& kind() const { return kind_; }
 
  private:
   std::string file_;
+  std::string kind_;
   std::vector<Problem> problems_;
 };
 
@@ -41,7 +45,7 @@ class Section {
   ~Section() = default;
 
   [[nodiscard]] bool is_map() const { return is_map_; }
-  [[nodiscard]] std::string name() const { return path_.empty() ? "the project file" : quote(path_); }
+  [[nodiscard]] std::string name() const { return path_.empty() ? "the " + findings_.kind() : quote(path_); }
   [[nodiscard]] std::string path_of(std::string const& key) const { return path_.empty() ? key : path_ + "." + key; }
 
   YAML::Node get(std::string const& key);

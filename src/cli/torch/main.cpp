@@ -1,4 +1,4 @@
-// The verb that needs LibTorch. Users call `polytask`, which starts this.
+// The verbs that need LibTorch. Users call `polytask`, which starts this.
 #include <malloc.h>
 
 #include "cli/torch/verbs.h"
@@ -8,7 +8,8 @@ namespace {
 
 int run(polytask::cli::CommandLine const& line, int /*argc*/, char** argv) {
   if (line.verb == polytask::cli::Verb::Train) return polytask::cli::train(line);
-  polytask::cli::refuse_verb("polytask-torch", "`train`", argv);
+  if (line.verb == polytask::cli::Verb::Pretrain) return polytask::cli::pretrain(line);
+  polytask::cli::refuse_verb("polytask-torch", "`train` and `pretrain`", argv);
 }
 
 /// Every step allocates arrays as large as the embedding table. Left to itself, the allocator gives them back to the

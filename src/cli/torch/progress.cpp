@@ -109,4 +109,56 @@ void Progress::show(train::EvaluationRecord const& record) {
   print_line(text + (record.is_best ? "  (best so far)" : ""));
 }
 
+void Progress::show(train::PretrainPlan const& plan) {
+  n_steps_ = plan.n_steps;
+  print_line(
+      fmt::format("{} steps of about {:.0f} tokens, {:.1f} million parameters, a vocabulary of {} ({:.2f} % of the "
+                  "tokens unknown); about {}",
+                  plan.n_steps - plan.first_step, plan.tokens_per_step, static_cast<double>(plan.n_parameters) / 1e6,
+                  plan.vocab_size, 100 * plan.unknown, duration_text(plan.estimated_seconds)));
+  for (auto const& source : plan.sources)
+    print_line(
+        fmt::format("  {}: {} sequences, {:.2f} million tokens, {:.2f} a word; {} held out, {} repeated texts left "
+                    "out; {:.0f} % of the sequences drawn",
+                    source.name, source.n_sequences, static_cast<double>(source.n_tokens) / 1e6, source.tokens_per_word,
+                    source.n_held_out, source.n_repeated, 100 * source.share));
+}
+
+void Progress::show_teaching(std::size_t n_done, std::size_t n_missing) {
+  auto const now = std::chrono::steady_clock::now();
+  if (teaching_since_.time_since_epoch().count() == 0) teaching_since_ = now, n_taught_before_ = n_done;
+  if (!is_due()) return;
+  std::chrono::duration<double> const spent = now - teaching_since_;
+  auto text = fmt::format("teacher: {} of {} texts", n_done, n_missing);
+  if (n_done > n_taught_before_)
+    text += fmt::format("  {} left", duration_text(spent.count() * static_cast<double>(n_missing - n_done) /
+                                                   static_cast<double>(n_done - n_taught_before_)));
+  print_live(text);
+}
+
+void Progress::show(train::PretrainStep const& record) {
+  for (auto const& [part, loss] : record.parts) {
+    auto const [found, is_new] = losses_.emplace(part, loss);
+    if (!is_new) found->second += 0.05 * (loss - found->second);
+  }
+  if (!is_due() && record.step != n_steps_) return;
+  auto text = fmt::format("step {}/{}  {:.0f} tokens/s  {} left ", record.step, n_steps_,
+                          record.seconds > 0 ? static_cast<double>(record.n_tokens) / record.seconds : 0.0,
+                          duration_text(record.seconds_left));
+  for (auto const& [part, loss] : losses_) text += fmt::format(" {} {:.3f}", part, loss);
+  print_live(text);
+}
+
+void Progress::show(train::PretrainEvaluation const& record) {
+  std::string text = fmt::format("after step {}: held-out perplexity {:.1f}", record.step, record.perplexity);
+  if (record.source_perplexity.size() > 1) {
+    text += " (";
+    for (auto const& [source, perplexity] : record.source_perplexity)
+      text += fmt::format("{}{} {:.1f}", text.back() == '(' ? "" : ", ", source, perplexity);
+    text += ")";
+  }
+  for (auto const& [probe, score] : record.probes) text += fmt::format("  {} {:.3f}", probe, score);
+  print_line(text);
+}
+
 }  // namespace polytask::cli

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "train/pretrainer.h"
 #include "train/trainer.h"
 
 namespace polytask::cli {
@@ -17,6 +18,11 @@ class Progress {
   void show(data::FrozenStates::Filled const& filled);
   void show(train::StepRecord const& record);
   void show(train::EvaluationRecord const& record);
+  void show(train::PretrainPlan const& plan);
+  /// Texts that the teacher has read, of those that it must.
+  void show_teaching(std::size_t n_done, std::size_t n_missing);
+  void show(train::PretrainStep const& record);
+  void show(train::PretrainEvaluation const& record);
   void note(std::string const& sentence);
   /// Ends the live line.
   void finish();
@@ -32,6 +38,8 @@ class Progress {
   std::int64_t n_steps_ = 0;
   std::map<std::string, double> losses_;  ///< smoothed
   std::chrono::steady_clock::time_point last_;
+  std::chrono::steady_clock::time_point teaching_since_{};
+  std::size_t n_taught_before_ = 0;
 };
 
 /// "2 h 05 min", "3 min 10 s", "12 s".

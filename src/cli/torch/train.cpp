@@ -14,19 +14,19 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "cli/answers.h"
 #include "cli/machine_notes.h"
 #include "cli/project_file.h"
 #include "cli/run_store.h"
 #include "cli/scoring.h"
 #include "cli/terminal.h"
+#include "cli/torch/engine_states.h"
 #include "cli/torch/progress.h"
+#include "cli/torch/run_identity.h"
 #include "cli/torch/stop_on_signal.h"
 #include "cli/torch/verbs.h"
 #include "cli/torch/workers.h"
 #include "cli/verbs.h"
-#include "engine/lower_states.h"
 #include "kernels/linear.h"
 #include "report/run_files.h"
 #include "report/run_page.h"
@@ -77,24 +77,6 @@ constexpr auto kCompiler = "clang " __clang_version__;
 constexpr auto kCompiler = "g++ " __VERSION__;
 #endif
 
-/// Hashes of the files that make an encoder what it is.
-OrderedJson encoder_hashes(fs::path const& folder) {
-  OrderedJson json = OrderedJson::object();
-  std::vector<fs::path> files;
-  std::error_code failed;
-  for (auto const& entry : fs::directory_iterator(folder, failed)) {
-    auto const name = entry.path().filename().string();
-    if (entry.is_regular_file() && (name.ends_with(".safetensors") || name.ends_with(".json") || name == "vocab.txt"))
-      files.push_back(entry.path());
-  }
-  if (failed)
-    throw Error(ErrorCode::NotFound,
-                fmt::format("{}: the encoder's folder cannot be read ({})", folder.string(), failed.message()));
-  std::sort(files.begin(), files.end());
-  for (auto const& file : files) json[file.filename().string()] = sha256_file(file);
-  return json;
-}
-
 /// Threads of each process: --threads, or its share of the machine's cores.
 int threads_of_process(CommandLine const& line) {
   return line.n_threads > 0 ? line.n_threads
@@ -111,23 +93,6 @@ OrderedJson identity_of(Project const& project, data::Corpus const& corpus, Comm
   for (auto const& dataset : corpus.datasets) json["data_sha256"][dataset.name] = dataset.sha256;
   json["encoder_sha256"] = project.encoder ? encoder_hashes(*project.encoder) : OrderedJson();
   return json;
-}
-
-/// The keys whose values differ, for the message of a conflict.
-std::string differing_keys(Json const& before, Json const& now, std::string const& path = "") {
-  std::string keys;
-  for (auto const& [key, value] : now.items()) {
-    auto const full = path.empty() ? key : path + "." + key;
-    if (!before.contains(key))
-      keys += " " + full;
-    else if (value.is_object() && before[key].is_object())
-      keys += differing_keys(before[key], value, full);
-    else if (before[key] != value)
-      keys += " " + full;
-  }
-  for (auto const& [key, value] : before.items())
-    if (!now.contains(key)) keys += " " + (path.empty() ? key : path + "." + key);
-  return keys;
 }
 
 /// What continues the run, with every option that decides its result.
@@ -293,15 +258,6 @@ std::string new_run_id(Project const& project) {
   auto free = id;
   for (int n = 2; fs::exists(runs_folder(project.folder) / free); ++n) free = fmt::format("{}-{}", id, n);
   return free;
-}
-
-/// The engine's, as it needs no gradients. One for all uses: it holds the weights.
-data::FrozenLayers frozen_layers(fs::path const& encoder, std::int64_t n_layers, int n_threads) {
-  auto const states =
-      std::make_shared<engine::LowerStates>(engine::LowerStates::load(encoder, n_layers, {.n_workers = n_threads}));
-  return {.key = states->key(),
-          .hidden_size = states->hidden_size(),
-          .compute = [states](auto texts, auto const& take) { states->compute(texts, take); }};
 }
 
 train::TrainOptions options_of(Project const& project, CommandLine const& line, train::ProcessGroup* processes) {

@@ -6,5 +6,7 @@
 namespace polytask::cli {
 
 int train(CommandLine const& line);
+/// 4 when --adapt did not help.
+int pretrain(CommandLine const& line);
 
 }  // namespace polytask::cli

@@ -15,6 +15,7 @@
 #include "train/internal/device.h"
 #include "train/internal/head_batch.h"
 #include "train/internal/line.h"
+#include "train/internal/parameter_tensors.h"
 
 namespace polytask::train {
 namespace {
@@ -24,19 +25,6 @@ using data::Split;
 
 /// Purposes of the run's random streams: each is independent of the others.
 enum Purpose : std::uint64_t { kMixturePurpose = 1, kWeightsPurpose = 2, kDropoutPurpose = 1'000 };
-
-model::Tensor to_tensor(torch::Tensor const& tensor) {
-  auto const values = tensor.detach().to(torch::kCPU).contiguous();
-  return {values.sizes().vec(), {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()}};
-}
-
-void from_tensor(torch::Tensor target, NamedTensors const& tensors, std::string const& name) {
-  auto const found = tensors.find(name);
-  if (found == tensors.end() || found->second.shape != target.sizes().vec())
-    throw Error(ErrorCode::Corrupt, fmt::format("tensor {} is missing or of another shape", quote(name)));
-  torch::NoGradGuard const no_grad;
-  target.copy_(torch::from_blob(const_cast<float*>(found->second.values.data()), found->second.shape, torch::kFloat32));
-}
 
 std::vector<DevRows> dev_rows(data::Corpus const& corpus, Prepared const& prepared, std::stop_token const& stop) {
   std::vector<DevRows> dev;
@@ -362,12 +350,7 @@ double Session::seconds_per_token() {
 Checkpoint Session::checkpoint() {
   optimizer_->catch_up_all();
   Checkpoint checkpoint{.state = state_};
-  for (auto const& parameter : optimizer_->parameters()) {
-    checkpoint.tensors[parameter.name] = to_tensor(parameter.weight);
-    checkpoint.tensors[parameter.name + ".first_moment"] = to_tensor(parameter.first_moment);
-    checkpoint.tensors[parameter.name + ".second_moment"] = to_tensor(parameter.second_moment);
-    checkpoint.state.n_updates[parameter.name] = parameter.n_updates;
-  }
+  store_parameters(*optimizer_, checkpoint);
   return checkpoint;
 }
 
@@ -377,14 +360,7 @@ void Session::restore(Checkpoint const& checkpoint) {
   for (auto const& head : prepared_.spec.heads) shape.tasks.push_back(head.task.name);
   try {
     check_state(checkpoint.state, shape);
-    for (auto& parameter : optimizer_->parameters()) {
-      from_tensor(parameter.weight, checkpoint.tensors, parameter.name);
-      from_tensor(parameter.first_moment, checkpoint.tensors, parameter.name + ".first_moment");
-      from_tensor(parameter.second_moment, checkpoint.tensors, parameter.name + ".second_moment");
-      auto const found = checkpoint.state.n_updates.find(parameter.name);
-      parameter.n_updates = found == checkpoint.state.n_updates.end() ? 0 : found->second;
-      parameter.rows.reset();
-    }
+    restore_parameters(*optimizer_, checkpoint);
   } catch (Error const& error) {
     throw damaged_checkpoint(checkpoint.folder, error.what());
   }

@@ -1,0 +1,224 @@
+#!/usr/bin/env python3
+"""Shapes and recipes of a small encoder on a small budget, what they are worth on labelled sets, and our speed beside PyTorch's.
+
+usage: measure.py --shared FOLDER --work FOLDER [--python PYTHON] [--polytask BINARY] [--minutes N] [--threads N] [--rounds R]
+                  [--seconds S] [--recipes NAME...] [--sets NAME...] [--rows N...] [--seeds N...] [--encoders NAME=FOLDER...]
+                  [--what speed train score]
+
+FOLDER of --shared holds `corpora/`, `data/` and `models/all-MiniLM-L6-v2/` (examples/encoder/run says which). PYTHON is one with torch
+and transformers; where it has none, the speed of the peer is left out with one line. Every measurement is one line of
+WORK/results.jsonl and is not made again; the tables are printed at the end.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, '../..')
+sys.path.insert(0, os.path.join(HERE, '../accuracy'))
+import sets as published  # noqa: E402
+
+# What differs from examples/encoder/recipe.yaml.
+RECIPES = {
+    'wide': [],
+    'deep': ['encoder={layers: 8, hidden_size: 192, heads: 6, intermediate_size: 768}'],
+    'from-teacher': ['encoder={from: models/all-MiniLM-L6-v2, layers_kept: [0, 5]}', 'vocabulary={size: 8000, replace: true, max_alphabet: 3300}',
+                     'train.learning_rate=0.0005'],
+    'words-alone': ['teacher='],
+}
+SHAPES = {'wide': (4, 256, 8, 15000), 'deep': (8, 192, 6, 15000)}
+FINE_TUNING = {'epochs': 12, 'learning_rate': 2e-4}
+SCRATCH = {'epochs': 20, 'learning_rate': 1e-3, 'head_learning_rate_factor': 1}
+
+cli = argparse.ArgumentParser(usage=__doc__[__doc__.index('usage:') + 7:])
+cli.add_argument('--shared', required=True)
+cli.add_argument('--work', required=True)
+cli.add_argument('--python', default=sys.executable)
+cli.add_argument('--polytask', default=os.path.join(ROOT, 'bin/polytask'))
+cli.add_argument('--minutes', type=float, default=4)
+cli.add_argument('--threads', type=int, default=os.cpu_count())
+cli.add_argument('--rounds', type=int, default=3)
+cli.add_argument('--seconds', type=float, default=15)
+cli.add_argument('--recipes', nargs='*', choices=list(RECIPES), default=list(RECIPES)[:3])
+cli.add_argument('--sets', nargs='+', default=['banking77', 'hwu64', 'mr_polarity', 'stackoverflow20', 'jcola', 'jsick'])
+cli.add_argument('--rows', type=int, nargs='+', default=[10, 30, 100, 0], help='of each label; 0 = all, at most 3000 rows')
+cli.add_argument('--seeds', type=int, nargs='+', default=[1])
+cli.add_argument('--encoders', nargs='*', default=[], help='others to score')
+cli.add_argument('--what', nargs='+', choices=['speed', 'train', 'score'], default=['speed', 'train', 'score'])
+options = cli.parse_args()
+options.work, options.polytask, options.shared = map(os.path.abspath, (options.work, options.polytask, options.shared))
+os.makedirs(options.work, exist_ok=True)
+RESULTS = os.path.join(options.work, 'results.jsonl')
+
+
+def results():
+    if not os.path.exists(RESULTS):
+        return []
+    with open(RESULTS, encoding='utf8') as file:
+        return [json.loads(line) for line in file]
+
+
+def measured(**key):
+    return [row for row in results() if all(row.get(name) == value for name, value in key.items())]
+
+
+def add(**row):
+    with open(RESULTS, 'a', encoding='utf8') as file:
+        file.write(json.dumps(row) + '\n')
+    print(json.dumps(row), file=sys.stderr)
+
+
+def run(*command, check=True, **environment):
+    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    if check and done.returncode:
+        raise SystemExit(f'{" ".join(map(str, command))}: exit {done.returncode}\n{done.stderr[-2000:]}')
+    return done
+
+
+def pretrain(name, *more, recipe='wide'):
+    overrides = [part for value in RECIPES[recipe] for part in ('--set', value)]
+    return run(os.path.join(ROOT, 'examples/encoder/run'), '--corpora', os.path.join(options.shared, 'corpora'), '--teacher',
+               os.path.join(options.shared, 'models/all-MiniLM-L6-v2'), '--work', options.work, '--name', name, '--', *overrides, '--threads',
+               options.threads, '--output', 'json', *more, POLYTASK=options.polytask)
+
+
+def speed():
+    """In turn: ours, without a teacher and with full sequences, and the peer in its configurations."""
+    texts = os.path.join(options.shared, 'corpora/openstax_en/textbooks.txt.gz')
+    has_peer = run(options.python, '-c', 'import torch, transformers', check=False).returncode == 0
+    if not has_peer:
+        print(f'{options.python} has no torch and transformers: the peer is left out', file=sys.stderr)
+    for shape, (layers, hidden, heads, vocabulary) in SHAPES.items():
+        for round_ in range(options.rounds):
+            for precision in ('f32', 'bf16'):
+                if measured(what='speed', who='ours', shape=shape, precision=precision, round=round_):
+                    continue
+                to = os.path.join(options.work, 'speed')
+                run('rm', '-rf', to, to + '.unfinished')
+                done = run(options.polytask, 'pretrain', '--texts', texts, '--to', to, '--minutes', options.seconds / 60, '--threads', options.threads,
+                           '--set', f'encoder={{layers: {layers}, hidden_size: {hidden}, heads: {heads}}}', '--set', f'vocabulary.size={vocabulary}',
+                           '--set', f'train.precision={precision}', '--set', 'train.evaluations=1', '--set', 'train.held_out_tokens=2000', '--output', 'json',
+                           check=False)
+                if done.returncode == 2 and 'instructions' in done.stderr:
+                    print(f'no {precision} on this processor: left out', file=sys.stderr)
+                    continue
+                if done.returncode:
+                    raise SystemExit(done.stderr[-2000:])
+                add(what='speed', who='ours', shape=shape, precision=precision, round=round_, value=json.loads(done.stdout)['tokens_per_second'])
+            for peer in ('fused', 'masked,fused', 'masked,fused,bf16') if has_peer else ():
+                if not measured(what='speed', who=peer, shape=shape, round=round_):
+                    answer = json.loads(run(options.python, os.path.join(HERE, 'peer.py'), layers, hidden, heads, vocabulary, peer, options.threads,
+                                            options.seconds).stdout)
+                    add(what='speed', who=peer, shape=shape, round=round_, value=answer['tokens_per_second'])
+
+
+def labelled(name):
+    """Training and test rows of a set: {text, label}, or {text, other, label} for pairs."""
+    data = os.path.join(options.shared, 'data')
+    if name == 'jcola':
+        read = lambda part: [{'text': r['sentence'], 'label': str(r['label'])} for r in published.rows_of(os.path.join(data, f'jcola/in_domain_{part}-v1.0.json.gz'))]
+        return read('train'), read('valid')
+    if name == 'jsick':
+        def read(part):
+            return [{'text': r['sentence1'], 'other': r['sentence2'], 'label': r['entailment']} for r in published.rows_of(os.path.join(data, f'jsick/{part}.jsonl.gz'))]
+        return read('train'), read('test')
+    train, test = published.load(data, name)
+    return [{**row, 'label': str(row['label'])} for row in train], [{**row, 'label': str(row['label'])} for row in test]
+
+
+def cut(rows, per_label):
+    """The first so many rows of each label; the files are shuffled by a fixed seed first."""
+    import random
+    rows = list(rows)
+    random.Random(7).shuffle(rows)
+    if per_label == 0:
+        return rows[:3000]
+    taken, kept = {}, []
+    for row in rows:
+        taken[row['label']] = taken.get(row['label'], 0) + 1
+        if taken[row['label']] <= per_label:
+            kept.append(row)
+    return kept[:3000]
+
+
+def score(encoders):
+    for name in options.sets:
+        train, test = labelled(name)
+        test = cut(test, 0)[:2000]
+        for per_label in options.rows:
+            rows = cut(train, per_label)
+            folder = os.path.join(options.work, 'sets', f'{name}-{per_label}')
+            os.makedirs(folder, exist_ok=True)
+            for split, content in (('train', rows), ('test', test)):
+                with open(os.path.join(folder, f'{split}.jsonl'), 'w', encoding='utf8') as file:
+                    file.writelines(json.dumps(row, ensure_ascii=False) + '\n' for row in content)
+            for seed in options.seeds:
+                for who, encoder in encoders.items():
+                    if measured(what='score', set=name, rows=per_label, who=who, seed=seed):
+                        continue
+                    project = os.path.join(folder, f'{who}.yaml')
+                    with open(project, 'w', encoding='utf8') as file:  # JSON is YAML
+                        json.dump({'project': name, **({'encoder': encoder} if encoder else {}), 'seed': seed,
+                                   'datasets': {'rows': {'train': 'train.jsonl', 'test': 'test.jsonl', 'split': {'dev': 0.1}}},
+                                   'tasks': {name: {'type': 'classification', 'dataset': 'rows', 'metric': 'accuracy', 'label': 'label',
+                                                    'text': ['text', 'other'] if 'other' in rows[0] else 'text'}},
+                                   'train': {**(FINE_TUNING if encoder else SCRATCH), 'batch_size': 16}}, file)
+                    run_id = f'{who}-{seed}'
+                    run('rm', '-rf', os.path.join(folder, '.polytask/runs', run_id))
+                    done = run(options.polytask, 'train', '--project', project, '--run', run_id, '--threads', options.threads, '--output', 'json')
+                    add(what='score', set=name, rows=per_label, who=who, seed=seed, value=json.loads(done.stdout)['tasks'][name]['value'])
+                    if not measured(what='score', set=name, rows=per_label, who='bag-of-words', seed=seed):
+                        table = json.loads(run(options.polytask, 'runs', 'compare', run_id, '--baselines', '--project', project, '--output', 'json').stdout)
+                        add(what='score', set=name, rows=per_label, who='bag-of-words', seed=seed, value=table['tasks'][name]['bag_of_words'])
+                    run('rm', '-rf', os.path.join(folder, '.polytask/runs', run_id))
+
+
+def tables(encoders):
+    rows = results()
+    speeds = {}
+    for row in rows:
+        if row['what'] == 'speed':
+            speeds.setdefault((row['shape'], row['who'] + ('-' + row['precision'] if 'precision' in row else '')), []).append(row['value'])
+    if speeds:
+        print('| shape | who | tokens/s | lowest | highest | times the best peer of that precision |\n|---|---|---|---|---|---|')
+        for (shape, who), values in sorted(speeds.items()):
+            peer = speeds.get((shape, 'masked,fused,bf16' if 'bf16' in who else 'masked,fused'))
+            ratio = f'{statistics.median(values) / statistics.median(peer):.2f}' if peer else '-'
+            print(f'| {shape} | {who} | {statistics.median(values):.0f} | {min(values):.0f} | {max(values):.0f} | {ratio} |')
+    for row in rows:
+        if row['what'] == 'train':
+            print(f"\n{row['recipe']}: {row['parameters'] / 1e6:.1f} million parameters, {row['bytes'] / 1e6:.1f} MB, {row['tokens'] / 1e6:.1f} million tokens in "
+                  f"{row['seconds'] / 60:.1f} min, held-out perplexity {row['perplexity']:.1f}")
+    who = ['bag-of-words', *encoders]
+    scores = {}
+    for row in rows:
+        if row['what'] == 'score':
+            scores.setdefault((row['set'], row['rows']), {}).setdefault(row['who'], []).append(row['value'])
+    if scores:
+        print('\n| set | rows a label | ' + ' | '.join(who) + ' |\n|---|---|' + '---|' * len(who))
+        for (name, n), values in scores.items():
+            print(f'| {name} | {n or "all"} | ' + ' | '.join(f'{100 * statistics.mean(values[w]):.1f}' if w in values else '-' for w in who) + ' |')
+
+
+def main():
+    encoders = {'scratch': None, **dict(word.split('=', 1) for word in options.encoders)}
+    if 'speed' in options.what:
+        speed()
+    for recipe in options.recipes:
+        folder = os.path.join(options.work, recipe)
+        if 'train' in options.what and not measured(what='train', recipe=recipe, minutes=options.minutes):
+            answer = json.loads(pretrain(recipe, '--minutes', options.minutes, recipe=recipe).stdout)
+            size = sum(os.path.getsize(os.path.join(folder, file)) for file in ('model.safetensors', 'tokenizer.json', 'vocab.txt', 'config.json'))
+            add(what='train', recipe=recipe, minutes=options.minutes, parameters=answer['parameters'], bytes=size, tokens=answer['tokens'],
+                seconds=answer['seconds'], perplexity=answer['evaluations'][-1]['perplexity'])
+        if os.path.exists(os.path.join(folder, 'model.safetensors')):
+            encoders[recipe] = folder
+    if 'score' in options.what:
+        score(encoders)
+    tables(encoders)
+
+
+main()

@@ -1,0 +1,31 @@
+// A vocabulary for other texts, and what its tokens were before: how an encoder gets new words without losing old ones.
+// Method: tokens of the new texts behind the old ones; each starts as the mean of the pieces it used to be cut into
+// (as in exBERT and Hewitt 2021, "Initializing new word embeddings"; the mean of all tokens where it had no pieces).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace polytask::text {
+
+struct VocabularyChange {
+  std::unique_ptr<Tokenizer const> tokenizer;
+  /// By new id: the old ids that it was made of. Itself alone for a token that stays; empty for one that the old
+  /// vocabulary could not write.
+  std::vector<std::vector<std::int32_t>> old_pieces;
+};
+
+/// Adds the up to `n_more` most frequent pieces that `tokenizer` lacks; the ids of its own tokens stay. A piece must
+/// occur `min_frequency` times. Throws Error{InvalidInput} for a tokenizer that is not WordPiece. Deterministic.
+[[nodiscard]] VocabularyChange extend_wordpiece(Tokenizer const& tokenizer, std::span<std::string_view const> texts,
+                                                std::size_t n_more, std::int64_t min_frequency = 5);
+
+/// What the tokens of `changed` are in the vocabulary of `old`; both are WordPiece, or Error{InvalidInput} is thrown.
+[[nodiscard]] std::vector<std::vector<std::int32_t>> pieces_in(Tokenizer const& old, Tokenizer const& changed);
+
+}  // namespace polytask::text
