@@ -78,6 +78,11 @@ def debian_mirrors(index_targets, codename):
     return list(dict.fromkeys(exact + others))
 
 
+def machine_mirrors(codename):
+    """Addresses of the Debian archive among this machine's sources, the ones that serve `codename` first."""
+    return debian_mirrors(_run("apt-get", "indextargets", "--format", _REPOSITORIES).stdout, codename)
+
+
 def complaint_of(output):
     """The most telling line of a failed `apt-get update`."""
     lines = [line.strip() for line in output.splitlines()]
@@ -206,8 +211,7 @@ def find_catalogue(folder, codename, fresh, say, mirror=None):
     if packages and translation and not fresh:
         return Catalogue(codename, packages, translation, "downloaded earlier")
 
-    sources = _run("apt-get", "indextargets", "--format", _REPOSITORIES).stdout
-    mirrors = [mirror] if mirror else debian_mirrors(sources, codename)
+    mirrors = [mirror] if mirror else machine_mirrors(codename)
     reason = "" if mirrors else "this machine's package sources name no Debian archive; give one with --mirror ADDRESS"
     for address in mirrors:
         say(f"downloading the catalogue of Debian {codename} from {without_password(address)} (about 16 MB)")

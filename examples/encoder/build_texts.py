@@ -67,9 +67,8 @@ def main():
     codename = options.codename or apt_lists.machine_codename()[0]
     apt = apt_lists.PrivateApt(options.lists / codename, codename, ("en", "ja"))
     if not (apt.files()[1] and apt.translation("ja")):
-        sources = apt_lists._run("apt-get", "indextargets", "--format", apt_lists._REPOSITORIES).stdout
         failures = []
-        for mirror in apt_lists.debian_mirrors(sources, codename):
+        for mirror in apt_lists.machine_mirrors(codename):
             failure = apt.update(mirror)
             if not failure:
                 break
