@@ -129,7 +129,8 @@ void read_train(YAML::Node const& node, Findings& findings, train::PretrainConfi
   section.finish();
 }
 
-void read_root(YAML::Node const& root, fs::path const& folder, Findings& findings, PretrainRecipe& recipe) {
+void read_root(YAML::Node const& root, fs::path const& folder, NamedEncoders const& named, Findings& findings,
+               PretrainRecipe& recipe) {
   Section section(root, "", findings);
   Section texts(section.get("texts"), "texts", findings);
   for (auto const& [name, node] : texts.entries()) read_source(name, node, folder, findings, recipe);
@@ -149,6 +150,8 @@ void read_root(YAML::Node const& root, fs::path const& folder, Findings& finding
   section.text("stored", recipe.config.stored);
   section.whole("seed", recipe.config.seed);
   section.finish();
+  if (named.from) recipe.config.from = named.from;
+  if (named.teacher) recipe.config.distillation.teacher = named.teacher;
   for (auto const& problem : train::problems(recipe.config))
     findings.add(node_at(root, problem.where), fmt::format("{} {}", problem.where, problem.message));
 }
@@ -156,15 +159,16 @@ void read_root(YAML::Node const& root, fs::path const& folder, Findings& finding
 }  // namespace
 
 PretrainRecipe parse_recipe(std::string_view yaml, fs::path const& file, fs::path const& data_folder,
-                            std::vector<std::string> const& overrides) {
+                            std::vector<std::string> const& overrides, NamedEncoders const& named) {
   PretrainRecipe recipe;
-  read_document({yaml, file, "recipe"}, overrides,
-                [&](YAML::Node const& root, Findings& findings) { read_root(root, data_folder, findings, recipe); });
+  read_document({yaml, file, "recipe"}, overrides, [&](YAML::Node const& root, Findings& findings) {
+    read_root(root, data_folder, named, findings, recipe);
+  });
   return recipe;
 }
 
-PretrainRecipe read_recipe(fs::path const& file, fs::path const& data_folder,
-                           std::vector<std::string> const& overrides) {
+PretrainRecipe read_recipe(fs::path const& file, fs::path const& data_folder, std::vector<std::string> const& overrides,
+                           NamedEncoders const& named) {
   std::string text;
   try {
     text = read_file(file, kLargestDocument + 1);
@@ -175,7 +179,7 @@ PretrainRecipe read_recipe(fs::path const& file, fs::path const& data_folder,
                     "with --texts FILE",
                     error.what()));
   }
-  return parse_recipe(text, file, data_folder, overrides);
+  return parse_recipe(text, file, data_folder, overrides, named);
 }
 
 OrderedJson effective_recipe(PretrainRecipe const& recipe) {

@@ -43,6 +43,7 @@ TEST(PretrainRecipe, OverridesReachEveryKey) {
   auto const recipe = parse("train: {epochs: 1}", {"train.epochs=2.5", "vocabulary.size=9000"});
   EXPECT_DOUBLE_EQ(recipe.config.epochs, 2.5);
   EXPECT_EQ(recipe.config.vocabulary.size, 9'000);
+  EXPECT_DOUBLE_EQ(parse("", {"train.epochs=2.5"}).config.epochs, 2.5) << "without a file too";
 }
 
 TEST(PretrainRecipe, MistakesHaveTheirLinesAndWhatToDo) {
@@ -51,6 +52,12 @@ TEST(PretrainRecipe, MistakesHaveTheirLinesAndWhatToDo) {
                     HasSubstr("has no \"files\""), HasSubstr("\"layer\" is not a key of \"encoder\""),
                     HasSubstr("recipe.yaml:5: train.epochs is -1")));
   EXPECT_THAT(problems_of("text: 3\n"), HasSubstr("\"text\" is not a key of the recipe"));
+}
+
+TEST(PretrainRecipe, IsCheckedWithTheEncoderThatTheCommandLineNames) {
+  EXPECT_THAT(problems_of("vocabulary: {add: 100}"), HasSubstr("raise vocabulary.size"));
+  auto const recipe = parse_recipe("vocabulary: {add: 100}", "recipe.yaml", ".", {}, {.from = "mini"});
+  EXPECT_EQ(recipe.config.from, "mini");
 }
 
 TEST(PretrainRecipe, TheEffectiveRecipeWritesDefaultsOut) {

@@ -128,7 +128,9 @@ void read_document(YamlDocument const& document, std::vector<std::string> const&
   } else {
     try {
       auto const documents = YAML::LoadAll(std::string(yaml));
-      auto root = documents.empty() ? YAML::Node() : documents.front();
+      // A map from the start where there is nothing: what has no node yet could not be set from elsewhere.
+      bool const is_empty = documents.empty() || documents.front().IsNull();
+      auto root = !is_empty ? documents.front() : overrides.empty() ? YAML::Node() : YAML::Node(YAML::NodeType::Map);
       if (documents.size() > 1) {
         findings.add(documents[1], fmt::format("a second document begins here (\"---\"); a {} is one", kind));
       } else if (is_too_large(root)) {

@@ -137,8 +137,7 @@ void print_table(Project const& project, Scores const& before, Scores const& aft
 int adapt(CommandLine const& line) {
   StopOnSignal stop;
   auto const project = read_project(line.project, line.overrides);
-  auto recipe = recipe_of(line, true);
-  if (!recipe.config.from) recipe.config.from = project.encoder;
+  auto recipe = recipe_of(line, &project);
   if (!recipe.config.from)
     throw Error(
         ErrorCode::InvalidUsage,

@@ -98,20 +98,22 @@ std::vector<train::Probe> probes_of(data::Corpus const& corpus, std::size_t most
   return probes;
 }
 
-PretrainRecipe recipe_of(CommandLine const& line, bool is_adapting) {
+PretrainRecipe recipe_of(CommandLine const& line, Project const* project) {
   PretrainRecipe recipe;
-  auto const overrides = is_adapting ? std::vector<std::string>() : line.overrides;
+  auto const overrides = project != nullptr ? std::vector<std::string>() : line.overrides;
+  NamedEncoders named;
+  if (project != nullptr) named.from = project->encoder;
+  if (!line.encoder.empty()) named.from = line.encoder;
+  if (!line.teacher.empty()) named.teacher = line.teacher;
   if (!line.recipe.empty()) {
     fs::path const file = line.recipe;
     auto const folder = line.data != "." ? line.data : file.has_parent_path() ? file.parent_path() : fs::path(".");
-    recipe = read_recipe(file, folder, overrides);
+    recipe = read_recipe(file, folder, overrides, named);
   } else {
-    recipe = parse_recipe("", "the command line", ".", overrides);
+    recipe = parse_recipe("", "the command line", ".", overrides, named);
   }
-  bool const teaches = !line.teacher.empty() || recipe.config.distillation.teacher;
+  bool const teaches = recipe.config.distillation.teacher.has_value();
   for (auto const& file : line.texts) recipe.sources.push_back(source_of(file, recipe.sources.size() + 1, teaches));
-  if (!line.encoder.empty()) recipe.config.from = line.encoder;
-  if (!line.teacher.empty()) recipe.config.distillation.teacher = line.teacher;
   if (line.minutes > 0) recipe.config.minutes = line.minutes;
   return recipe;
 }
@@ -167,13 +169,6 @@ train::PretrainResult run_pretraining(PretrainRecipe const& recipe, MoreTexts mo
   check_work_folder(work, identity, line);
   write_file_atomically(work / "config.json", identity.dump(1) + "\n");
   Progress progress;
-  std::vector<train::LanguageSource> sources;
-  data::SeenTexts seen;
-  for (auto const& source : recipe.sources) {
-    progress.note(fmt::format("reading the texts {}", quote(source.name)));
-    sources.push_back({source, data::read_language_texts(source, seen)});
-  }
-  for (auto& source : more) sources.push_back(std::move(source));
   auto const answers = work.parent_path() / ".polytask-teacher";
   train::PretrainEvents const events{
       .on_note = [&](std::string const& sentence) { progress.note(sentence); },
@@ -183,6 +178,13 @@ train::PretrainResult run_pretraining(PretrainRecipe const& recipe, MoreTexts mo
       .on_evaluation = [&](train::PretrainEvaluation const& record) { progress.show(record); },
   };
   try {
+    std::vector<train::LanguageSource> sources;
+    data::SeenTexts seen;
+    for (auto const& source : recipe.sources) {
+      progress.note(fmt::format("reading the texts {}", quote(source.name)));
+      sources.push_back({source, data::read_language_texts(source, seen)});
+    }
+    for (auto& source : more) sources.push_back(std::move(source));
     auto result = train::pretrain(std::move(sources), config,
                                   {.work_folder = work,
                                    .encoder = encoder,
@@ -243,7 +245,7 @@ OrderedJson to_json(train::PretrainResult const& result) {
 int pretrain(CommandLine const& line) {
   if (line.adapt) return adapt(line);
   StopOnSignal stop;
-  auto const recipe = recipe_of(line, false);
+  auto const recipe = recipe_of(line);
   auto const folder = new_encoder_folder(line);
   std::vector<train::Probe> probes;
   for (auto const& file : recipe.probes) {

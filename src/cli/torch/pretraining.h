@@ -16,8 +16,9 @@ namespace polytask::cli {
 /// The classification tasks over single texts of a project, at most `most_rows` training rows of each.
 [[nodiscard]] std::vector<train::Probe> probes_of(data::Corpus const& corpus, std::size_t most_rows = 3'000);
 
-/// The recipe of the command line: its file, with --texts, --encoder, --teacher and --minutes in it.
-[[nodiscard]] PretrainRecipe recipe_of(CommandLine const& line, bool is_adapting);
+/// The recipe of the command line: its file, with --texts, --encoder, --teacher and --minutes in it. Of a project that
+/// is adapted to, its encoder where no --encoder is named; --set is then the project's.
+[[nodiscard]] PretrainRecipe recipe_of(CommandLine const& line, Project const* project = nullptr);
 
 /// Where the texts come from that the recipe does not name.
 using MoreTexts = std::vector<train::LanguageSource>;

@@ -97,6 +97,12 @@ void PretrainingSession::add_lessons(Rng& rng) {
   }
   if (wanted.relations > 0) {
     auto const config = model::read_encoder_config(*wanted.teacher);
+    if (config.num_hidden_layers < 2)
+      throw Error(
+          ErrorCode::InvalidUsage,
+          fmt::format("{}: the teacher has one layer; relations are learnt from what its last layer makes of the "
+                      "one below, so expected at least 2",
+                      wanted.teacher->string()));
     lessons_.relation_heads = wanted.relation_heads > 0 ? wanted.relation_heads : config.num_attention_heads;
     if (config.hidden_size % lessons_.relation_heads != 0 || hidden % lessons_.relation_heads != 0)
       throw Error(ErrorCode::InvalidUsage,
