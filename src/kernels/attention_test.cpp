@@ -22,9 +22,10 @@ class Attention : public testing::TestWithParam<std::size_t> {
   static constexpr std::size_t kHeads = 3;
   std::size_t d = GetParam();
   std::size_t kHidden = kHeads * d;
+  std::int64_t reach = 0;
 
   [[nodiscard]] AttentionShape shape(std::vector<std::int32_t> const& offsets) const {
-    return {offsets, static_cast<std::int64_t>(kHidden), kHeads};
+    return {offsets, static_cast<std::int64_t>(kHidden), kHeads, reach};
   }
   [[nodiscard]] Forward run(std::vector<std::int32_t> const& offsets, Floats const& qkv,
                             Dropout const& dropout = {}) const {
@@ -34,9 +35,11 @@ class Attention : public testing::TestWithParam<std::size_t> {
     return result;
   }
   void expect_gradient(std::vector<std::int32_t> const& offsets, Dropout const& dropout) const;
+  void expect_equation_one() const;
 };
 
-TEST_P(Attention, ComputesEquationOneOfVaswani) {
+/// With the keys that are out of reach left out.
+void Attention::expect_equation_one() const {
   constexpr std::size_t kTokens = 37;
   auto const qkv = random_floats(kTokens * 3 * kHidden, 1);
   auto const result = run({0, kTokens}, qkv);
@@ -48,6 +51,7 @@ TEST_P(Attention, ComputesEquationOneOfVaswani) {
       std::vector<double> p(kTokens);
       double sum = 0;
       for (std::size_t j = 0; j < kTokens; ++j) {
+        if (reach > 0 && std::abs(static_cast<std::int64_t>(i) - static_cast<std::int64_t>(j)) > reach) continue;
         double score = 0;
         for (std::size_t k = 0; k < d; ++k) score += at(i, 0, h, k) * at(j, 1, h, k);
         sum += p[j] = std::exp(score / std::sqrt(static_cast<double>(d)));
@@ -58,6 +62,23 @@ TEST_P(Attention, ComputesEquationOneOfVaswani) {
         EXPECT_NEAR(result.context[i * kHidden + h * d + k], expected, 5e-6);
       }
     }
+}
+
+TEST_P(Attention, ComputesEquationOneOfVaswani) { expect_equation_one(); }
+
+TEST_P(Attention, LooksNoFurtherThanItsReach) {
+  for (std::int64_t const one : {1, 3, 16, 30, 36, 100}) {
+    reach = one;
+    expect_equation_one();
+  }
+}
+
+TEST_P(Attention, OfAReachBeyondTheTextIsThatWithoutOne) {
+  auto const qkv = random_floats(37 * 3 * kHidden, 1);
+  auto const all = run({0, 37}, qkv);
+  reach = 37;
+  auto const windowed = run({0, 37}, qkv);
+  for (std::size_t i = 0; i < all.context.size(); ++i) ASSERT_EQ(windowed.context[i], all.context[i]);
 }
 
 TEST_P(Attention, ATextDoesNotSeeItsNeighbours) {
@@ -102,6 +123,14 @@ TEST_P(Attention, GradientEqualsFiniteDifferencesForMixedLengths) { expect_gradi
 
 TEST_P(Attention, GradientEqualsFiniteDifferencesUnderDropout) {
   expect_gradient({0, 3, 9, 26}, {.rate = 0.3F, .seed = 11});
+}
+
+TEST_P(Attention, GradientOfAWindowEqualsFiniteDifferences) {
+  for (std::int64_t const one : {1, 5, 18}) {
+    reach = one;
+    expect_gradient({0, 1, 4, 9, 48}, {});
+    expect_gradient({0, 3, 9, 46}, {.rate = 0.3F, .seed = 11});
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(HeadSizes, Attention, testing::Values(4, 20, 32, 64));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <type_traits>
 
 #include "base/error.h"
 #include "kernels/internal/bfloat16.h"
@@ -71,8 +72,24 @@ POLYTASK_SIMD_CLONES void normalize(int64_t n_rows, int64_t width, LayerNormWeig
   }
 }
 
+template <typename Value>
+[[gnu::always_inline]] inline Value product(Value x, Value y) {
+  if constexpr (std::is_same_v<Value, float>)
+    return x * y;
+  else
+    return to_bfloat16(to_float(x) * to_float(y));
+}
+POLYTASK_SIMD_CLONES void multiply_floats(int64_t n, float const* y, float* x) {
+  for (int64_t i = 0; i < n; ++i) x[i] = product(x[i], y[i]);
+}
+POLYTASK_SIMD_CLONES void multiply_halves(int64_t n, std::uint16_t const* y, std::uint16_t* x) {
+  for (int64_t i = 0; i < n; ++i) x[i] = product(x[i], y[i]);
+}
+
 }  // namespace
 
+void multiply(int64_t n, float const* y, float* x) { multiply_floats(n, y, x); }
+void multiply(int64_t n, std::uint16_t const* y, std::uint16_t* x) { multiply_halves(n, y, x); }
 void convert_rows(int64_t n_rows, int64_t width, float const* x, ConvertedRows const& out) {
   expects(out.precision != Precision::Float32, "float32 rows need no conversion");
   convert_floats(n_rows, width, x, out);

@@ -25,6 +25,11 @@ void convert_rows(std::int64_t n_rows, std::int64_t width, float const* x, Conve
 /// The same from bfloat16.
 void convert_rows(std::int64_t n_rows, std::int64_t width, std::uint16_t const* x, ConvertedRows const& out);
 
+/// x: [n], replaced by its products with y.
+void multiply(std::int64_t n, float const* y, float* x);
+/// The same of bfloat16, each product rounded.
+void multiply(std::int64_t n, std::uint16_t const* y, std::uint16_t* x);
+
 struct LayerNormWeights {
   float const* gamma = nullptr;  ///< [width]
   float const* beta = nullptr;   ///< [width]

@@ -85,5 +85,25 @@ TEST(ConvertRows, ReadsBfloat16AsTheFloatsItStandsFor) {
   EXPECT_EQ(scales, scales_of_floats);
 }
 
+TEST(Multiply, IsTheProductAndOfBfloat16ItsNearest) {
+  auto const x = random_floats(37, 8);
+  auto const y = random_floats(37, 9);
+  auto floats = x;
+  multiply(37, y.data(), floats.data());
+  std::vector<std::uint16_t> left(37), right(37);
+  convert_rows(1, 37, x.data(), {Precision::BFloat16, left.data(), nullptr});
+  convert_rows(1, 37, y.data(), {Precision::BFloat16, right.data(), nullptr});
+  auto const to_float = [](std::uint16_t half) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16U);
+  };
+  auto const before = left;
+  multiply(37, right.data(), left.data());
+  for (std::size_t i = 0; i < 37; ++i) {
+    EXPECT_EQ(floats[i], x[i] * y[i]);
+    float const exact = to_float(before[i]) * to_float(right[i]);
+    EXPECT_NEAR(to_float(left[i]), exact, std::abs(exact) * 0x1p-8F) << "half a step of 8 bits";
+  }
+}
+
 }  // namespace
 }  // namespace polytask::kernels

@@ -5,6 +5,7 @@
 
 #include "kernels/internal/bfloat16.h"
 #include "kernels/internal/bfloat16_attention.h"
+#include "kernels/internal/distance_table.h"
 #include "kernels/internal/simd.h"
 #include "kernels/rows.h"
 
@@ -77,16 +78,41 @@ template <int distance>
     for (std::int64_t j = 0; j < np; ++j) out[k * np + j] = j < n ? keys[j * stride + k] : 0.0F;
 }
 
-/// Scores -> exponentials, in place; returns 1 / their sum.
-[[gnu::always_inline]] inline float soften(std::int64_t n, float* row) {
-  std::int64_t const np = padded(n);
-  for (std::int64_t j = n; j < np; ++j) row[j] = kNever;
-  Lanes largest = at(row);
-  for (std::int64_t j = kLanes; j < np; j += kLanes) largest = larger(at(row + j), largest);
+/// The keys that a block of queries looks at: whole vectors of them, of which the text's own end at `end`. A key has
+/// the same place in its vector whatever the others are, so that a query's sums do not depend on them.
+struct Keys {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  std::int64_t end = 0;
+};
+
+[[gnu::always_inline]] inline Keys keys_of_block(TextAttention<float> const& text, std::int64_t first,
+                                                 std::int64_t n_rows) {
+  std::int64_t const np = padded(text.n_keys);
+  if (text.reach == 0) return {0, np, text.n_keys};
+  std::int64_t low = text.n_keys;
+  std::int64_t high = 0;
+  for (std::int64_t r = first; r < first + n_rows; ++r) {
+    low = std::min(low, text.place(r));
+    high = std::max(high, text.place(r));
+  }
+  std::int64_t const last = std::min(np, padded(high + text.reach + 1));
+  return {std::max<std::int64_t>(0, low - text.reach) / kLanes * kLanes, last, std::min(last, text.n_keys)};
+}
+
+/// Scores -> exponentials, in place, of the query at `place`; returns 1 / their sum.
+[[gnu::always_inline]] inline float soften(Keys const& keys, std::int64_t place, std::int64_t reach, float* row) {
+  for (std::int64_t j = keys.end; j < keys.last; ++j) row[j] = kNever;
+  if (reach > 0) {
+    for (std::int64_t j = keys.first; j < place - reach; ++j) row[j] = kNever;
+    for (std::int64_t j = place + reach + 1; j < keys.end; ++j) row[j] = kNever;
+  }
+  Lanes largest = at(row + keys.first);
+  for (std::int64_t j = keys.first + kLanes; j < keys.last; j += kLanes) largest = larger(at(row + j), largest);
   float const most = largest_of(largest);
-  for (std::int64_t j = 0; j < np; ++j) row[j] = exp_nonpositive(row[j] - most);
+  for (std::int64_t j = keys.first; j < keys.last; ++j) row[j] = exp_nonpositive(row[j] - most);
   Lanes sums{};
-  for (std::int64_t j = 0; j < np; j += kLanes) sums += at(row + j);
+  for (std::int64_t j = keys.first; j < keys.last; j += kLanes) sums += at(row + j);
   return 1.0F / sum_of(sums);
 }
 
@@ -106,11 +132,11 @@ template <int n_vectors>
 
 /// `n_vectors` vectors of the contexts: the values, each as often as its row says, divided by the row's sum.
 template <int n_vectors>
-[[gnu::always_inline]] inline void mix(std::int64_t n, float const* rows, std::int64_t np, float const* values,
+[[gnu::always_inline]] inline void mix(Keys const& keys, float const* rows, std::int64_t np, float const* values,
                                        std::int64_t stride, float const (&inverse)[kQueries], std::int64_t n_rows,
                                        float* context, std::int64_t context_stride) {
   Lanes sums[kQueries][n_vectors] = {};
-  for (std::int64_t j = 0; j < n; ++j)
+  for (std::int64_t j = keys.first; j < keys.end; ++j)
     for (int v = 0; v < n_vectors; ++v) {
       Lanes const value = at(values + j * stride + v * kLanes);
       for (std::int64_t r = 0; r < kQueries; ++r) sums[r][v] += rows[r * np + j] * value;
@@ -119,38 +145,84 @@ template <int n_vectors>
     for (int v = 0; v < n_vectors; ++v) at(context + r * context_stride + v * kLanes) = sums[r][v] * inverse[r];
 }
 
+/// The tables of distances as one head reads them: [d, width] each.
+struct Columns {
+  std::int64_t width = 0;
+  float* keys = nullptr;
+  float* queries = nullptr;
+};
+
+[[gnu::always_inline]] inline Columns lay_out(TextAttention<float> const& text, std::int64_t head, std::int64_t d,
+                                              float* room) {
+  std::int64_t const width = columns_width(text.n_keys, kLanes);
+  Columns const columns{width, room, room + d * width};
+  auto const& [tables, stride, rows] = *text.distances;
+  if (tables.keys != nullptr) fill_columns(text.n_keys, d, rows, tables.keys + head * d, stride, width, columns.keys);
+  if (tables.queries != nullptr)
+    fill_columns(text.n_keys, d, rows, tables.queries + head * d, stride, width, columns.queries);
+  return columns;
+}
+
+/// Adds to the scores of the query at `place` what its distances to the keys say.
+[[gnu::always_inline]] inline void add_distances(TextAttention<float> const& text, Columns const& columns,
+                                                 std::int64_t place, std::int64_t d, float const* query,
+                                                 float const* keys, float scale, float* row) {
+  std::int64_t const np = padded(text.n_keys);
+  std::int64_t const shift = text.n_keys - 1 - place;
+  for (std::int64_t j = 0; j < np; j += kLanes) {
+    Lanes sum{};
+    if (text.distances->tables.keys != nullptr)
+      for (std::int64_t k = 0; k < d; ++k) sum += query[k] * at(columns.keys + k * columns.width + shift + j);
+    if (text.distances->tables.queries != nullptr)
+      for (std::int64_t k = 0; k < d; ++k)
+        sum += at(keys + k * np + j) * at(columns.queries + k * columns.width + shift + j);
+    at(row + j) += sum * scale;
+  }
+}
+
+[[gnu::always_inline]] inline std::int64_t n_terms(TextDistances const* distances) {
+  if (distances == nullptr) return 1;
+  return 1 + (distances->tables.keys != nullptr ? 1 : 0) + (distances->tables.queries != nullptr ? 1 : 0);
+}
+
 [[gnu::always_inline]] inline void attend_head(TextAttention<float> const& text, std::int64_t head, std::int64_t d,
                                                float* scratch) {
   std::int64_t const n = text.n_keys;
   std::int64_t const np = padded(n);
-  float const scale = 1.0F / std::sqrt(static_cast<float>(d));
+  float const scale = 1.0F / std::sqrt(static_cast<float>(d * n_terms(text.distances)));
   float* const keys = scratch;
   float* const rows = keys + d * np;
   float const* const values = text.keys + text.hidden + head * d;
   transpose(n, d, text.keys + head * d, text.key_stride, keys);
+  Columns const columns = text.distances == nullptr ? Columns{} : lay_out(text, head, d, rows + kQueries * np);
   for (std::int64_t first = 0; first < text.n_queries; first += kQueries) {
     // The last block repeats its last query: what a query gets never depends on how many there are.
     float const* queries[kQueries];
     for (std::int64_t r = 0; r < kQueries; ++r)
       queries[r] = text.queries + std::min(first + r, text.n_queries - 1) * text.query_stride + head * d;
-    std::int64_t j = 0;
-    for (; j + 2 * kLanes <= np; j += 2 * kLanes) score<2>(queries, d, keys, np, j, scale, rows);
-    if (j < np) score<1>(queries, d, keys, np, j, scale, rows);
     std::int64_t const n_rows = std::min(kQueries, text.n_queries - first);
+    Keys const seen = keys_of_block(text, first, n_rows);
+    std::int64_t j = seen.first;
+    for (; j + 2 * kLanes <= seen.last; j += 2 * kLanes) score<2>(queries, d, keys, np, j, scale, rows);
+    if (j < seen.last) score<1>(queries, d, keys, np, j, scale, rows);
     float inverse[kQueries] = {};
-    for (std::int64_t r = 0; r < n_rows; ++r) inverse[r] = soften(n, rows + r * np);
+    for (std::int64_t r = 0; r < n_rows; ++r) {
+      if (text.distances != nullptr)
+        add_distances(text, columns, text.place(first + r), d, queries[r], keys, scale, rows + r * np);
+      inverse[r] = soften(seen, text.place(first + r), text.reach, rows + r * np);
+    }
     std::int64_t k = 0;
     float* const context = text.context + first * text.hidden + head * d;
     for (; k + 2 * kLanes <= d; k += 2 * kLanes)
-      mix<2>(n, rows, np, values + k, text.key_stride, inverse, n_rows, context + k, text.hidden);
+      mix<2>(seen, rows, np, values + k, text.key_stride, inverse, n_rows, context + k, text.hidden);
     if (k + kLanes <= d) {
-      mix<1>(n, rows, np, values + k, text.key_stride, inverse, n_rows, context + k, text.hidden);
+      mix<1>(seen, rows, np, values + k, text.key_stride, inverse, n_rows, context + k, text.hidden);
       k += kLanes;
     }
     for (; k < d; ++k)
       for (std::int64_t r = 0; r < n_rows; ++r) {
         float sum = 0.0F;
-        for (std::int64_t i = 0; i < n; ++i) sum += rows[r * np + i] * values[i * text.key_stride + k];
+        for (std::int64_t i = seen.first; i < seen.end; ++i) sum += rows[r * np + i] * values[i * text.key_stride + k];
         text.context[(first + r) * text.hidden + head * d + k] = sum * inverse[r];
       }
   }
@@ -172,6 +244,13 @@ float* room(AttentionScratch& scratch, std::int64_t n) {
   return scratch.data();
 }
 
+/// What attend_head works in.
+template <typename Value>
+std::int64_t floats_of_head(TextAttention<Value> const& text, std::int64_t d) {
+  std::int64_t const columns = text.distances == nullptr ? 0 : 2 * d * columns_width(text.n_keys, kLanes);
+  return (d + kQueries) * padded(text.n_keys) + columns;
+}
+
 void to_floats(std::int64_t n, std::uint16_t const* halves, float* out) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = from_bfloat16(halves[i]);
 }
@@ -182,7 +261,7 @@ void attend(TextAttention<float> const& text, std::int64_t first_head, std::int6
             AttentionScratch& scratch) {
   if (text.n_queries == 0) return;
   std::int64_t const d = text.hidden / text.heads;
-  float* const work = room(scratch, (d + kQueries) * padded(text.n_keys));
+  float* const work = room(scratch, floats_of_head(text, d));
   auto const one = d == 32 ? attend_32 : d == 64 ? attend_64 : attend_any;
   for (std::int64_t head = first_head; head < last_head; ++head) one(text, head, work);
 }
@@ -192,7 +271,8 @@ void attend(TextAttention<std::uint16_t> const& text, std::int64_t first_head, s
   if (text.n_queries == 0) return;
   std::int64_t const d = text.hidden / text.heads;
 #ifdef POLYTASK_X86_KERNELS
-  if (instructions >= InstructionSet::Avx512Bf16 && (d == 32 || d == 64)) {
+  bool const sees_all = text.reach == 0 || text.n_keys - 1 <= text.reach;
+  if (instructions >= InstructionSet::Avx512Bf16 && (d == 32 || d == 64) && sees_all && text.distances == nullptr) {
     float* const work = room(scratch, bfloat16_attention_scratch(text.n_keys, d));
     for (std::int64_t head = first_head; head < last_head; ++head) attend_head_bfloat16(text, head, work);
     return;
@@ -201,7 +281,7 @@ void attend(TextAttention<std::uint16_t> const& text, std::int64_t first_head, s
   // As floats, one head at a time.
   std::int64_t const n_queries = text.n_queries * d;
   std::int64_t const n_keys = text.n_keys * d;
-  std::int64_t const n_work = (d + kQueries) * padded(text.n_keys);
+  std::int64_t const n_work = floats_of_head(text, d);
   float* const work = room(scratch, n_work + 2 * n_queries + 2 * n_keys);
   float* const queries = work + n_work;
   float* const keys = queries + n_queries;
@@ -213,6 +293,12 @@ void attend(TextAttention<std::uint16_t> const& text, std::int64_t first_head, s
       to_floats(d, text.keys + i * text.key_stride + head * d, keys + i * 2 * d);
       to_floats(d, text.keys + i * text.key_stride + text.hidden + head * d, keys + i * 2 * d + d);
     }
+    TextDistances distances;
+    if (text.distances != nullptr) {
+      distances = *text.distances;
+      if (distances.tables.keys != nullptr) distances.tables.keys += head * d;
+      if (distances.tables.queries != nullptr) distances.tables.queries += head * d;
+    }
     attend_any({.hidden = d,
                 .heads = 1,
                 .n_queries = text.n_queries,
@@ -221,7 +307,10 @@ void attend(TextAttention<std::uint16_t> const& text, std::int64_t first_head, s
                 .n_keys = text.n_keys,
                 .keys = keys,
                 .key_stride = 2 * d,
-                .context = context},
+                .context = context,
+                .places = text.places,
+                .reach = text.reach,
+                .distances = text.distances != nullptr ? &distances : nullptr},
                0, work);
     for (std::int64_t i = 0; i < text.n_queries; ++i)
       convert_rows(1, d, context + i * d, {Precision::BFloat16, text.context + i * text.hidden + head * d, nullptr});

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "kernels/attention.h"
 #include "kernels/internal/random_floats.h"
@@ -15,6 +16,8 @@ namespace {
 
 struct Shape {
   std::int64_t n, hidden, heads;
+  std::int64_t reach = 0;
+  std::int64_t span = 0;  ///< of the tables of distances; 0 = there are none
 };
 
 class AttentionOfAText : public testing::TestWithParam<Shape> {
@@ -22,29 +25,59 @@ class AttentionOfAText : public testing::TestWithParam<Shape> {
   Shape shape = GetParam();
   std::int64_t stride = 3 * shape.hidden;
   Floats qkv = random_floats(shape.n * stride, 1);
+  RelativeRows rows{.span = shape.span, .buckets = 2 * (shape.span / 2), .farthest = 4 * shape.span};
+  std::vector<std::int32_t> row_of = [this] {
+    std::vector<std::int32_t> found;
+    for (std::int64_t distance = shape.n - 1; shape.span > 0 && distance > -shape.n; --distance)
+      found.push_back(static_cast<std::int32_t>(relative_row(rows, distance)));
+    return found;
+  }();
+  Floats keys = random_floats(2 * shape.span * shape.hidden, 2);
+  Floats queries = random_floats(2 * shape.span * shape.hidden, 3);
+  TextDistances distances{{keys.data(), queries.data()}, shape.hidden, row_of.data()};
+  std::vector<std::int32_t> places = [this] {
+    std::vector<std::int32_t> all(static_cast<std::size_t>(shape.n));
+    std::iota(all.begin(), all.end(), 0);
+    return all;
+  }();
   AttentionScratch scratch;
 
-  [[nodiscard]] Floats context(std::int64_t first, std::int64_t n_queries) {
-    Floats out(static_cast<std::size_t>(n_queries * shape.hidden));
-    attend({.hidden = shape.hidden,
+  template <typename Value>
+  [[nodiscard]] TextAttention<Value> text(std::vector<Value> const& rows_of_tokens, std::int64_t first,
+                                          std::int64_t n_queries, Value* out) const {
+    return {.hidden = shape.hidden,
             .heads = shape.heads,
             .n_queries = n_queries,
-            .queries = qkv.data() + first * stride,
+            .queries = rows_of_tokens.data() + first * stride,
             .query_stride = stride,
             .n_keys = shape.n,
-            .keys = qkv.data() + shape.hidden,
+            .keys = rows_of_tokens.data() + shape.hidden,
             .key_stride = stride,
-            .context = out.data()},
-           0, shape.heads, scratch);
+            .context = out,
+            .places = places.data() + first,
+            .reach = shape.reach,
+            .distances = shape.span > 0 ? &distances : nullptr};
+  }
+  [[nodiscard]] Floats context(std::int64_t first, std::int64_t n_queries) {
+    Floats out(static_cast<std::size_t>(n_queries * shape.hidden));
+    attend(text(qkv, first, n_queries, out.data()), 0, shape.heads, scratch);
+    return out;
+  }
+  [[nodiscard]] Floats context_of_training() const {
+    std::vector<std::int32_t> const offsets{0, static_cast<std::int32_t>(shape.n)};
+    Floats out(static_cast<std::size_t>(shape.n * shape.hidden));
+    Floats log_sum_exp(static_cast<std::size_t>(shape.n * shape.heads));
+    AttentionShape const texts{offsets, shape.hidden, shape.heads, shape.reach};
+    if (shape.span > 0)
+      relative_attention_forward({texts, rows}, {}, qkv.data(), distances.tables, out.data(), log_sum_exp.data());
+    else
+      attention_forward(texts, {}, qkv.data(), out.data(), log_sum_exp.data());
     return out;
   }
 };
 
 TEST_P(AttentionOfAText, IsTheAttentionOfTraining) {
-  std::vector<std::int32_t> const offsets{0, static_cast<std::int32_t>(shape.n)};
-  Floats expected(static_cast<std::size_t>(shape.n * shape.hidden)),
-      log_sum_exp(static_cast<std::size_t>(shape.n * shape.heads));
-  attention_forward({offsets, shape.hidden, shape.heads}, {}, qkv.data(), expected.data(), log_sum_exp.data());
+  auto const expected = context_of_training();
   auto const found = context(0, shape.n);
   for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 3e-6) << i;
 }
@@ -68,16 +101,7 @@ class AttentionInBfloat16 : public AttentionOfAText {
 
   [[nodiscard]] Halves context_of(std::int64_t first, std::int64_t n_queries, InstructionSet instructions) {
     Halves out(static_cast<std::size_t>(n_queries * shape.hidden));
-    attend({.hidden = shape.hidden,
-            .heads = shape.heads,
-            .n_queries = n_queries,
-            .queries = halves.data() + first * stride,
-            .query_stride = stride,
-            .n_keys = shape.n,
-            .keys = halves.data() + shape.hidden,
-            .key_stride = stride,
-            .context = out.data()},
-           0, shape.heads, scratch, instructions);
+    attend(text(halves, first, n_queries, out.data()), 0, shape.heads, scratch, instructions);
     return out;
   }
 };
@@ -107,11 +131,15 @@ TEST_P(AttentionInBfloat16, GivesAQueryTheSameBitsWhicheverOthersAreChosen) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionInBfloat16,
                          testing::Values(Shape{1, 64, 2}, Shape{7, 96, 3}, Shape{16, 64, 2}, Shape{37, 128, 2},
-                                         Shape{21, 60, 3}, Shape{130, 32, 1}, Shape{40, 64, 1}));
+                                         Shape{21, 60, 3}, Shape{130, 32, 1}, Shape{40, 64, 1}, Shape{37, 64, 2, 5},
+                                         Shape{90, 60, 3, 17}, Shape{130, 64, 1, 64}, Shape{1, 64, 2, 3},
+                                         Shape{1, 64, 2, 0, 8}, Shape{37, 128, 2, 0, 8}, Shape{90, 60, 3, 0, 4}));
 
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionOfAText,
                          testing::Values(Shape{1, 64, 2}, Shape{7, 96, 3}, Shape{16, 64, 2}, Shape{37, 128, 2},
-                                         Shape{21, 60, 3}, Shape{130, 32, 1}));
+                                         Shape{21, 60, 3}, Shape{130, 32, 1}, Shape{37, 64, 2, 5}, Shape{90, 60, 3, 17},
+                                         Shape{130, 64, 1, 64}, Shape{1, 64, 2, 3}, Shape{1, 64, 2, 0, 8},
+                                         Shape{37, 128, 2, 0, 8}, Shape{90, 60, 3, 0, 4}));
 
 }  // namespace
 }  // namespace polytask::kernels
