@@ -70,8 +70,15 @@ std::vector<task::Example> read_texts(std::string const& file, task::TaskSpec co
 double operations(model::EncoderConfig const& config, double n_tokens) {
   auto const h = static_cast<double>(config.hidden_size);
   auto const inner = static_cast<double>(config.intermediate_size);
-  double const of_layers = 8 * h * h + 4 * h * inner + 4 * n_tokens * h;
-  return static_cast<double>(config.num_hidden_layers) * of_layers * n_tokens;
+  double const n_inner_products = config.is_gated ? 3 : 2;
+  double const n_scores = config.relative ? 2 : 1;  // those of distances beside those of tokens
+  double sum = 0;
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    auto const reach = static_cast<double>(config.attention_of(i).reach);
+    double const n_seen = reach > 0 ? std::min(n_tokens, 2 * reach + 1) : n_tokens;
+    sum += 8 * h * h + 2 * n_inner_products * h * inner + 2 * (1 + n_scores) * n_seen * h;
+  }
+  return sum * n_tokens;
 }
 
 /// Of this process, in MiB.

@@ -72,7 +72,7 @@ class ProjectWriter {
     line("project: " + scalar(name.empty() ? "project" : name));
     if (encoder_.empty())
       line(
-          "# encoder: FOLDER   # a pretrained BERT-family encoder in Hugging Face layout reads far better than the "
+          "# encoder: FOLDER   # a pretrained encoder in Hugging Face layout reads far better than the "
           "small one\n"
           "#                   # that is trained from scratch without it; then remove \"train\" below");
     else

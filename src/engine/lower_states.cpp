@@ -39,13 +39,13 @@ struct LowerStates::State {
     auto const& config = network.config;
     expects(n >= 1 && std::ssize(text.type_ids) == n && text.second_sequence >= 0 && text.second_sequence < n,
             "a text has tokens, each with a type");
-    expects(std::max<std::int64_t>(text.second_sequence, n - text.second_sequence) <= config.max_position_embeddings,
+    expects(std::max<std::int64_t>(text.second_sequence, n - text.second_sequence) <= config.longest_text(),
             "texts are cut to the encoder's positions");
     expects(std::all_of(text.ids.begin(), text.ids.end(), [&](auto id) { return id >= 0 && id < config.vocab_size; }),
             "token ids are of the encoder's vocabulary");
-    expects(
-        std::all_of(text.type_ids.begin(), text.type_ids.end(), [&](auto id) { return id < config.type_vocab_size; }),
-        "token types are those of the encoder");
+    expects(config.type_vocab_size < 2 || std::all_of(text.type_ids.begin(), text.type_ids.end(),
+                                                      [&](auto id) { return id < config.type_vocab_size; }),
+            "token types are those of the encoder");
   }
 
   Network network;

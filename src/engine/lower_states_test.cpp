@@ -63,7 +63,7 @@ class LowerStatesOfASmallEncoder : public testing::Test {
     weights.at(tensor).values[3] += 0.001F;
     auto const other = folder_ / ("changed." + tensor);
     model::write_encoder_config(other, config);
-    model::write_encoder_weights(other, weights);
+    model::write_encoder_weights(other, config, weights);
     return other;
   }
   TemporaryFolder folder_;

@@ -74,7 +74,7 @@ class RandomModel {
     text::make_wordpiece(std::move(vocabulary), {}, "test").value()->save(folder / "encoder");
     std::map<std::string, model::Tensor> encoder;
     for (auto const& [name, sizes] : model::expected_encoder_tensors(config)) encoder[name] = tensor(name, sizes);
-    model::write_encoder_weights(folder / "encoder", encoder);
+    model::write_encoder_weights(folder / "encoder", config, encoder);
     for (auto const reading : spec.private_readings()) {
       std::map<std::string, model::Tensor> layer;
       for (auto const& [name, tensor_of_encoder] : encoder)

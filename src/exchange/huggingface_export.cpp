@@ -148,7 +148,7 @@ void write_json(fs::path const& path, OrderedJson const& json) { write_file_atom
 
 /// Paths and names of modules as all versions of the library since 2.0 read them.
 void write_sentence_transformer(TaskModel const& model, fs::path const& folder) {
-  model::write_encoder_weights(folder, model.encoder);
+  model::write_encoder_weights(folder, model.config, model.encoder);
   auto modules = OrderedJson::array();
   auto const add_module = [&](std::string const& path, std::string const& type) {
     modules.push_back({{"idx", modules.size()},
@@ -182,6 +182,11 @@ void write_sentence_transformer(TaskModel const& model, fs::path const& folder) 
 }  // namespace
 
 std::string export_huggingface(TaskModel const& model, fs::path const& folder) {
+  if (model.config.model_type != "bert")
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("task {} cannot be written for Hugging Face: its encoder is of the type {}, of which heads "
+                            "are not written; expected \"bert\": the package itself holds the encoder in that layout",
+                            quote(model.head.task.name), quote(model.config.model_type)));
   auto const form = form_of(model);
   auto const target = exported_folder(folder, model.source);
   model::NewFolder unfinished(target);

@@ -59,6 +59,9 @@ Folder look_at(fs::path const& path) {
                   "has an \"auto_map\": the model needs program code of its own, which is never run");
   folder.architecture = architecture_of(folder.config, folder.config_path);
   folder.encoder = model::parse_encoder_config(folder.config.dump(), folder.config_path.string());
+  if (folder.encoder.model_type != "bert")
+    throw refused(folder.config_path, fmt::format("\"model_type\" is {}, of which no head is read; expected \"bert\"",
+                                                  quote(folder.encoder.model_type)));
   folder.section = parse_section(folder.config, folder.config_path.string());
   return folder;
 }
@@ -341,7 +344,7 @@ void read_sentence_transformer(Folder const& folder, ImportOptions const& option
 
 /// Where the library cuts texts: at what the tokenizer says, at the last position where it says nothing of use.
 std::size_t length_said(Folder const& folder) {
-  auto const positions = static_cast<std::size_t>(folder.encoder.max_position_embeddings);
+  auto const positions = static_cast<std::size_t>(folder.encoder.longest_text());
   auto const said = length_in(folder.path / "tokenizer_config.json", "model_max_length").value_or(0);
   return said > 0 && said < static_cast<double>(positions) ? static_cast<std::size_t>(said) : positions;
 }

@@ -141,6 +141,13 @@ TEST(HuggingFace, RefusesHeadsThatNoClassHoldsAndNamesOnnx) {
   EXPECT_THAT(export_error(mean_pooler), HasSubstr("pooler over the mean state"));
 }
 
+TEST(HuggingFace, RefusesEncodersOfWhichItWritesNoHead) {
+  auto model = with_pooler();
+  model.config.model_type = "electra";
+  EXPECT_THAT(export_error(model), AllOf(HasSubstr("cannot be written for Hugging Face"), HasSubstr("\"electra\""),
+                                         HasSubstr("expected \"bert\"")));
+}
+
 TEST(HuggingFace, NeverReplacesAFolderAndLeavesNothingBehind) {
   TemporaryFolder const folder;
   write_file_atomically(folder / "x/kept", "kept");
@@ -293,7 +300,9 @@ TEST(HuggingFace, RefusesFoldersOfOtherModelsPicklesLinksAndCode) {
       AllOf(HasSubstr("\"BertForQuestionAnswering\", which is not read"), HasSubstr("BertForTokenClassification")));
   EXPECT_THAT(config_error(tagger(), [](auto& c) { c["architectures"] = {"BertModel"}; }), HasSubstr("project file"));
   EXPECT_THAT(config_error(tagger(), [](auto& c) { c.erase("architectures"); }), HasSubstr("does not name one"));
-  EXPECT_THAT(config_error(tagger(), [](auto& c) { c["model_type"] = "roberta"; }), HasSubstr("\"model_type\""));
+  EXPECT_THAT(config_error(tagger(), [](auto& c) { c["model_type"] = "gpt2"; }), HasSubstr("\"model_type\""));
+  EXPECT_THAT(config_error(tagger(), [](auto& c) { c["model_type"] = "roberta"; }),
+              HasSubstr("\"model_type\" is \"roberta\", of which no head is read"));
   EXPECT_THAT(config_error(tagger(), [](auto& c) { c["auto_map"] = {{"AutoModel", "m.M"}}; }), HasSubstr("never run"));
   EXPECT_THAT(
       import_error(tagger(), [](auto const& f) { fs::rename(f / "model.safetensors", f / "pytorch_model.bin"); }),

@@ -50,7 +50,7 @@ model::ModelSpec with_heads(model::ModelSpec spec, std::set<std::size_t> const& 
 /// As a model folder, but for the tokenizer.
 void write_model(OnnxModel const& model, fs::path const& folder) {
   model::write_encoder_config(folder / "encoder", model.config);
-  model::write_encoder_weights(folder / "encoder", model.weights.encoder);
+  model::write_encoder_weights(folder / "encoder", model.config, model.weights.encoder);
   for (auto const& [reading, layers] : model.weights.private_layers) {
     std::vector<model::TensorToWrite> tensors;
     for (auto const& [name, tensor] : layers) tensors.push_back(model::to_write(name, tensor));

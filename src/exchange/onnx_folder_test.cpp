@@ -73,7 +73,7 @@ class OnnxFolder : public testing::Test {
     });
     for (auto const& [path, tensors] : files)
       if (path != (folder_ / "encoder" / "model.safetensors").string()) write_tensors(path, tensors);
-    model::write_encoder_weights(folder_ / "encoder", model.weights.encoder);
+    model::write_encoder_weights(folder_ / "encoder", model.config, model.weights.encoder);
     model::write_encoder_config(folder_ / "encoder", model.config);
     text::make_wordpiece({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##b"}, {}, "test")
         .value()

@@ -54,6 +54,14 @@ std::map<std::string, std::string> read_metadata(onnx::ModelProto const& file, s
   return texts;
 }
 
+void check_has_graph(model::EncoderConfig const& config, std::string const& where) {
+  if (config.model_type != "bert")
+    throw refused(where,
+                  fmt::format("is of an encoder of the type {}, of which no graph is written; expected \"bert\": "
+                              "answer from the package",
+                              quote(config.model_type)));
+}
+
 /// What the metadata says of the model, by the parsers of its own files.
 void read_description(onnx::ModelProto const& file, std::string const& where, OnnxModel& model) {
   auto texts = read_metadata(file, where);
@@ -65,6 +73,7 @@ void read_description(onnx::ModelProto const& file, std::string const& where, On
   };
   auto const place = [&](std::string const& key) { return fmt::format("{}, {}", where, key); };
   model.config = model::parse_encoder_config(take(kConfigKey), place(kConfigKey));
+  check_has_graph(model.config, where);
   model.spec = model::parse_model_spec(take(kModelKey), place(kModelKey), [&](std::string const& task) {
     auto const key = task_key(task);
     return model::parse_head_spec(take(key), place(key), task);
@@ -186,6 +195,7 @@ std::string onnx_output(model::HeadSpec const& head) {
 }
 
 void check_fits_onnx(model::EncoderConfig const& config, model::ModelSpec const& spec, std::string const& where) {
+  check_has_graph(config, where);
   if (spec.heads.empty()) throw refused(where, "has no task; a graph needs an answer");
   double n_bytes = 0;  // the sum may be beyond any integer
   model::ModelWeights no_weights;

@@ -205,6 +205,13 @@ TEST(OnnxModel, WithWeightsOfAnotherTypeOrShapeSaysWhatWasFoundAndExpected) {
               HasSubstr("has 12 bytes of raw data and 1 values beside them"));
 }
 
+TEST(OnnxModel, OfAnotherFamilyThanBertIsNotWritten) {
+  auto model = small_model();
+  model.config.model_type = "roberta";
+  EXPECT_THAT([&] { (void)bytes_of(model); },
+              testing::ThrowsMessage<Error>(HasSubstr("of an encoder of the type \"roberta\", of which no graph")));
+}
+
 TEST(OnnxModel, WithValuesThatAreNoNumbersIsRefused) {
   for (float const bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
     auto model = small_model();

@@ -47,7 +47,7 @@ TaskModel read_task_model(fs::path const& model_folder, std::string const& task)
 void write_task_model(TaskModel const& model, fs::path const& model_folder) {
   auto const encoder = model_folder / "encoder";
   model::write_encoder_config(encoder, model.config);
-  model::write_encoder_weights(encoder, model.encoder);
+  model::write_encoder_weights(encoder, model.config, model.encoder);
   model.tokenizer->save(encoder);
   model::write_head_weights(model_folder, model.head.task.name, model.weights);
   model::write_model_spec(model_folder,

@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "model/internal/checked_tensor.h"
+#include "model/internal/encoder_family.h"
+#include "model/internal/encoder_tensors.h"
 
 namespace polytask::model {
 namespace {
@@ -19,60 +21,15 @@ namespace fs = std::filesystem;
 
 using Shapes = std::map<std::string, std::vector<std::int64_t>>;
 
-/// Reads the keys of a config.json; every message names the file and the key.
-class ConfigReader {
- public:
-  ConfigReader(std::string where, Json const& json) : where_(std::move(where)), json_(json) {}
-
-  [[noreturn]] void fail(std::string_view key, std::string const& found, std::string const& expected) const {
-    throw Error(ErrorCode::InvalidInput, fmt::format("{}: \"{}\" is {}; expected {}", where_, key, found, expected));
-  }
-
-  std::int64_t size(char const* key, std::int64_t missing) const {
-    if (!json_.contains(key)) {
-      if (missing > 0) return missing;
-      fail(key, "missing", "a whole number");
-    }
-    auto const& value = json_[key];
-    constexpr std::int64_t kLargest = 1 << 24;
-    if (!value.is_number_integer() || value.get<std::int64_t>() < 1 || value.get<std::int64_t>() > kLargest)
-      fail(key, quote(value.dump()), fmt::format("a whole number from 1 to {}", kLargest));
-    return value.get<std::int64_t>();
-  }
-
-  double number(char const* key, double missing, double low, double high) const {
-    if (!json_.contains(key) || json_[key].is_null()) return missing;
-    auto const& value = json_[key];
-    if (!value.is_number() || value.get<double>() < low || value.get<double>() > high)
-      fail(key, quote(value.dump()), fmt::format("a number from {} to {}", low, high));
-    return value.get<double>();
-  }
-
-  std::string word(char const* key, std::string const& missing) const {
-    if (!json_.contains(key) || json_[key].is_null()) return missing;
-    if (!json_[key].is_string()) fail(key, quote(json_[key].dump()), "a word");
-    return json_[key].get<std::string>();
-  }
-
- private:
-  std::string where_;
-  Json const& json_;
-};
-
 /// A published name without what older or wrapped checkpoints add to it.
-std::string plain_name(std::string name) {
-  if (name.starts_with("bert.")) name.erase(0, 5);
+std::string plain_name(std::string name, std::string_view prefix) {
+  if (name.starts_with(prefix)) name.erase(0, prefix.size());
   auto const replace_end = [&](std::string_view from, std::string_view to) {
     if (name.ends_with(from)) name.replace(name.size() - from.size(), from.size(), to);
   };
   replace_end("LayerNorm.gamma", "LayerNorm.weight");
   replace_end("LayerNorm.beta", "LayerNorm.bias");
   return name;
-}
-
-bool may_be_ignored(std::string const& name) {
-  return name.starts_with("pooler.") || name.starts_with("cls.") || name.starts_with("classifier.") ||
-         name == "embeddings.position_ids";
 }
 
 /// The weight files of a folder: one, or the shards that the index names.
@@ -124,12 +81,13 @@ std::vector<fs::path> weight_files(fs::path const& folder) {
 
 /// The tensors of `expected` by plain name; of others those that may be ignored are.
 std::map<std::string, Tensor> read_tensors(fs::path const& folder, Shapes const& expected, std::string const& asked_by,
+                                           std::string_view prefix,
                                            std::function<bool(std::string const&)> const& may_be_ignored) {
   std::map<std::string, Tensor> weights;
   for (auto const& path : weight_files(folder)) {
     auto const file = SafetensorsFile::open(path);
     for (auto const& [published, view] : file.tensors()) {
-      auto const name = plain_name(published);
+      auto const name = plain_name(published, prefix);
       auto const found = expected.find(name);
       if (found == expected.end()) {
         if (may_be_ignored(name)) continue;
@@ -152,56 +110,27 @@ std::map<std::string, Tensor> read_tensors(fs::path const& folder, Shapes const&
   return weights;
 }
 
-}  // namespace
-
-EncoderConfig read_encoder_config(fs::path const& folder) {
-  std::error_code failed;
-  if (!std::filesystem::exists(folder, failed) && !failed)
-    throw Error(
-        ErrorCode::NotFound,
-        fmt::format("{}: there is no such folder; expected an encoder in Hugging Face layout (config.json, "
-                    "model.safetensors, tokenizer.json): correct \"encoder\", or take it out of the project and "
-                    "a small one is trained from nothing",
-                    folder.string()));
-  auto const path = folder / "config.json";
-  return parse_encoder_config(read_file(path, 1 << 24), path.string());
+std::size_t n_values(std::vector<std::int64_t> const& shape) {
+  std::size_t n = 1;
+  for (auto const size : shape) n *= static_cast<std::size_t>(size);
+  return n;
 }
 
-EncoderConfig parse_encoder_config(std::string_view text, std::string const& where) {
-  auto const json = parse_json(text, where).value();
-  if (!json.is_object())
-    throw Error(ErrorCode::InvalidInput,
-                where + ": is not a JSON object; expected the config.json of a Hugging Face encoder");
-  ConfigReader const reader(where, json);
-  auto const type = reader.word("model_type", "bert");
-  if (type != "bert") reader.fail("model_type", quote(type), "\"bert\", the only family that is built so far");
-  auto const positions = reader.word("position_embedding_type", "absolute");
-  if (positions != "absolute") reader.fail("position_embedding_type", quote(positions), "\"absolute\"");
-  for (auto const* key : {"is_decoder", "add_cross_attention"})
-    if (json.contains(key) && json[key] != false && !json[key].is_null())
-      reader.fail(key, quote(json[key].dump()), "false: an encoder whose tokens see one another");
-  EncoderConfig config;
-  config.vocab_size = reader.size("vocab_size", 0);
-  config.hidden_size = reader.size("hidden_size", 0);
-  config.num_hidden_layers = reader.size("num_hidden_layers", 0);
-  config.num_attention_heads = reader.size("num_attention_heads", 0);
-  config.intermediate_size = reader.size("intermediate_size", 0);
-  config.max_position_embeddings = reader.size("max_position_embeddings", 512);
-  config.type_vocab_size = reader.size("type_vocab_size", 2);
-  config.layer_norm_eps = reader.number("layer_norm_eps", 1e-12, 0, 1);
-  config.hidden_dropout_prob = reader.number("hidden_dropout_prob", 0.1, 0, 0.99);
-  config.attention_probs_dropout_prob = reader.number("attention_probs_dropout_prob", 0.1, 0, 0.99);
-  config.initializer_range = reader.number("initializer_range", 0.02, 0, 10);
-  config.hidden_act = reader.word("hidden_act", "gelu");
-  if (config.hidden_act == "gelu_pytorch_tanh") config.hidden_act = "gelu_new";  // two names of one function
-  if (config.hidden_act != "gelu" && config.hidden_act != "gelu_new" && config.hidden_act != "relu")
-    reader.fail("hidden_act", quote(config.hidden_act), "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
-  if (config.hidden_size % config.num_attention_heads != 0)
-    reader.fail("hidden_size", fmt::format("{}", config.hidden_size),
-                fmt::format("a multiple of \"num_attention_heads\" ({})", config.num_attention_heads));
-  if (config.num_hidden_layers > 1'000)
-    reader.fail("num_hidden_layers", fmt::format("{}", config.num_hidden_layers), "at most 1000");
-  return config;
+Tensor joined(PublishedTensor const& tensor, std::map<std::string, Tensor> const& weights) {
+  Tensor whole{tensor.shape, {}};
+  for (auto const& part : tensor.parts) {
+    auto const& values = weights.at(part.name).values;
+    whole.values.insert(whole.values.end(), values.begin(), values.end());
+  }
+  return whole;
+}
+
+}  // namespace
+
+std::map<std::string, std::vector<std::int64_t>> expected_encoder_tensors(EncoderConfig const& config) {
+  Shapes shapes;
+  for (auto& [name, shape] : encoder_tensors(config)) shapes[name] = std::move(shape);
+  return shapes;
 }
 
 void check_vocabulary(std::filesystem::path const& folder, EncoderConfig const& config, std::size_t n_tokens) {
@@ -211,74 +140,62 @@ void check_vocabulary(std::filesystem::path const& folder, EncoderConfig const& 
                             folder.string(), n_tokens, config.vocab_size));
 }
 
-std::string encoder_config_text(EncoderConfig const& config) {
-  OrderedJson json;
-  json["architectures"] = {"BertModel"};
-  json["model_type"] = "bert";
-  json["vocab_size"] = config.vocab_size;
-  json["hidden_size"] = config.hidden_size;
-  json["num_hidden_layers"] = config.num_hidden_layers;
-  json["num_attention_heads"] = config.num_attention_heads;
-  json["intermediate_size"] = config.intermediate_size;
-  json["max_position_embeddings"] = config.max_position_embeddings;
-  json["type_vocab_size"] = config.type_vocab_size;
-  json["layer_norm_eps"] = config.layer_norm_eps;
-  json["hidden_dropout_prob"] = config.hidden_dropout_prob;
-  json["attention_probs_dropout_prob"] = config.attention_probs_dropout_prob;
-  json["initializer_range"] = config.initializer_range;
-  json["hidden_act"] = config.hidden_act;
-  json["position_embedding_type"] = "absolute";
-  json["pad_token_id"] = 0;
-  return json.dump(2) + "\n";
-}
-
-void write_encoder_config(fs::path const& folder, EncoderConfig const& config) {
-  write_file_atomically(folder / "config.json", encoder_config_text(config));
-}
-
-std::map<std::string, std::vector<std::int64_t>> expected_encoder_tensors(EncoderConfig const& config) {
-  std::map<std::string, std::vector<std::int64_t>> tensors;
-  std::int64_t const hidden = config.hidden_size;
-  auto const linear = [&](std::string const& name, std::int64_t outputs, std::int64_t inputs) {
-    tensors[name + ".weight"] = {outputs, inputs};
-    tensors[name + ".bias"] = {outputs};
-  };
-  auto const norm = [&](std::string const& name) {
-    tensors[name + ".weight"] = {hidden};
-    tensors[name + ".bias"] = {hidden};
-  };
-  tensors["embeddings.word_embeddings.weight"] = {config.vocab_size, hidden};
-  tensors["embeddings.position_embeddings.weight"] = {config.max_position_embeddings, hidden};
-  tensors["embeddings.token_type_embeddings.weight"] = {config.type_vocab_size, hidden};
-  norm("embeddings.LayerNorm");
-  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    auto const layer = fmt::format("encoder.layer.{}.", i);
-    for (auto const* part : {"query", "key", "value"}) linear(layer + "attention.self." + part, hidden, hidden);
-    linear(layer + "attention.output.dense", hidden, hidden);
-    norm(layer + "attention.output.LayerNorm");
-    linear(layer + "intermediate.dense", config.intermediate_size, hidden);
-    linear(layer + "output.dense", hidden, config.intermediate_size);
-    norm(layer + "output.LayerNorm");
-  }
-  return tensors;
-}
-
 std::map<std::string, Tensor> read_encoder_weights(fs::path const& folder, EncoderConfig const& config) {
-  return read_tensors(folder, expected_encoder_tensors(config), "config.json", may_be_ignored);
+  auto const& family = family_of(config);
+  auto const may_be_ignored = [&](std::string const& name) {
+    return std::any_of(family.ignored.begin(), family.ignored.end(),
+                       [&](std::string_view beginning) { return name.starts_with(beginning); });
+  };
+  auto const published = published_tensors(config);
+  Shapes shapes;
+  for (auto const& tensor : published) shapes[tensor.name] = tensor.shape;
+  auto read = read_tensors(folder, shapes, "config.json", family.prefix, may_be_ignored);
+  std::map<std::string, Tensor> weights;
+  for (auto const& tensor : published) {
+    auto& values = read.at(tensor.name).values;
+    if (tensor.parts.size() == 1) {
+      weights[tensor.parts[0].name] = {tensor.shape, std::move(values)};
+      continue;
+    }
+    auto at = values.begin();
+    for (auto const& part : tensor.parts) {
+      auto const end = at + static_cast<std::ptrdiff_t>(n_values(part.shape));
+      weights[part.name] = {part.shape, std::vector<float>(at, end)};
+      at = end;
+    }
+    values = std::vector<float>();
+  }
+  return weights;
 }
 
 std::map<std::string, Tensor> read_named_tensors(fs::path const& folder, Shapes const& expected,
                                                  std::string const& asked_by) {
-  return read_tensors(folder, expected, asked_by, [](std::string const&) { return true; });
+  return read_tensors(folder, expected, asked_by, kBert.prefix, [](std::string const&) { return true; });
 }
 
 TensorToWrite to_write(std::string name, Tensor const& tensor) {
   return {std::move(name), DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))};
 }
 
-void write_encoder_weights(fs::path const& folder, std::map<std::string, Tensor> const& weights) {
+std::map<std::string, Tensor> published_weights(EncoderConfig const& config,
+                                                std::map<std::string, Tensor> const& weights) {
+  std::map<std::string, Tensor> published;
+  for (auto const& tensor : published_tensors(config)) published[tensor.name] = joined(tensor, weights);
+  return published;
+}
+
+void write_encoder_weights(fs::path const& folder, EncoderConfig const& config,
+                           std::map<std::string, Tensor> const& weights) {
+  std::map<std::string, Tensor> kept;  // only what lies in one tensor with others is copied
   std::vector<TensorToWrite> tensors;
-  for (auto const& [name, tensor] : weights) tensors.push_back(to_write(name, tensor));
+  for (auto const& tensor : published_tensors(config)) {
+    if (tensor.parts.size() == 1) {
+      tensors.push_back(to_write(tensor.name, weights.at(tensor.parts[0].name)));
+      continue;
+    }
+    auto const& whole = kept[tensor.name] = joined(tensor, weights);
+    tensors.push_back(to_write(tensor.name, whole));
+  }
   write_safetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
 }
 

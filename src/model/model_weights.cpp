@@ -96,18 +96,18 @@ void write_head_weights(fs::path const& folder, std::string const& task, HeadWei
 
 void check_belongs(fs::path const& folder, ModelSpec const& spec, EncoderConfig const& config, std::size_t n_tokens) {
   check_vocabulary(folder / "encoder", config, n_tokens);
-  if (static_cast<std::int64_t>(spec.max_length) > config.max_position_embeddings)
+  if (static_cast<std::int64_t>(spec.max_length) > config.longest_text())
     throw Error(ErrorCode::InvalidInput,
                 fmt::format("{}: texts are {} tokens long, the encoder has {} positions; model.json and the encoder do "
                             "not belong together",
-                            folder.string(), spec.max_length, config.max_position_embeddings));
+                            folder.string(), spec.max_length, config.longest_text()));
   if (spec.private_layers > config.num_hidden_layers)
     throw Error(
         ErrorCode::InvalidInput,
         fmt::format("{}: {} layers are private, the encoder has {}; model.json and the encoder do not belong together",
                     folder.string(), spec.private_layers, config.num_hidden_layers));
   for (auto const& head : spec.heads)
-    if (head.task.text.size() == 2 && !head.task.encodes_apart() && config.type_vocab_size < 2)
+    if (head.task.text.size() == 2 && !head.task.encodes_apart() && !config.reads_pairs())
       throw Error(ErrorCode::InvalidInput,
                   fmt::format("{}: task {} reads two texts as one sequence, which needs 2 token types, the encoder has "
                               "{}; the task's head and the encoder do not belong together",

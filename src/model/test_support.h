@@ -104,7 +104,7 @@ inline ModelSpec write_sample_model(std::filesystem::path const& folder,
     if (name.starts_with("encoder.layer.1.")) layer[name] = filled(shape, values.private_layers);
   }
   write_encoder_config(folder / "encoder", two_layers());
-  write_encoder_weights(folder / "encoder", encoder);
+  write_encoder_weights(folder / "encoder", two_layers(), encoder);
   write_file_atomically(folder / "encoder" / "vocab.txt", "[UNK]\n");
   for (auto const reading : spec.private_readings()) write_tensors(private_file(folder, reading), layer);
   for (auto const& head : spec.heads) write_head(folder, head, values.heads);

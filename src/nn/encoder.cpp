@@ -3,25 +3,16 @@
 #include <torch/torch.h>
 
 #include "base/error.h"
-#include "nn/functions.h"
+#include "nn/internal/folder.h"
 
 namespace polytask::nn {
 namespace {
 
 using torch::Tensor;
 
-/// A folder of the module tree: it only gives its children a longer name.
-struct FolderImpl : torch::nn::Module {};
-TORCH_MODULE(Folder);
-
-Tensor activate(Tensor const& x, std::string const& name) {
-  if (name == "gelu") return exact_gelu(x);
-  if (name == "relu") return torch::relu(x);
-  expects(name == "gelu_new", "the configuration was checked for its activation");
-  return torch::gelu(x, "tanh");
+bool is_norm_weight(std::string const& name) {
+  return name.find("LayerNorm.weight") != std::string::npos || name.find("_norm.weight") != std::string::npos;
 }
-
-bool is_norm_weight(std::string const& name) { return name.find("LayerNorm.weight") != std::string::npos; }
 bool is_bias(std::string const& name) { return name.size() > 5 && name.compare(name.size() - 5, 5, ".bias") == 0; }
 
 }  // namespace
@@ -34,68 +25,9 @@ void fill_normal(Tensor const& weight, double deviation, Rng& rng) {
   weight.copy_(values);
 }
 
-EmbeddingsImpl::EmbeddingsImpl(model::EncoderConfig const& config)
-    : layer_norm_eps_(config.layer_norm_eps),
-      dropout_(config.hidden_dropout_prob),
-      word_embeddings_(config.vocab_size, config.hidden_size),
-      position_embeddings_(config.max_position_embeddings, config.hidden_size),
-      token_type_embeddings_(config.type_vocab_size, config.hidden_size),
-      norm_(torch::nn::LayerNormOptions({config.hidden_size})) {
-  register_module("word_embeddings", word_embeddings_);
-  register_module("position_embeddings", position_embeddings_);
-  register_module("token_type_embeddings", token_type_embeddings_);
-  register_module("LayerNorm", norm_);
-}
-
-Tensor EmbeddingsImpl::forward(PackedTexts const& texts, Pass& pass) {
-  // On the CPU the gradient has the rows of the batch's words alone: the table may be half of all weights.
-  auto const sum = torch::embedding(word_embeddings_->weight, texts.ids, -1, false, texts.ids.is_cpu()) +
-                   torch::embedding(position_embeddings_->weight, texts.positions) +
-                   torch::embedding(token_type_embeddings_->weight, texts.type_ids);
-  auto const normal = add_layer_norm(sum, Tensor(), norm_->weight, norm_->bias, layer_norm_eps_, {});
-  return dropout(normal, pass.next_dropout(dropout_));
-}
-
-LayerImpl::LayerImpl(model::EncoderConfig const& config)
-    : config_(config),
-      query_(config.hidden_size, config.hidden_size),
-      key_(config.hidden_size, config.hidden_size),
-      value_(config.hidden_size, config.hidden_size),
-      attention_output_(config.hidden_size, config.hidden_size),
-      intermediate_(config.hidden_size, config.intermediate_size),
-      output_(config.intermediate_size, config.hidden_size),
-      attention_norm_(torch::nn::LayerNormOptions({config.hidden_size})),
-      output_norm_(torch::nn::LayerNormOptions({config.hidden_size})) {
-  auto attention = register_module("attention", Folder());
-  auto self = attention->register_module("self", Folder());
-  self->register_module("query", query_);
-  self->register_module("key", key_);
-  self->register_module("value", value_);
-  auto attention_output = attention->register_module("output", Folder());
-  attention_output->register_module("dense", attention_output_);
-  attention_output->register_module("LayerNorm", attention_norm_);
-  register_module("intermediate", Folder())->register_module("dense", intermediate_);
-  auto output = register_module("output", Folder());
-  output->register_module("dense", output_);
-  output->register_module("LayerNorm", output_norm_);
-}
-
-Tensor LayerImpl::forward(Tensor const& hidden, std::vector<std::int32_t> const& sequences, Pass& pass) {
-  auto const qkv = linear_side_by_side(hidden, *query_, *key_, *value_, pass.products());
-  auto const context = packed_attention(qkv, sequences, config_.num_attention_heads,
-                                        pass.next_dropout(config_.attention_probs_dropout_prob));
-  auto const attended = linear(context, *attention_output_, pass.products());
-  auto const middle = add_layer_norm(attended, hidden, attention_norm_->weight, attention_norm_->bias,
-                                     config_.layer_norm_eps, pass.next_dropout(config_.hidden_dropout_prob));
-  auto const inner = activate(linear(middle, *intermediate_, pass.products()), config_.hidden_act);
-  auto const out = linear(inner, *output_, pass.products());
-  return add_layer_norm(out, middle, output_norm_->weight, output_norm_->bias, config_.layer_norm_eps,
-                        pass.next_dropout(config_.hidden_dropout_prob));
-}
-
 EncoderImpl::EncoderImpl(model::EncoderConfig const& config) : config_(config), embeddings_(config) {
   register_module("embeddings", embeddings_);
-  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) layers_->push_back(Layer(config));
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) layers_->push_back(Layer(config, i));
   register_module("encoder", Folder())->register_module("layer", layers_);
 }
 
@@ -112,8 +44,14 @@ Tensor EncoderImpl::forward_until(PackedTexts const& texts, std::int64_t last, P
 
 Tensor EncoderImpl::forward_layers(Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
                                    std::int64_t last, Pass& pass) {
-  for (auto i = first; i < last; ++i) hidden = layer(i)->forward(hidden, sequences, pass);
+  if (first >= last) return hidden;
+  auto const around = surroundings(sequences);
+  for (auto i = first; i < last; ++i) hidden = layer(i)->forward(hidden, around, pass);
   return hidden;
+}
+
+Surroundings EncoderImpl::surroundings(std::vector<std::int32_t> const& sequences) const {
+  return {sequences, embeddings_->distances()};
 }
 
 Layer EncoderImpl::layer(std::int64_t index) const {

@@ -1,46 +1,18 @@
-// The BERT encoder over packed texts; the module tree is the tree of names in the published checkpoints.
+// An encoder over packed texts; the module tree is the tree of names of model::expected_encoder_tensors.
 #pragma once
 
 #include <torch/nn/modules/container/modulelist.h>
-#include <torch/nn/modules/embedding.h>
-#include <torch/nn/modules/linear.h>
-#include <torch/nn/modules/normalization.h>
 
 #include <map>
 #include <string>
 
 #include "base/random.h"
 #include "model/encoder_files.h"
+#include "nn/embeddings.h"
+#include "nn/layer.h"
 #include "nn/packed.h"
 
 namespace polytask::nn {
-
-class EmbeddingsImpl : public torch::nn::Module {
- public:
-  explicit EmbeddingsImpl(model::EncoderConfig const& config);
-  torch::Tensor forward(PackedTexts const& texts, Pass& pass);
-
- private:
-  double layer_norm_eps_;
-  double dropout_;
-  torch::nn::Embedding word_embeddings_, position_embeddings_, token_type_embeddings_;
-  torch::nn::LayerNorm norm_;
-};
-TORCH_MODULE(Embeddings);
-
-/// One Transformer layer, post-LayerNorm (Devlin et al. 2019, arXiv:1810.04805).
-class LayerImpl : public torch::nn::Module {
- public:
-  explicit LayerImpl(model::EncoderConfig const& config);
-  /// hidden: [tokens, hidden] -> the same shape. Attention stays inside each of the sequences, given by their bounds.
-  torch::Tensor forward(torch::Tensor const& hidden, std::vector<std::int32_t> const& sequences, Pass& pass);
-
- private:
-  model::EncoderConfig config_;
-  torch::nn::Linear query_, key_, value_, attention_output_, intermediate_, output_;
-  torch::nn::LayerNorm attention_norm_, output_norm_;
-};
-TORCH_MODULE(Layer);
 
 /// A shared handle: copying it aliases the weights.
 class EncoderImpl : public torch::nn::Module {
@@ -57,9 +29,11 @@ class EncoderImpl : public torch::nn::Module {
   torch::Tensor forward_layers(torch::Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
                                std::int64_t last, Pass& pass);
   [[nodiscard]] Layer layer(std::int64_t index) const;
+  /// What its layers see besides the states; `sequences` is borrowed.
+  [[nodiscard]] Surroundings surroundings(std::vector<std::int32_t> const& sequences) const;
 
   [[nodiscard]] model::EncoderConfig const& config() const noexcept { return config_; }
-  /// Every parameter by its published name must be there with its shape: `model::read_encoder_weights` sees to it.
+  /// Every parameter by its name must be there with its shape: `model::read_encoder_weights` sees to it.
   void load(std::map<std::string, model::Tensor> const& weights);
   [[nodiscard]] std::map<std::string, model::Tensor> save() const;
   /// The embeddings and the first `n_layers` layers stay as they are: they get no gradients.

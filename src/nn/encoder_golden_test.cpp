@@ -1,4 +1,4 @@
-// The reference library's hidden states and gradients: tests/golden/model/make_encoders.py.
+// The reference library's hidden states and gradients: tests/golden/model/make_encoders.py, make_families.py.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <torch/torch.h>
@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <utility>
 
 #include "base/error.h"
 #include "nn/encoder.h"
@@ -91,6 +93,17 @@ void run_and_compare_states(Encoder& encoder, Expected const& expected, std::str
   (states * wave(states).to(torch::kFloat32)).sum().backward();
 }
 
+/// The gradients that a backward left, as tensors of the published file.
+std::map<std::string, model::Tensor> published_gradients(Encoder& encoder) {
+  std::map<std::string, model::Tensor> gradients;
+  for (auto const& parameter : encoder->named_parameters()) {
+    auto const gradient = gradient_of(parameter.value()).contiguous();
+    gradients[parameter.key()] = {gradient.sizes().vec(),
+                                  {gradient.data_ptr<float>(), gradient.data_ptr<float>() + gradient.numel()}};
+  }
+  return model::published_weights(encoder->config(), gradients);
+}
+
 class EncoderGolden : public testing::TestWithParam<char const*> {};
 
 TEST_P(EncoderGolden, StatesAndGradientsEqualTheReference) {
@@ -101,28 +114,71 @@ TEST_P(EncoderGolden, StatesAndGradientsEqualTheReference) {
 
   double largest = 0;
   std::size_t n_compared = 0;
-  // A shift of all keys changes no attention: the gradient of their bias is rounding alone, and is held to the query's.
+  // A shift of all keys, or of those of distances, changes no attention: the gradient of their bias is rounding alone,
+  // and is held to the query's.
   auto const scale_of = [&](std::string name) {
-    if (auto const at = name.find(".key.bias"); at != std::string::npos) name.replace(at, 9, ".query.bias");
+    for (auto const& [key, query] :
+         {std::pair(".key.bias", ".query.bias"), std::pair(".k_lin.bias", ".q_lin.bias"),
+          std::pair(".pos_key_proj.bias", ".query_proj.bias"), std::pair(".key_proj.bias", ".query_proj.bias")})
+      if (auto const at = name.find(key); at != std::string::npos) name.replace(at, std::string(key).size(), query);
     return expected.floats("gradient." + name).abs().max().item<double>();
   };
-  for (auto const& parameter : encoder->named_parameters()) {
-    if (!expected.has("gradient." + parameter.key())) continue;
+  auto const gradients = published_gradients(encoder);
+  for (auto const& [name, gradient] : gradients) {
+    if (!expected.has("gradient." + name)) continue;
+    auto const reference = expected.floats("gradient." + name);
+    ASSERT_EQ(reference.sizes().vec(), gradient.shape) << name;
     auto const difference =
-        (gradient_of(parameter.value()) - expected.floats("gradient." + parameter.key())).abs().max().item<double>() /
-        scale_of(parameter.key());
-    EXPECT_LT(difference, kGradients) << parameter.key();
+        (torch::tensor(gradient.values).view(gradient.shape) - reference).abs().max().item<double>() / scale_of(name);
+    EXPECT_LT(difference, kGradients) << name;
     largest = std::max(largest, difference);
     ++n_compared;
   }
   if (n_compared == 0) return;  // weights in 16 bits are read, not trained
-  fmt::print("{}: gradients of {} parameters, largest difference {:.1e}\n", GetParam(), n_compared, largest);
-  EXPECT_EQ(n_compared, encoder->named_parameters().size());
+  fmt::print("{}: gradients of {} tensors, largest difference {:.1e}\n", GetParam(), n_compared, largest);
+  EXPECT_EQ(n_compared, gradients.size());
+}
+
+/// All texts at once beside each alone.
+TEST_P(EncoderGolden, GivesABatchWhatItGivesItsSingles) {
+  auto const folder = kFolder / GetParam();
+  auto const texts = Expected(folder / "expected.safetensors").texts();
+  auto encoder = encoder_of(folder);
+  torch::NoGradGuard const no_grad;
+  Pass none;
+  auto const together = encoder->forward(texts, none);
+  for (std::size_t t = 0; t + 1 < texts.offsets.size(); ++t) {
+    auto const first = texts.offsets[t];
+    auto const n = texts.offsets[t + 1] - first;
+    PackedTexts const one{.ids = texts.ids.narrow(0, first, n),
+                          .positions = texts.positions.narrow(0, first, n),
+                          .type_ids = texts.type_ids.narrow(0, first, n),
+                          .offsets = {0, n}};
+    EXPECT_LT((together.narrow(0, first, n) - encoder->forward(one, none)).abs().max().item<double>(), 1e-5) << t;
+  }
+}
+
+TEST_P(EncoderGolden, IsTheSameAfterItWasWrittenAndRead) {
+  auto const folder = fs::path(testing::TempDir()) / fmt::format("polytask_saved_{}", GetParam());
+  fs::create_directories(folder);
+  Expected const expected(kFolder / GetParam() / "expected.safetensors");
+  auto const loaded = encoder_of(kFolder / GetParam());
+  model::write_encoder_config(folder, loaded->config());
+  model::write_encoder_weights(folder, loaded->config(), loaded->save());
+  EXPECT_EQ(model::read_encoder_config(folder), loaded->config());
+  auto again = encoder_of(folder);
+  run_and_compare_states(again, expected, "saved and read");
+  fs::remove_all(folder);
 }
 
 INSTANTIATE_TEST_SUITE_P(SmallRandom, EncoderGolden,
                          testing::Values("gelu", "gelu_new_in_shards", "relu_in_a_classifier", "float16_with_old_names",
                                          "bfloat16_of_one_type"),
+                         [](auto const& of) { return std::string(of.param); });
+INSTANTIATE_TEST_SUITE_P(Families, EncoderGolden,
+                         testing::Values("roberta", "xlm_roberta", "distilbert", "electra", "modernbert",
+                                         "modernbert_with_biases", "deberta_v3", "deberta_v2_own_projections",
+                                         "deberta_v2_of_keys"),
                          [](auto const& of) { return std::string(of.param); });
 
 TEST(EncoderGoldenReal, StatesAndGradientsOfMiniLmEqualTheReference) {
@@ -149,18 +205,6 @@ TEST(EncoderGoldenReal, StatesAndGradientsOfMiniLmEqualTheReference) {
     largest = std::max({largest, of_norm, of_projection});
   }
   fmt::print("all-MiniLM-L6-v2: gradients, largest difference {:.1e}\n", largest);
-}
-
-TEST(EncoderGolden, WhatWeSaveIsReadAsTheSameEncoder) {
-  auto const folder = fs::path(testing::TempDir()) / "polytask_saved_encoder";
-  fs::create_directories(folder);
-  Expected const expected(kFolder / "gelu_new_in_shards" / "expected.safetensors");
-  auto const loaded = encoder_of(kFolder / "gelu_new_in_shards");
-  model::write_encoder_config(folder, loaded->config());
-  model::write_encoder_weights(folder, loaded->save());
-  auto again = encoder_of(folder);
-  run_and_compare_states(again, expected, "saved and read");
-  fs::remove_all(folder);
 }
 
 }  // namespace

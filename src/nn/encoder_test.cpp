@@ -51,15 +51,43 @@ TEST(Encoder, GivesABatchWhatItGivesItsSingles) {
   }
 }
 
+/// As a family that is none, with all that any of them has.
+model::EncoderConfig with_everything() {
+  auto config = small_config();
+  config.embedding_size = 12;
+  config.norm_placement = model::NormPlacement::Before;
+  config.is_gated = true;
+  config.has_attention_bias = config.has_norm_bias = false;
+  config.layer_attention = {{0, 100}, {0, 10}, {0, 10}};
+  config.relative = {.span = 6, .farthest = 6, .own_projections = true, .normalized = true};
+  return config;
+}
+
 TEST(Encoder, HasTheParametersThatItsCheckpointMustHold) {
-  Encoder encoder(small_config());
-  auto const expected = model::expected_encoder_tensors(small_config());
-  EXPECT_EQ(encoder->named_parameters().size(), expected.size());
-  for (auto const& parameter : encoder->named_parameters()) {
-    auto const found = expected.find(parameter.key());
-    ASSERT_NE(found, expected.end()) << parameter.key();
-    EXPECT_EQ(found->second, parameter.value().sizes().vec()) << parameter.key();
+  for (auto const& config : {small_config(), with_everything()}) {
+    Encoder encoder(config);
+    auto const expected = model::expected_encoder_tensors(config);
+    EXPECT_EQ(encoder->named_parameters().size(), expected.size());
+    for (auto const& parameter : encoder->named_parameters()) {
+      auto const found = expected.find(parameter.key());
+      ASSERT_NE(found, expected.end()) << parameter.key();
+      EXPECT_EQ(found->second, parameter.value().sizes().vec()) << parameter.key();
+    }
   }
+}
+
+TEST(Encoder, DropsWhatItsSitesDropAndRepeatsItExactly) {
+  auto config = with_everything();
+  config.dropout = {.inner = 0.2};
+  Encoder encoder(config);
+  Rng rng(6);
+  encoder->initialize(rng);
+  auto const with_seed = [&](std::uint64_t seed) {
+    Pass pass(seed);
+    return encoder->forward(pack(kTexts), pass);
+  };
+  EXPECT_TRUE(torch::equal(with_seed(3), with_seed(3)));
+  EXPECT_FALSE(torch::equal(with_seed(3), with_seed(4)));
 }
 
 TEST(Encoder, LoadsWhatItSaved) {

@@ -7,11 +7,11 @@
 
 #include "base/error.h"
 #include "kernels/activation.h"
-#include "kernels/attention.h"
 #include "kernels/linear.h"
 #include "kernels/normalization.h"
 #include "kernels/pooling.h"
 #include "nn/internal/by_torch.h"
+#include "nn/internal/saved.h"
 
 namespace polytask::nn {
 namespace {
@@ -20,16 +20,6 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-kernels::Dropout saved_dropout(AutogradContext* context) {
-  return {static_cast<float>(context->saved_data["rate"].toDouble()),
-          static_cast<std::uint64_t>(context->saved_data["seed"].toInt())};
-}
-
-void save_dropout(AutogradContext* context, kernels::Dropout const& dropout) {
-  context->saved_data["rate"] = static_cast<double>(dropout.rate);
-  context->saved_data["seed"] = static_cast<std::int64_t>(dropout.seed);
-}
-
 /// Of functions that are differentiated, arguments that are no tensors have to be numbers.
 kernels::Precision precision_of(std::int64_t number) { return static_cast<kernels::Precision>(number); }
 std::int64_t number_of(kernels::Precision precision) { return static_cast<std::int64_t>(precision); }
@@ -37,12 +27,10 @@ kernels::Precision saved_products(AutogradContext* context) {
   return precision_of(context->saved_data["products"].toInt());
 }
 
-Tensor int_tensor(std::vector<std::int32_t> const& values) {
-  return torch::tensor(values, torch::TensorOptions().dtype(torch::kInt32));
-}
-
-kernels::AttentionShape attention_shape(Tensor const& offsets, std::int64_t hidden, std::int64_t heads) {
-  return {{offsets.data_ptr<std::int32_t>(), static_cast<std::size_t>(offsets.numel())}, hidden, heads};
+/// Zeros where a layer has no bias.
+Tensor bias_of(torch::nn::LinearImpl const& layer) {
+  return layer.bias.defined() ? layer.bias
+                              : torch::zeros({layer.weight.size(0)}, layer.weight.options().requires_grad(false));
 }
 
 /// Adds the gradients of a layer's weight and bias to `result`; that of its input goes to grad_x.
@@ -166,32 +154,6 @@ struct MeanPool : torch::autograd::Function<MeanPool> {
   }
 };
 
-struct PackedAttention : torch::autograd::Function<PackedAttention> {
-  static Tensor forward(AutogradContext* context, Tensor const& qkv_any, Tensor const& offsets, std::int64_t heads,
-                        double rate, std::int64_t seed) {
-    auto const qkv = qkv_any.contiguous();
-    std::int64_t const hidden = qkv.size(1) / 3;
-    auto out = torch::empty({qkv.size(0), hidden}, qkv.options());
-    auto log_sum_exp = torch::empty({qkv.size(0), heads}, qkv.options());
-    kernels::Dropout const dropout{static_cast<float>(rate), static_cast<std::uint64_t>(seed)};
-    kernels::attention_forward(attention_shape(offsets, hidden, heads), dropout, qkv.data_ptr<float>(),
-                               out.data_ptr<float>(), log_sum_exp.data_ptr<float>());
-    context->save_for_backward({qkv, offsets, out, log_sum_exp});
-    save_dropout(context, dropout);
-    return out;
-  }
-
-  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
-    auto const saved = context->get_saved_variables();
-    auto const gradient = gradients[0].contiguous();
-    auto grad_qkv = torch::empty_like(saved[0]);
-    kernels::attention_backward(attention_shape(saved[1], saved[2].size(1), saved[3].size(1)), saved_dropout(context),
-                                saved[0].data_ptr<float>(), saved[2].data_ptr<float>(), saved[3].data_ptr<float>(),
-                                gradient.data_ptr<float>(), grad_qkv.data_ptr<float>());
-    return {grad_qkv, Tensor(), Tensor(), Tensor(), Tensor()};
-  }
-};
-
 struct AddLayerNorm : torch::autograd::Function<AddLayerNorm> {
   static Tensor forward(AutogradContext* context, Tensor const& x_any, Tensor const& residual_any, Tensor const& gamma,
                         Tensor const& beta, double epsilon, double rate, std::int64_t seed) {
@@ -255,7 +217,7 @@ struct CounterDropout : torch::autograd::Function<CounterDropout> {
 Tensor linear(Tensor const& x, torch::nn::LinearImpl const& layer, kernels::Precision products) {
   expects(x.dim() == 2 && x.size(1) == layer.weight.size(1), "rows are as wide as the layer expects");
   if (!x.is_cpu()) return torch::linear(x, layer.weight, layer.bias);
-  return Linear::apply(x, layer.weight, layer.bias, number_of(products));
+  return Linear::apply(x, layer.weight, bias_of(layer), number_of(products));
 }
 
 Tensor linear_side_by_side(Tensor const& x, torch::nn::LinearImpl const& a, torch::nn::LinearImpl const& b,
@@ -264,20 +226,12 @@ Tensor linear_side_by_side(Tensor const& x, torch::nn::LinearImpl const& a, torc
               a.weight.sizes() == c.weight.sizes(),
           "three layers of one shape read the same rows");
   if (!x.is_cpu())
-    return torch::linear(x, torch::cat({a.weight, b.weight, c.weight}), torch::cat({a.bias, b.bias, c.bias}));
-  return TripleLinear::apply(x, a.weight, a.bias, b.weight, b.bias, c.weight, c.bias, number_of(products));
+    return torch::linear(x, torch::cat({a.weight, b.weight, c.weight}),
+                         torch::cat({bias_of(a), bias_of(b), bias_of(c)}));
+  return TripleLinear::apply(x, a.weight, bias_of(a), b.weight, bias_of(b), c.weight, bias_of(c), number_of(products));
 }
 
 Tensor exact_gelu(Tensor const& x) { return x.is_cpu() ? Gelu::apply(x) : torch::gelu(x); }
-
-Tensor packed_attention(Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,
-                        kernels::Dropout const& dropout) {
-  expects(qkv.dim() == 2 && qkv.size(1) % (3 * heads) == 0 && offsets.back() == qkv.size(0),
-          "query, key and value of every token fit the heads");
-  if (!qkv.is_cpu()) return attention_by_torch(qkv, offsets, heads, dropout.rate);
-  return PackedAttention::apply(qkv, int_tensor(offsets), heads, static_cast<double>(dropout.rate),
-                                static_cast<std::int64_t>(dropout.seed));
-}
 
 Tensor add_layer_norm(Tensor const& x, Tensor const& residual, Tensor const& gamma, Tensor const& beta, double epsilon,
                       kernels::Dropout const& dropout) {

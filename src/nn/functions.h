@@ -10,6 +10,7 @@
 
 #include "kernels/dropout.h"
 #include "kernels/precision.h"
+#include "kernels/relative_attention.h"
 
 namespace polytask::nn {
 
@@ -25,9 +26,20 @@ torch::Tensor linear_side_by_side(torch::Tensor const& x, torch::nn::LinearImpl 
 /// The exact GELU, element by element.
 torch::Tensor exact_gelu(torch::Tensor const& x);
 
-/// qkv: [tokens, 3 * hidden]; returns the context, [tokens, hidden].
+/// qkv: [tokens, 3 * hidden]; returns the context, [tokens, hidden]. `reach`: of kernels::AttentionShape.
 torch::Tensor packed_attention(torch::Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,
-                               kernels::Dropout const& dropout);
+                               kernels::Dropout const& dropout, std::int64_t reach = 0);
+
+/// The same with scores that depend on distances (kernels/relative_attention.h). of_keys and of_queries: [2 span,
+/// hidden], what distances have as keys and as queries; either may be undefined.
+torch::Tensor relative_attention(torch::Tensor const& qkv, torch::Tensor const& of_keys,
+                                 torch::Tensor const& of_queries, std::vector<std::int32_t> const& offsets,
+                                 std::int64_t heads, kernels::RelativeRows const& rows,
+                                 kernels::Dropout const& dropout);
+
+/// qkv with its queries and keys turned by the angles of their tokens' places (kernels/rotary.h).
+torch::Tensor rotate(torch::Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,
+                     double theta);
 
 /// LayerNorm(dropout(x) + residual); x and residual: [rows, width]; `residual` may be undefined (nothing is added).
 torch::Tensor add_layer_norm(torch::Tensor const& x, torch::Tensor const& residual, torch::Tensor const& gamma,

@@ -93,7 +93,8 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
                                           torch::nn::Linear(encoder_config.hidden_size, encoder_config.hidden_size)));
   for (auto const reading : spec_.private_readings()) {
     torch::nn::ModuleList layers;
-    for (std::int64_t layer = 0; layer < spec_.private_layers; ++layer) layers->push_back(Layer(encoder_config));
+    for (std::int64_t layer = 0; layer < spec_.private_layers; ++layer)
+      layers->push_back(Layer(encoder_config, n_shared_layers_ + layer));
     register_module("private_" + std::string(model::to_string(reading)), layers);
     private_layers_.emplace(reading, layers);
   }
@@ -104,7 +105,8 @@ Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::ve
   auto const own = private_layers_.find(reading);
   if (own == private_layers_.end())
     return encoder_->forward_layers(hidden, sequences, n_shared_layers_, encoder_->config().num_hidden_layers, pass);
-  for (auto const& layer : *own->second) hidden = layer->as<LayerImpl>()->forward(hidden, sequences, pass);
+  auto const around = encoder_->surroundings(sequences);
+  for (auto const& layer : *own->second) hidden = layer->as<LayerImpl>()->forward(hidden, around, pass);
   return hidden;
 }
 
@@ -178,7 +180,7 @@ void MultiTaskModelImpl::set_line(std::size_t head, double slope, double interce
 void MultiTaskModelImpl::save(fs::path const& model_folder) const {
   auto const encoder_folder = model_folder / "encoder";
   model::write_encoder_config(encoder_folder, encoder_->config());
-  model::write_encoder_weights(encoder_folder, encoder_->save());
+  model::write_encoder_weights(encoder_folder, encoder_->config(), encoder_->save());
   for (std::size_t i = 0; i < spec_.heads.size(); ++i) {
     std::vector<model::TensorToWrite> tensors;
     std::vector<Tensor> kept;  // the bytes must outlive the call

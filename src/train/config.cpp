@@ -108,9 +108,8 @@ std::vector<Problem> problems(TrainConfig const& config) {
 
 std::vector<Problem> problems(TrainConfig const& config, model::EncoderConfig const& encoder) {
   Rules rules;
-  rules.require(config.max_length <= encoder.max_position_embeddings, "max_length",
-                fmt::format("{}", config.max_length),
-                fmt::format("at most {}, the positions of the encoder", encoder.max_position_embeddings));
+  rules.require(config.max_length <= encoder.longest_text(), "max_length", fmt::format("{}", config.max_length),
+                fmt::format("at most {}, the positions of the encoder", encoder.longest_text()));
   rules.require(config.frozen_layers <= encoder.num_hidden_layers, "frozen_layers",
                 fmt::format("{}", config.frozen_layers),
                 fmt::format("at most {}, the layers of the encoder", encoder.num_hidden_layers));

@@ -61,11 +61,11 @@ TEST(TrainConfig, AsksForNoMoreThanTheEncoderHas) {
   auto const encoder = scratch_encoder(config);
   EXPECT_THAT(problems(config, encoder), testing::IsEmpty());
   config.private_layers = encoder.num_hidden_layers + 1;
-  config.max_length = encoder.max_position_embeddings + 1;
+  config.max_length = encoder.longest_text() + 1;
   auto const found = problems(config, encoder);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].message, fmt::format("is {}; expected at most {}, the positions of the encoder", config.max_length,
-                                          encoder.max_position_embeddings));
+                                          encoder.longest_text()));
   EXPECT_EQ(found[1].where, "train.private_layers");
 }
 

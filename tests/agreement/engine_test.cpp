@@ -32,8 +32,56 @@ struct Shape {
   std::string activation = "gelu";
   model::Pooling pooling = model::Pooling::Mean;
   std::int64_t private_layers = 0;
+  void (*of_family)(model::EncoderConfig&) = nullptr;  ///< what makes the encoder another than a BERT
   friend std::ostream& operator<<(std::ostream& out, Shape const& shape) { return out << shape.name; }
 };
+
+void roberta(model::EncoderConfig& config) {
+  config.model_type = "roberta";
+  config.first_position = 2;
+  config.max_position_embeddings = 66;
+  config.type_vocab_size = 1;
+  config.layer_norm_eps = 1e-5;
+}
+
+void distilbert(model::EncoderConfig& config) {
+  config.model_type = "distilbert";
+  config.type_vocab_size = 0;
+  config.dropout.attended = 0;
+}
+
+void electra(model::EncoderConfig& config) {
+  config.model_type = "electra";
+  config.embedding_size = 20;
+}
+
+void modernbert(model::EncoderConfig& config) {
+  config.model_type = "modernbert";
+  // States grow by what layers add, and gates square it: the same growth at every width.
+  config.initializer_range *= std::sqrt(32.0 / static_cast<double>(config.hidden_size));
+  config.type_vocab_size = 0;
+  config.has_position_table = false;
+  config.norm_placement = model::NormPlacement::Before;
+  config.is_gated = true;
+  config.has_attention_bias = config.has_inner_bias = config.has_norm_bias = false;
+  for (std::int64_t i = 0; i < config.num_hidden_layers; ++i)
+    config.layer_attention.push_back(i % 3 == 0 ? model::LayerAttention{0, 160'000} : model::LayerAttention{6, 10'000});
+}
+
+void deberta(model::EncoderConfig& config) {
+  config.model_type = "deberta-v2";
+  config.type_vocab_size = 0;
+  config.has_position_table = false;
+  config.projection = model::Projection::BeforeNorm;
+  config.relative = {.span = 16, .buckets = 16, .farthest = 64, .normalized = true};
+}
+
+void deberta_of_other_options(model::EncoderConfig& config) {
+  deberta(config);
+  config.embedding_size = 20;
+  config.has_position_table = true;
+  config.relative = {.span = 20, .farthest = 20, .own_projections = true};
+}
 
 model::HeadSpec head_of(std::string const& name, TaskType type, std::vector<std::string> labels,
                         std::vector<std::string> text = {"text"}, std::optional<task::PairEncoding> pair = {}) {
@@ -84,6 +132,7 @@ class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
     config.max_position_embeddings = 64;
     config.hidden_act = shape.activation;
     config.initializer_range = 0.3;  // answers that differ from text to text
+    if (shape.of_family != nullptr) shape.of_family(config);
     model::ModelSpec spec{.pooling = shape.pooling, .max_length = 64, .private_layers = shape.private_layers};
     spec.heads = every_kind_of_head();
     nn::MultiTaskModel model(config, spec, 0.0);
@@ -242,7 +291,24 @@ INSTANTIATE_TEST_SUITE_P(
                     Shape{.name = "wide_heads", .hidden = 128, .heads = 2, .inner = 96},
                     Shape{.name = "heads_of_32", .hidden = 96, .heads = 3, .inner = 100},
                     Shape{.name = "odd", .hidden = 30, .heads = 3, .inner = 50},
-                    Shape{.name = "gelu_new", .activation = "gelu_new"}, Shape{.name = "relu", .activation = "relu"}),
+                    Shape{.name = "gelu_new", .activation = "gelu_new"}, Shape{.name = "relu", .activation = "relu"},
+                    Shape{.name = "roberta", .layers = 3, .private_layers = 1, .of_family = roberta},
+                    Shape{.name = "distilbert", .pooling = model::Pooling::First, .of_family = distilbert},
+                    Shape{.name = "electra", .of_family = electra},
+                    Shape{.name = "modernbert", .layers = 4, .of_family = modernbert},
+                    Shape{.name = "modernbert_split", .layers = 4, .private_layers = 2, .of_family = modernbert},
+                    Shape{.name = "modernbert_first",
+                          .hidden = 128,
+                          .layers = 3,
+                          .pooling = model::Pooling::First,
+                          .of_family = modernbert},
+                    Shape{.name = "deberta", .of_family = deberta},
+                    Shape{
+                        .name = "deberta_wide", .hidden = 128, .pooling = model::Pooling::First, .of_family = deberta},
+                    Shape{.name = "deberta_of_other_options",
+                          .layers = 3,
+                          .private_layers = 1,
+                          .of_family = deberta_of_other_options}),
     [](auto const& tested) { return tested.param.name; });
 
 }  // namespace

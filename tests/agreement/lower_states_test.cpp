@@ -120,7 +120,7 @@ TEST(LowerStatesBesideLibTorch, AreTheSameToTheFourthDigitComputedAndToFloat16St
     Rng rng(7);
     encoder->initialize(rng);
     model::write_encoder_config(folder, config);
-    model::write_encoder_weights(folder, encoder->save());
+    model::write_encoder_weights(folder, config, encoder->save());
     for (auto const instructions : {InstructionSet::Portable, InstructionSet::Avx2, InstructionSet::Avx512})
       if (instructions <= kernels::detected_instructions())
         for (std::int64_t n_layers = 1; n_layers <= 3; ++n_layers) compare(folder, n_layers, instructions);

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
       for (auto const dimension : shape) n *= static_cast<std::size_t>(dimension);
       weights[name] = {shape, std::vector<float>(n, 0.5F)};
     }
-    model::write_encoder_weights(folder.path(), weights);
+    model::write_encoder_weights(folder.path(), config, weights);
     std::filesystem::rename(folder.path() / "model.safetensors", folder.path() / "a.safetensors");
     return true;
   }();

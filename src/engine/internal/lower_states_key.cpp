@@ -11,10 +11,11 @@ std::string lower_states_key(std::map<std::string, model::Tensor> const& weights
   Sha256 hash;
   auto const add = [&](auto const& number) { hash.update({reinterpret_cast<char const*>(&number), sizeof number}); };
   hash.update("hidden states ").update(version).update(" ");
-  hash.update(kernels::to_string(instructions)).update(" " + config.hidden_act);
+  hash.update(kernels::to_string(instructions)).update(" ");
+  auto without_training = config;
+  model::set_dropout(without_training, 0);
+  hash.update(model::encoder_config_text(without_training));
   add(n_layers);
-  add(config.num_attention_heads);
-  add(config.layer_norm_eps);
   std::vector<std::string> groups{"embeddings."};
   for (std::int64_t i = 0; i < n_layers; ++i) groups.push_back("encoder.layer." + std::to_string(i) + ".");
   for (auto const& group : groups)

@@ -30,38 +30,88 @@ class LayerReader {
               std::shared_ptr<kernels::WeightMemory> memory, std::string prefix)
       : tensors_(tensors), config_(config), options_(options), memory_(std::move(memory)), prefix_(std::move(prefix)) {}
 
+  [[nodiscard]] bool has(std::string const& name) const { return tensors_.contains(name); }
   [[nodiscard]] std::vector<float> take(std::string const& name) { return std::move(tensors_.at(name).values); }
 
   [[nodiscard]] LayerNorm take_norm(std::string const& name) {
-    return {take(name + ".weight"), take(name + ".bias"), static_cast<float>(config_.layer_norm_eps)};
+    auto gamma = take(name + ".weight");
+    auto beta = has(name + ".bias") ? take(name + ".bias") : std::vector<float>(gamma.size(), 0.0F);
+    return {std::move(gamma), std::move(beta), static_cast<float>(config_.layer_norm_eps)};
   }
 
   [[nodiscard]] Embeddings take_embeddings() {
-    return {take("embeddings.word_embeddings.weight"), take("embeddings.position_embeddings.weight"),
-            take("embeddings.token_type_embeddings.weight"), take_norm("embeddings.LayerNorm")};
+    auto const table = [&](std::string const& name) { return has(name) ? take(name) : std::vector<float>(); };
+    Embeddings embeddings{take("embeddings.word_embeddings.weight"),
+                          table("embeddings.position_embeddings.weight"),
+                          table("embeddings.token_type_embeddings.weight"),
+                          take_norm("embeddings.LayerNorm"),
+                          {}};
+    if (config_.is_projected()) embeddings.projection = take_linear({"embeddings.projection"}, Precision::Float32);
+    return embeddings;
   }
 
-  [[nodiscard]] Layer take_layer(std::int64_t index) {
+  /// `distances`: states of the distances between tokens, [2 span, hidden].
+  [[nodiscard]] Layer take_layer(std::int64_t index, std::vector<float> const& distances) {
     std::string const name = "encoder.layer." + std::to_string(index);
     std::string const attention = name + ".attention.self.";
     auto const of_attention = precision_of(name + ".attention.self");
-    return {take_linear({attention + "query"}, of_attention),
-            take_linear({attention + "key", attention + "value"}, of_attention),
-            take_linear({name + ".attention.output.dense"}, precision_of(name + ".attention.output")),
-            take_norm(name + ".attention.output.LayerNorm"),
-            take_linear({name + ".intermediate.dense"}, precision_of(name + ".intermediate")),
-            take_linear({name + ".output.dense"}, precision_of(name + ".output")),
-            take_norm(name + ".output.LayerNorm")};
+    auto const of_inner = precision_of(name + ".intermediate");
+    // Before the weights that they share are taken.
+    auto keys = of_distances(distances, attention, &model::RelativePositions::content_to_position, "key");
+    auto queries = of_distances(distances, attention, &model::RelativePositions::position_to_content, "query");
+    return {
+        .query = take_linear({attention + "query"}, of_attention),
+        .key_value = take_linear({attention + "key", attention + "value"}, of_attention),
+        .attention_output = take_linear({name + ".attention.output.dense"}, precision_of(name + ".attention.output")),
+        .attention_norm = take_norm_if_there(name + ".attention.output.LayerNorm"),
+        .intermediate = take_linear({name + ".intermediate.dense"}, of_inner),
+        .gate = config_.is_gated ? std::optional(take_linear({name + ".intermediate.gate"}, of_inner)) : std::nullopt,
+        .output = take_linear({name + ".output.dense"}, precision_of(name + ".output")),
+        .output_norm = take_norm(name + ".output.LayerNorm"),
+        .last_norm = take_norm_if_there(name + ".output_norm"),
+        .attention = config_.attention_of(index),
+        .distance_keys = std::move(keys),
+        .distance_queries = std::move(queries)};
+  }
+
+  /// States of the distances between tokens, which all layers share; empty where the encoder has none.
+  [[nodiscard]] std::vector<float> take_distances() {
+    if (!config_.relative) return {};
+    auto states = take("embeddings.relative.weight");
+    if (config_.relative->normalized) {
+      auto const norm = take_norm("embeddings.relative_norm");
+      kernels::normalize_rows(2 * config_.relative->span, config_.hidden_size, norm.weights(), states.data(), nullptr);
+    }
+    return states;
   }
 
  private:
+  [[nodiscard]] std::optional<LayerNorm> take_norm_if_there(std::string const& name) {
+    return has(name + ".weight") ? std::optional(take_norm(name)) : std::nullopt;
+  }
+
+  /// What distances have as keys or queries in a layer, always in float32; empty where its scores have no such term.
+  [[nodiscard]] std::vector<float> of_distances(std::vector<float> const& states, std::string const& attention,
+                                                bool model::RelativePositions::*has_term, std::string const& part) {
+    if (!config_.relative || !((*config_.relative).*has_term)) return {};
+    auto const name = attention + (config_.relative->own_projections ? "position_" : "") + part;
+    std::int64_t const hidden = config_.hidden_size;
+    PackedLinear const layer({hidden, hidden}, tensors_.at(name + ".weight").values.data(),
+                             tensors_.at(name + ".bias").values.data(), Precision::Float32, options_.instructions);
+    std::vector<float> found(states.size());
+    layer.apply({2 * config_.relative->span, states.data(), hidden * 4, nullptr}, {},
+                {kernels::OutputRows::Type::Float32, found.data(), hidden});
+    return found;
+  }
+
   /// Layers that read the same rows as one, their outputs side by side.
   [[nodiscard]] PackedLinear take_linear(std::vector<std::string> const& names, Precision wanted) {
     auto const n_in = tensors_.at(names[0] + ".weight").shape[1];
     std::vector<float> weight, bias;
     for (auto const& name : names) {
       auto const rows = take(name + ".weight");
-      auto const offsets = take(name + ".bias");
+      auto const offsets = has(name + ".bias") ? take(name + ".bias")
+                                               : std::vector<float>(rows.size() / static_cast<std::size_t>(n_in), 0.0F);
       weight.insert(weight.end(), rows.begin(), rows.end());
       bias.insert(bias.end(), offsets.begin(), offsets.end());
     }
@@ -88,6 +138,18 @@ class LayerReader {
   std::string prefix_;
 };
 
+/// What places in a text mean, for all layers.
+void add_places(Network& network) {
+  auto const& config = network.config;
+  auto const head_size = config.hidden_size / config.num_attention_heads;
+  for (auto const& layer : config.layer_attention)
+    if (layer.rotary_theta > 0)
+      network.rotary.try_emplace(layer.rotary_theta, config.longest_text(), head_size, layer.rotary_theta);
+  if (config.relative)
+    network.distance_rows = kernels::rows_by_distance(
+        {config.relative->span, config.relative->buckets, config.relative->farthest}, config.longest_text());
+}
+
 }  // namespace
 
 std::size_t Network::n_lower_layers() const {
@@ -107,8 +169,10 @@ Network lower_network(Tensors weights, model::EncoderConfig config, std::int64_t
   network.instructions = instructions;
   network.activation = activation_of(config.hidden_act);
   network.embeddings = encoder.take_embeddings();
-  for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i));
-  network.config = std::move(config);
+  auto const distances = encoder.take_distances();
+  for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i, distances));
+  network.config = config;
+  add_places(network);
   return network;
 }
 
@@ -122,14 +186,16 @@ Network load_network(std::filesystem::path const& model_folder, model::ModelSpec
   auto const memory = std::make_shared<kernels::WeightMemory>();
   LayerReader encoder(weights.encoder, network.config, options, memory, "");
   network.embeddings = encoder.take_embeddings();
+  auto const distances = encoder.take_distances();
   std::int64_t const n_layers = network.config.num_hidden_layers;
-  for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i));
+  for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i, distances));
+  add_places(network);
   for (auto& [reading, tensors] : weights.private_layers) {
     LayerReader own(tensors, network.config, options, memory,
                     "private/" + std::string(model::to_string(reading)) + "/");
     auto& layers = network.own_layers[reading];
     for (std::int64_t i = n_layers - network.spec.private_layers; i < n_layers; ++i)
-      layers.push_back(own.take_layer(i));
+      layers.push_back(own.take_layer(i, distances));
   }
   auto const packed = [&](model::Tensor const& weight, model::Tensor const& bias) {
     return PackedLinear({weight.shape[0], weight.shape[1]}, weight.values.data(), bias.values.data(),

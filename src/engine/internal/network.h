@@ -3,11 +3,14 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/engine.h"
 #include "kernels/packed_linear.h"
+#include "kernels/relative_attention.h"
+#include "kernels/rotary.h"
 #include "kernels/rows.h"
 #include "model/encoder_files.h"
 #include "model/model_folder.h"
@@ -21,23 +24,29 @@ struct LayerNorm {
   [[nodiscard]] kernels::LayerNormWeights weights() const { return {gamma.data(), beta.data(), epsilon}; }
 };
 
-/// One Transformer layer, post-LayerNorm (Devlin et al. 2019, arXiv:1810.04805). `query` and `key_value` have one
-/// precision, as they read the same rows.
+/// One Transformer layer. `query` and `key_value` have one precision, as they read the same rows; so have
+/// `intermediate` and `gate`. Where its norms stand is EncoderConfig::norm_placement.
 struct Layer {
   kernels::PackedLinear query;
   kernels::PackedLinear key_value;
   kernels::PackedLinear attention_output;
-  LayerNorm attention_norm;
+  std::optional<LayerNorm> attention_norm;
   kernels::PackedLinear intermediate;
+  std::optional<kernels::PackedLinear> gate;
   kernels::PackedLinear output;
   LayerNorm output_norm;
+  std::optional<LayerNorm> last_norm;  ///< behind the last layer of those that have theirs before each half
+  model::LayerAttention attention;
+  std::vector<float> distance_keys;     ///< [2 span, hidden]: of kernels::RelativeTables; empty = there are none
+  std::vector<float> distance_queries;  ///< the same
 };
 
 struct Embeddings {
-  std::vector<float> words;      ///< [vocabulary, hidden]
-  std::vector<float> positions;  ///< [positions, hidden]
-  std::vector<float> types;      ///< [types, hidden]
+  std::vector<float> words;      ///< [vocabulary, table width]
+  std::vector<float> positions;  ///< [positions, table width]; empty = there are none
+  std::vector<float> types;      ///< [types, table width]; empty = there are none
   LayerNorm norm;
+  std::optional<kernels::PackedLinear> projection;  ///< table width -> hidden; always float32
 };
 
 /// Immutable; safe to share between threads.
@@ -47,6 +56,8 @@ struct Network {
   kernels::InstructionSet instructions = kernels::InstructionSet::Portable;
   kernels::Activation activation = kernels::Activation::Gelu;
   Embeddings embeddings;
+  std::map<double, kernels::RotaryTable> rotary;            ///< by theta, as long as the longest text
+  std::vector<std::int32_t> distance_rows;                  ///< kernels::rows_by_distance of the longest text
   std::vector<Layer> layers;                                ///< of the encoder, the first reading's top ones included
   std::map<model::Reading, std::vector<Layer>> own_layers;  ///< top layers of the other readings
   std::vector<kernels::PackedLinear> heads;                 ///< as spec.heads; always float32

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <type_traits>
 
 #include "base/error.h"
+#include "engine/internal/encoder_pass.h"
 
 namespace polytask::engine {
 namespace {
@@ -15,19 +15,6 @@ using kernels::OutputRows;
 using kernels::PackedLinear;
 using kernels::Precision;
 using std::int64_t;
-
-/// The tokens whose states heads look at after the last layer.
-struct LookedAt {
-  bool all = true;
-  std::vector<std::int32_t> tokens;  ///< ascending; unused where all are
-  [[nodiscard]] int64_t count(Tile const& tile) const {
-    return all ? tile.n_tokens() : static_cast<int64_t>(tokens.size());
-  }
-  /// Row of a token among those that are looked at.
-  [[nodiscard]] int64_t row_of(int64_t token) const {
-    return all ? token : std::lower_bound(tokens.begin(), tokens.end(), token) - tokens.begin();
-  }
-};
 
 LookedAt looked_at(Network const& network, Tile const& tile, std::span<std::size_t const> heads) {
   LookedAt result{.all = false};
@@ -60,50 +47,10 @@ class Pass {
       : network_(network),
         tile_(tile),
         work_(workspace),
-        scratch_(scratch),
-        me_(member),
+        encoder_(network, tile, workspace, scratch, member),
         hidden_(network.config.hidden_size) {}
 
-  void embed() {
-    auto const [first, last] = me_.share(tile_.n_tokens());
-    auto const& embeddings = network_.embeddings;
-    for (int64_t token = first; token < last; ++token) {
-      auto const at = static_cast<std::size_t>(token);
-      float const* const word = embeddings.words.data() + tile_.ids[at] * hidden_;
-      float const* const position = embeddings.positions.data() + tile_.positions[at] * hidden_;
-      float const* const type = embeddings.types.data() + tile_.types[at] * hidden_;
-      float* const sum = work_.lower.floats.data() + token * hidden_;
-      for (int64_t i = 0; i < hidden_; ++i) sum[i] = word[i] + position[i] + type[i];
-    }
-    lower_holds_ = network_.layers.front().query.precision();
-    normalize(embeddings.norm, first, last, lower_holds_, work_.lower);
-    me_.wait();
-  }
-
-  /// The first `n` layers -> work_.lower, in the precision that the next one reads.
-  void run_lower_layers(std::size_t n) {
-    LookedAt const all;
-    for (std::size_t i = 0; i < n; ++i) {
-      lower_holds_ = i + 1 < network_.layers.size() ? network_.layers[i + 1].query.precision() : Precision::Float32;
-      run_layer(network_.layers[i], work_.lower, all, lower_holds_, work_.lower);
-    }
-  }
-
-  /// `tokens` of what the lower layers made -> work_.upper.
-  void run_upper_layers(std::span<Layer const> layers, LookedAt const& tokens) {
-    if (auto const wanted = layers.front().query.precision(); wanted != lower_holds_) {
-      convert(work_.lower, tile_.n_tokens(), wanted);
-      lower_holds_ = wanted;
-    }
-    LookedAt const all;
-    Rows* from = &work_.lower;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      bool const is_last = i + 1 == layers.size();
-      auto const next = is_last ? Precision::Float32 : layers[i + 1].query.precision();
-      run_layer(layers[i], *from, is_last ? tokens : all, next, work_.upper);
-      from = &work_.upper;
-    }
-  }
+  [[nodiscard]] EncoderPass& encoder() { return encoder_; }
 
   /// What the head sees of work_.upper, one row a text or unit, and what it says of that.
   void answer(std::size_t head_index, LookedAt const& tokens, std::vector<std::vector<float>>& logits) {
@@ -120,139 +67,6 @@ class Pass {
   }
 
  private:
-  void normalize(LayerNorm const& norm, int64_t first, int64_t last, Precision wanted, Rows& rows) const {
-    auto converted = rows.destination(wanted);
-    converted.values = static_cast<std::byte*>(converted.values) + first * kernels::row_bytes(wanted, hidden_);
-    converted.scales += first;
-    kernels::normalize_rows(last - first, hidden_, norm.weights(), rows.floats.data() + first * hidden_,
-                            wanted == Precision::Float32 ? nullptr : &converted);
-  }
-
-  /// Floats -> what a layer of that precision reads. Every member comes back when all rows are converted.
-  void convert(Rows& rows, int64_t n_rows, Precision wanted) const {
-    if (wanted == Precision::Float32) return;
-    auto const [first, last] = me_.share(n_rows);
-    auto converted = rows.destination(wanted);
-    converted.values = static_cast<std::byte*>(converted.values) + first * kernels::row_bytes(wanted, hidden_);
-    converted.scales += first;
-    kernels::convert_rows(last - first, hidden_, rows.floats.data() + first * hidden_, converted);
-    me_.wait();
-  }
-
-  void apply(PackedLinear const& layer, InputRows const& x, kernels::Finish const& finish,
-             OutputRows const& out) const {
-    auto const [first, last] = me_.share(layer.shape().n_out, PackedLinear::kPanel);
-    layer.apply(x, {first, last}, finish, out);
-  }
-
-  /// `query` and `key_value` hold values of that type; so will `context`.
-  template <typename Value>
-  void attend(LookedAt const& tokens, Value* context) {
-    auto const [first_head, last_head] = me_.share(network_.config.num_attention_heads);
-    for (std::size_t s = 0; s + 1 < tile_.sequences.size(); ++s) {
-      int64_t const begin = tile_.sequences[s];
-      int64_t const end = tile_.sequences[s + 1];
-      int64_t const first = tokens.row_of(begin);
-      kernels::TextAttention<Value> const text{
-          .hidden = hidden_,
-          .heads = network_.config.num_attention_heads,
-          .n_queries = tokens.row_of(end) - first,
-          .queries = reinterpret_cast<Value const*>(work_.query.data()) + first * hidden_,
-          .query_stride = hidden_,
-          .n_keys = end - begin,
-          .keys = reinterpret_cast<Value const*>(work_.key_value.data()) + begin * 2 * hidden_,
-          .key_stride = 2 * hidden_,
-          .context = context + first * hidden_};
-      if constexpr (std::is_same_v<Value, float>)
-        kernels::attend(text, first_head, last_head, scratch_);
-      else
-        kernels::attend(text, first_head, last_head, scratch_, network_.instructions);
-    }
-  }
-
-  /// The rows of `from` that are looked at, as they stand where all are.
-  Rows& choose(Rows& from, LookedAt const& tokens, Precision precision) {
-    if (tokens.all) return from;
-    auto const [first, last] = me_.share(static_cast<int64_t>(tokens.tokens.size()));
-    auto const bytes = kernels::row_bytes(precision, hidden_);
-    for (int64_t row = first; row < last; ++row) {
-      int64_t const token = tokens.tokens[static_cast<std::size_t>(row)];
-      std::copy_n(from.floats.data() + token * hidden_, hidden_, work_.chosen.floats.data() + row * hidden_);
-      if (precision == Precision::Float32) continue;
-      std::copy_n(from.converted.data() + token * bytes, bytes, work_.chosen.converted.data() + row * bytes);
-      work_.chosen.scales.data()[row] = from.scales.data()[token];
-    }
-    me_.wait();
-    return work_.chosen;
-  }
-
-  /// from: all tokens, already in the precision that the layer reads. to: the tokens that are looked at, normalised and
-  /// in `wanted` precision too. `from` and `to` may be the same.
-  void run_layer(Layer const& layer, Rows& from, LookedAt const& tokens, Precision wanted, Rows& to) {
-    int64_t const n_tokens = tile_.n_tokens();
-    int64_t const n_rows = tokens.count(tile_);
-    int64_t const n_inner = network_.config.intermediate_size;
-    auto const precision = layer.query.precision();
-    auto const of_context = layer.attention_output.precision();
-    Rows& own = choose(from, tokens, precision);
-    auto const type = of_context == Precision::Float32 ? OutputRows::Type::Float32 : OutputRows::Type::BFloat16;
-    apply(layer.query, own.as(precision, n_rows, hidden_), {}, {type, work_.query.data(), hidden_});
-    apply(layer.key_value, from.as(precision, n_tokens, hidden_), {}, {type, work_.key_value.data(), 2 * hidden_});
-    me_.wait();
-    if (of_context == Precision::Float32)
-      attend(tokens, work_.context.floats.data());
-    else
-      attend(tokens, halves_of(work_.context, of_context));
-    me_.wait();
-    convert_halves(work_.context, n_rows, hidden_, of_context);
-    apply(layer.attention_output, work_.context.as(of_context, n_rows, hidden_),
-          {.residual = own.floats.data(), .residual_stride = hidden_},
-          {OutputRows::Type::Float32, work_.middle.floats.data(), hidden_});
-    me_.wait();
-    auto const [first, last] = me_.share(n_rows);
-    normalize(layer.attention_norm, first, last, layer.intermediate.precision(), work_.middle);
-    me_.wait();
-    run_inner(layer, n_rows, n_inner);
-    apply(layer.output, work_.inner.as(layer.output.precision(), n_rows, n_inner),
-          {.residual = work_.middle.floats.data(), .residual_stride = hidden_},
-          {OutputRows::Type::Float32, to.floats.data(), hidden_});
-    me_.wait();
-    normalize(layer.output_norm, first, last, wanted, to);
-    me_.wait();
-  }
-
-  /// work_.middle -> work_.inner, in the precision that the layer's output reads.
-  void run_inner(Layer const& layer, int64_t n_rows, int64_t n_inner) {
-    auto const x = work_.middle.as(layer.intermediate.precision(), n_rows, hidden_);
-    kernels::Finish const finish{.activation = network_.activation};
-    auto const wanted = layer.output.precision();
-    if (wanted == Precision::Float32) {
-      apply(layer.intermediate, x, finish, {OutputRows::Type::Float32, work_.inner.floats.data(), n_inner});
-      return me_.wait();
-    }
-    apply(layer.intermediate, x, finish, {OutputRows::Type::BFloat16, halves_of(work_.inner, wanted), n_inner});
-    me_.wait();
-    convert_halves(work_.inner, n_rows, n_inner, wanted);
-  }
-
-  /// Where rows that their reader wants in less than float32 are written as bfloat16: int8 needs a row's largest value
-  /// first, so such rows wait where floats would stand.
-  [[nodiscard]] static std::uint16_t* halves_of(Rows& rows, Precision wanted) {
-    return wanted == Precision::BFloat16 ? reinterpret_cast<std::uint16_t*>(rows.converted.data())
-                                         : reinterpret_cast<std::uint16_t*>(rows.floats.data());
-  }
-
-  /// What `halves_of` pointed to -> what the reader wants. Every member comes back when all rows are converted.
-  void convert_halves(Rows& rows, int64_t n_rows, int64_t width, Precision wanted) const {
-    if (wanted != Precision::Int8) return;
-    auto const [first, last] = me_.share(n_rows);
-    auto out = rows.destination(wanted);
-    out.values = static_cast<std::byte*>(out.values) + first * width;
-    out.scales += first;
-    kernels::convert_rows(last - first, width, halves_of(rows, wanted) + first * width, out);
-    me_.wait();
-  }
-
   [[nodiscard]] float const* state(int64_t token, LookedAt const& tokens) const {
     return work_.upper.floats.data() + tokens.row_of(token) * hidden_;
   }
@@ -329,10 +143,8 @@ class Pass {
   Network const& network_;
   Tile const& tile_;
   Workspace& work_;
-  kernels::AttentionScratch& scratch_;
-  Member const& me_;
+  EncoderPass encoder_;
   int64_t hidden_;
-  Precision lower_holds_ = Precision::Float32;  ///< what work_.lower is converted to
 };
 
 }  // namespace
@@ -353,6 +165,12 @@ void reserve(Workspace& workspace, Network const& network, int64_t n_tokens) {
   int64_t const hidden = network.config.hidden_size;
   for (auto* rows : {&workspace.lower, &workspace.upper, &workspace.middle, &workspace.chosen, &workspace.context})
     rows->reserve(n_tokens, hidden);
+  if (network.config.norm_placement == model::NormPlacement::Before) {
+    workspace.normal.reserve(n_tokens, hidden);
+    workspace.residual.reserve(n_tokens * hidden);
+  }
+  if (network.config.is_gated) workspace.gate.reserve(n_tokens * network.config.intermediate_size);
+  if (network.embeddings.projection) workspace.embedded.reserve(n_tokens * network.config.table_width());
   workspace.query.reserve(n_tokens * hidden);
   workspace.key_value.reserve(n_tokens * 2 * hidden);
   workspace.inner.reserve(n_tokens, network.config.intermediate_size);
@@ -361,8 +179,8 @@ void reserve(Workspace& workspace, Network const& network, int64_t n_tokens) {
 void run_pass(Network const& network, Tile const& tile, std::span<std::size_t const> heads, Workspace& workspace,
               kernels::AttentionScratch& scratch, Member const& member, TileLogits& logits) {
   Pass pass(network, tile, workspace, scratch, member);
-  pass.embed();
-  pass.run_lower_layers(network.n_lower_layers());
+  pass.encoder().embed();
+  pass.encoder().run_lower_layers(network.n_lower_layers());
   // Tasks of one reading share their upper layers; where none are private, all tasks do.
   std::map<model::Reading, std::vector<std::size_t>> groups;
   for (auto const head : heads) {
@@ -372,7 +190,7 @@ void run_pass(Network const& network, Tile const& tile, std::span<std::size_t co
   if (member.rank == 0) logits.resize(heads.size());
   for (auto const& [reading, own] : groups) {
     auto const tokens = looked_at(network, tile, own);
-    pass.run_upper_layers(network.upper_layers(reading), tokens);
+    pass.encoder().run_upper_layers(network.upper_layers(reading), tokens);
     if (member.rank == 0)
       for (std::size_t i = 0; i < heads.size(); ++i)
         if (std::find(own.begin(), own.end(), heads[i]) != own.end()) pass.answer(heads[i], tokens, logits[i]);
@@ -382,7 +200,7 @@ void run_pass(Network const& network, Tile const& tile, std::span<std::size_t co
 
 void run_layers(Network const& network, Tile const& tile, Workspace& workspace, kernels::AttentionScratch& scratch,
                 Member const& member) {
-  Pass pass(network, tile, workspace, scratch, member);
+  EncoderPass pass(network, tile, workspace, scratch, member);
   pass.embed();
   pass.run_lower_layers(network.layers.size());
 }

@@ -50,9 +50,13 @@ struct Rows {
 
 /// What a pass works in; one for each team of workers.
 struct Workspace {
+  Buffer<float> embedded;   ///< [tokens, width of the tables], where that is another than hidden
   Rows lower;               ///< hidden states below the upper layers
   Rows upper;               ///< and above
   Rows middle;              ///< between the halves of a layer
+  Rows normal;              ///< what a half reads, where norms stand before the halves
+  Buffer<float> residual;   ///< [rows, hidden]: what its result is added to, there
+  Buffer<float> gate;       ///< [rows, intermediate] of a gated layer, as `inner`
   Rows chosen;              ///< the rows that are looked at, before the last layer
   Buffer<float> query;      ///< [rows, hidden]; bfloat16 where the layer computes in less than float32
   Buffer<float> key_value;  ///< [tokens, 2 hidden], as the query

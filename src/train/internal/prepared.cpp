@@ -244,8 +244,7 @@ void leave_if_stopped(std::stop_token const& stop) {
 TrainConfig effective(TrainConfig config, data::Corpus const& corpus, model::EncoderConfig const& encoder) {
   for (auto const& problem : problems(config, encoder))
     throw Error(ErrorCode::InvalidUsage, fmt::format("{}: {}", problem.where, problem.message));
-  if (!config.dropout && encoder.hidden_dropout_prob == encoder.attention_probs_dropout_prob)
-    config.dropout = encoder.hidden_dropout_prob;
+  if (!config.dropout) config.dropout = model::single_dropout(encoder);
   if (!config.batch_tokens && !config.batch_size) config.batch_tokens = default_batch_tokens(corpus);
   if (config.architecture == Architecture::Shared || tasks_read_alike(corpus))
     config.private_layers = 0;
@@ -268,10 +267,7 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
         ErrorCode::InvalidUsage,
         "train.frozen_layers: layers from scratch have learnt nothing yet; name a pretrained encoder, or set it "
         "to 0");
-  if (config.dropout) {
-    prepared.encoder_config.hidden_dropout_prob = *config.dropout;
-    prepared.encoder_config.attention_probs_dropout_prob = *config.dropout;
-  }
+  if (config.dropout) model::set_dropout(prepared.encoder_config, *config.dropout);
   prepared.spec.pooling = config.pooling;
   prepared.spec.max_length = static_cast<std::size_t>(config.max_length);
   for (std::size_t i = 0; i < corpus.tasks.size(); ++i) prepared.spec.heads.push_back(head_of(corpus, i));

@@ -108,12 +108,13 @@ def make_real(folder):
     print('all-MiniLM-L6-v2', len(found['ids']), 'tokens')
 
 
-print('torch', torch.__version__, 'transformers', transformers.__version__)
-sizes = {'hidden_size': 16, 'num_hidden_layers': 2, 'num_attention_heads': 2, 'intermediate_size': 24}
-make('gelu', hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, hidden_act='gelu', layer_norm_eps=1e-12)
-make('gelu_new_in_shards', shard_size='16KB', hidden_act='gelu_new', layer_norm_eps=1e-5, **(sizes | {'num_hidden_layers': 3}))
-make('relu_in_a_classifier', head=BertForSequenceClassification, hidden_act='relu', layer_norm_eps=1e-3, num_labels=3, **sizes)
-make('float16_with_old_names', dtype=torch.float16, with_gradients=False, old_names=True, hidden_act='gelu', layer_norm_eps=1e-7, **sizes)
-make('bfloat16_of_one_type', dtype=torch.bfloat16, with_gradients=False, hidden_act='gelu_pytorch_tanh', type_vocab_size=1, **sizes)
-if len(sys.argv) > 1:
-    make_real(sys.argv[1])
+if __name__ == '__main__':
+    print('torch', torch.__version__, 'transformers', transformers.__version__)
+    sizes = {'hidden_size': 16, 'num_hidden_layers': 2, 'num_attention_heads': 2, 'intermediate_size': 24}
+    make('gelu', hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, hidden_act='gelu', layer_norm_eps=1e-12)
+    make('gelu_new_in_shards', shard_size='16KB', hidden_act='gelu_new', layer_norm_eps=1e-5, **(sizes | {'num_hidden_layers': 3}))
+    make('relu_in_a_classifier', head=BertForSequenceClassification, hidden_act='relu', layer_norm_eps=1e-3, num_labels=3, **sizes)
+    make('float16_with_old_names', dtype=torch.float16, with_gradients=False, old_names=True, hidden_act='gelu', layer_norm_eps=1e-7, **sizes)
+    make('bfloat16_of_one_type', dtype=torch.bfloat16, with_gradients=False, hidden_act='gelu_pytorch_tanh', type_vocab_size=1, **sizes)
+    if len(sys.argv) > 1:
+        make_real(sys.argv[1])
