@@ -24,7 +24,7 @@ data::FrozenLayers frozen_layers(fs::path const& encoder, std::int64_t n_layers,
 
 data::VectorModel mean_vectors(fs::path const& encoder, std::size_t max_length, int n_threads) {
   auto const config = model::read_encoder_config(encoder);
-  auto const length = std::min(max_length, static_cast<std::size_t>(config.max_position_embeddings));
+  auto const length = std::min(max_length, static_cast<std::size_t>(config.longest_text()));
   std::shared_ptr<text::Tokenizer const> const tokenizer = text::load_tokenizer(encoder);
   model::check_vocabulary(encoder, config, tokenizer->vocabulary_size());
   auto const states = std::make_shared<engine::LowerStates>(

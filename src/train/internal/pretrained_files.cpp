@@ -66,15 +66,19 @@ model::EncoderConfig pretrained_config(PretrainConfig const& config, Pretraining
   auto const n_tokens = static_cast<std::int64_t>(texts.tokenizer->vocabulary_size());
   if (!config.from) return encoder_of(config, n_tokens);
   auto encoder = model::read_encoder_config(*config.from);
+  if (encoder.model_type != "bert")
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: is of the family {}; only BERT encoders can be gone on with so far",
+                            config.from->string(), quote(encoder.model_type)));
   for (auto const layer : config.from_layers)
     if (layer < 0 || layer >= encoder.num_hidden_layers)
       throw Error(ErrorCode::InvalidUsage,
                   fmt::format("encoder.layers_kept: there is no layer {} in {}; its layers are 0 to {}", layer,
                               config.from->string(), encoder.num_hidden_layers - 1));
-  if (config.max_length > encoder.max_position_embeddings)
+  if (config.max_length > encoder.longest_text())
     throw Error(ErrorCode::InvalidUsage,
                 fmt::format("train.max_length: is {}; expected at most {}, the positions that {} has",
-                            config.max_length, encoder.max_position_embeddings, config.from->string()));
+                            config.max_length, encoder.longest_text(), config.from->string()));
   if (!config.from_layers.empty()) encoder.num_hidden_layers = static_cast<std::int64_t>(config.from_layers.size());
   if (!texts.old_pieces.empty()) encoder.vocab_size = n_tokens;
   return encoder;
@@ -123,8 +127,7 @@ void write_pretrained(fs::path const& folder, nn::Encoder const& encoder, nn::Ma
   auto sizes = encoder->config();
   // What fine-tuning wants by default is not what these texts wanted.
   auto const defaults = config.from ? model::read_encoder_config(*config.from) : model::EncoderConfig{};
-  sizes.hidden_dropout_prob = defaults.hidden_dropout_prob;
-  sizes.attention_probs_dropout_prob = defaults.attention_probs_dropout_prob;
+  sizes.dropout = defaults.dropout;
   model::write_encoder_config(unfinished, sizes);
   tokenizer.save(unfinished);
   write_file_atomically(unfinished / "pretraining.json", record);

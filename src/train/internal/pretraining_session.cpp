@@ -61,8 +61,7 @@ PretrainingSession::PretrainingSession(PretrainingTexts texts, PretrainConfig co
       products_(products_of(config.precision, torch::kCPU)) {
   leave_if_stopped(stop);
   auto encoder_config = pretrained_config(config, texts_);
-  encoder_config.hidden_dropout_prob = config.dropout;
-  encoder_config.attention_probs_dropout_prob = config.dropout;
+  model::set_dropout(encoder_config, config.dropout);
   encoder_ = nn::Encoder(encoder_config);
   head_ = nn::MaskedLanguageHead(encoder_config);
   Rng rng = Rng::for_purpose(config.seed, kWeightsPurpose);
@@ -97,6 +96,12 @@ void PretrainingSession::add_lessons(Rng& rng) {
   }
   if (wanted.relations > 0) {
     auto const config = model::read_encoder_config(*wanted.teacher);
+    if (config.model_type != "bert")
+      throw Error(
+          ErrorCode::InvalidUsage,
+          fmt::format("{}: the teacher is of the family {}; relations are learnt from BERT alone so far: use its "
+                      "sentence vectors (teacher.vectors)",
+                      wanted.teacher->string(), quote(config.model_type)));
     if (config.num_hidden_layers < 2)
       throw Error(
           ErrorCode::InvalidUsage,
