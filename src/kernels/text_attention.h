@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/packed_linear.h"
-#include "kernels/relative_attention.h"
+#include "kernels/relative_rows.h"
 
 namespace polytask::kernels {
 

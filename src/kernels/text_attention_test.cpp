@@ -9,6 +9,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/internal/random_floats.h"
+#include "kernels/relative_attention.h"
 #include "kernels/rows.h"
 
 namespace polytask::kernels {

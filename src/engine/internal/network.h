@@ -9,7 +9,7 @@
 
 #include "engine/engine.h"
 #include "kernels/packed_linear.h"
-#include "kernels/relative_attention.h"
+#include "kernels/relative_rows.h"
 #include "kernels/rotary.h"
 #include "kernels/rows.h"
 #include "model/encoder_files.h"
