@@ -35,19 +35,21 @@ Tensor EncoderImpl::forward(PackedTexts const& texts, Pass& pass) {
   return forward_until(texts, config_.num_hidden_layers, pass);
 }
 
-Tensor EncoderImpl::forward_until(PackedTexts const& texts, std::int64_t last, Pass& pass) {
+Tensor EncoderImpl::forward_until(PackedTexts const& texts, std::int64_t last, Pass& pass, Tensor const& read) {
   if (!texts.states.defined())
-    return forward_layers(embeddings_->forward(texts, pass), texts.attended(), 0, last, pass);
+    return forward_layers(embeddings_->forward(texts, pass), texts.attended(), 0, last, pass, read);
   expects(texts.n_layers_done <= last, "no layer is asked for that texts have passed already");
-  return forward_layers(texts.states, texts.attended(), texts.n_layers_done, last, pass);
+  return forward_layers(texts.states, texts.attended(), texts.n_layers_done, last, pass, read);
 }
 
 Tensor EncoderImpl::forward_layers(Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
-                                   std::int64_t last, Pass& pass) {
-  if (first >= last) return hidden;
-  auto const around = surroundings(sequences);
-  for (auto i = first; i < last; ++i) hidden = layer(i)->forward(hidden, around, pass);
-  return hidden;
+                                   std::int64_t last, Pass& pass, Tensor const& read) {
+  auto around = surroundings(sequences);
+  for (auto i = first; i < last; ++i) {
+    if (i + 1 == last) around.read = read;
+    hidden = layer(i)->forward(hidden, around, pass);
+  }
+  return first < last || !read.defined() ? hidden : hidden.index_select(0, read);
 }
 
 Surroundings EncoderImpl::surroundings(std::vector<std::int32_t> const& sequences) const {

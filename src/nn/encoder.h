@@ -25,9 +25,10 @@ class EncoderImpl : public torch::nn::Module {
   torch::Tensor forward(PackedTexts const& texts, Pass& pass);
   /// The same in parts: what the first `last` layers make of the texts, from the states that they bring along where
   /// they do, and what layer `last` - 1 makes of what layer `first` sees.
-  torch::Tensor forward_until(PackedTexts const& texts, std::int64_t last, Pass& pass);
+  /// `read`: the rows of the result that are wanted, ascending; undefined = all.
+  torch::Tensor forward_until(PackedTexts const& texts, std::int64_t last, Pass& pass, torch::Tensor const& read = {});
   torch::Tensor forward_layers(torch::Tensor hidden, std::vector<std::int32_t> const& sequences, std::int64_t first,
-                               std::int64_t last, Pass& pass);
+                               std::int64_t last, Pass& pass, torch::Tensor const& read = {});
   [[nodiscard]] Layer layer(std::int64_t index) const;
   /// What its layers see besides the states; `sequences` is borrowed.
   [[nodiscard]] Surroundings surroundings(std::vector<std::int32_t> const& sequences) const;

@@ -65,14 +65,15 @@ Tensor LayerImpl::forward(Tensor const& hidden, Surroundings const& around, Pass
 
 Tensor LayerImpl::forward_norm_after(Tensor const& hidden, Surroundings const& around, Pass& pass) {
   auto const attended = attend(hidden, around, pass);
-  auto const middle = attention_norm_->forward(attended, hidden, pass.next_dropout(config_.dropout.attended));
+  auto const middle =
+      attention_norm_->forward(attended, around.of_read(hidden), pass.next_dropout(config_.dropout.attended));
   auto const out = feed_forward(middle, pass);
   return output_norm_->forward(out, middle, pass.next_dropout(config_.dropout.output));
 }
 
 Tensor LayerImpl::forward_norm_before(Tensor const& hidden, Surroundings const& around, Pass& pass) {
   auto const attended = attend(attention_norm_ ? attention_norm_->forward(hidden) : hidden, around, pass);
-  auto const middle = hidden + dropout(attended, pass.next_dropout(config_.dropout.attended));
+  auto const middle = around.of_read(hidden) + dropout(attended, pass.next_dropout(config_.dropout.attended));
   auto const out = feed_forward(output_norm_->forward(middle), pass);
   auto const sum = middle + dropout(out, pass.next_dropout(config_.dropout.output));
   return last_norm_ ? last_norm_->forward(sum) : sum;
@@ -86,7 +87,7 @@ Tensor LayerImpl::attend(Tensor const& states, Surroundings const& around, Pass&
                            ? attend_with_distances(qkv, around, pass)
                            : packed_attention(qkv, around.sequences, heads,
                                               pass.next_dropout(config_.dropout.attention), attention_.reach);
-  return linear(context, *attention_output_, pass.products());
+  return linear(around.of_read(context), *attention_output_, pass.products());
 }
 
 Tensor LayerImpl::attend_with_distances(Tensor const& qkv, Surroundings const& around, Pass& pass) {

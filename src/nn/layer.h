@@ -16,13 +16,19 @@ namespace polytask::nn {
 struct Surroundings {
   std::vector<std::int32_t> const& sequences;  ///< bounds that attention stays inside
   torch::Tensor distances;                     ///< EmbeddingsImpl::distances
+  torch::Tensor read = {};                     ///< rows whose states anybody reads afterwards; undefined = all
+
+  [[nodiscard]] torch::Tensor of_read(torch::Tensor const& states) const {
+    return read.defined() ? states.index_select(0, read) : states;
+  }
 };
 
 /// Parameters have the names of model::expected_encoder_tensors below "encoder.layer.<index>.".
 class LayerImpl : public torch::nn::Module {
  public:
   LayerImpl(model::EncoderConfig const& config, std::int64_t index);
-  /// hidden: [tokens, hidden] -> the same shape.
+  /// hidden: [tokens, hidden] -> the same shape, or [read rows, hidden]: attention looks at every token, what follows
+  /// it is computed for the rows that are read.
   torch::Tensor forward(torch::Tensor const& hidden, Surroundings const& around, Pass& pass);
 
  private:

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
+#include <iterator>
 
 #include "base/error.h"
 #include "model/model_weights.h"
@@ -27,12 +27,11 @@ std::span<std::byte const> bytes_of(Tensor const& values) {
           static_cast<std::size_t>(values.numel()) * sizeof(float)};
 }
 
-Tensor pooled(Tensor const& hidden, std::vector<std::int32_t> const& offsets, std::vector<std::int64_t> const& texts,
-              model::Pooling pooling) {
-  if (pooling == model::Pooling::Mean) return mean_pool(hidden, offsets, texts);
+std::vector<std::int64_t> first_tokens(std::vector<std::int32_t> const& offsets,
+                                       std::vector<std::int64_t> const& texts) {
   std::vector<std::int64_t> first;
   for (auto const text : texts) first.push_back(offsets[static_cast<std::size_t>(text)]);
-  return hidden.index_select(0, index_tensor(first, hidden.device()));
+  return first;
 }
 
 /// Mean states u and v of a pair's two texts, [texts, hidden] each.
@@ -57,13 +56,11 @@ Tensor scaled_cosine(Tensor const& u, Tensor const& v) {
   return std::sqrt(static_cast<double>(u.size(1))) * torch::cosine_similarity(u, v, 1, 1e-6).unsqueeze(1);
 }
 
-/// Which texts of a batch of `n_texts` the heads of one reading look at.
-std::vector<bool> texts_of(std::span<HeadInput const> inputs, std::int64_t n_texts,
-                           std::function<bool(HeadInput const&)> const& reads) {
+/// Which texts of a batch of `n_texts` some heads look at.
+std::vector<bool> texts_of(std::span<HeadInput const> inputs, std::int64_t n_texts) {
   std::vector<bool> chosen(static_cast<std::size_t>(n_texts), false);
   for (auto const& input : inputs)
-    if (reads(input))
-      for (auto const text : input.texts) chosen[static_cast<std::size_t>(text)] = true;
+    for (auto const text : input.texts) chosen[static_cast<std::size_t>(text)] = true;
   return chosen;
 }
 
@@ -101,52 +98,90 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
 }
 
 Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::vector<std::int32_t> const& sequences,
-                                  Pass& pass) {
+                                  Tensor const& read, Pass& pass) {
   auto const own = private_layers_.find(reading);
   if (own == private_layers_.end())
-    return encoder_->forward_layers(hidden, sequences, n_shared_layers_, encoder_->config().num_hidden_layers, pass);
-  auto const around = encoder_->surroundings(sequences);
-  for (auto const& layer : *own->second) hidden = layer->as<LayerImpl>()->forward(hidden, around, pass);
+    return encoder_->forward_layers(hidden, sequences, n_shared_layers_, encoder_->config().num_hidden_layers, pass,
+                                    read);
+  auto around = encoder_->surroundings(sequences);
+  for (auto const& layer : *own->second) {
+    if (layer == own->second->ptr(own->second->size() - 1)) around.read = read;
+    hidden = layer->as<LayerImpl>()->forward(hidden, around, pass);
+  }
   return hidden;
 }
 
-Tensor MultiTaskModelImpl::pooled_states(std::size_t head, TextSelection const& own, Tensor const& hidden,
+ReadRows MultiTaskModelImpl::rows_read(std::span<HeadInput const> inputs, TextSelection const& own,
+                                       torch::Device device) const {
+  std::vector<std::int64_t> tokens;
+  for (auto const& input : inputs) {
+    auto const reading = spec_.heads[input.head].reading();
+    if (reading == model::Reading::Words) {
+      auto const of_words = own.tokens(input.tokens);
+      tokens.insert(tokens.end(), of_words.begin(), of_words.end());
+    } else if (model::compares(reading) || spec_.pooling == model::Pooling::Mean) {
+      return {};  // every token counts in a mean
+    } else {
+      auto const of_texts = first_tokens(own.offsets(), own.texts(input.texts));
+      tokens.insert(tokens.end(), of_texts.begin(), of_texts.end());
+    }
+  }
+  return {std::move(tokens), own.offsets().back(), device};
+}
+
+Tensor MultiTaskModelImpl::pooled_states(std::size_t head, TopStates const& top,
                                          std::vector<std::int64_t> const& texts) const {
-  auto const states = pooled(hidden, own.offsets(), texts, spec_.pooling);
+  auto const& offsets = top.own.offsets();
+  auto const states = spec_.pooling == model::Pooling::Mean
+                          ? mean_pool(top.hidden, offsets, texts)
+                          : top.hidden.index_select(
+                                0, index_tensor(top.read.places(first_tokens(offsets, texts)), top.hidden.device()));
   auto const pooler = poolers_.find(head);
   return pooler == poolers_.end() ? states : torch::tanh(linear(states, *pooler->second));
 }
 
-Tensor MultiTaskModelImpl::states_of(HeadInput const& input, TextSelection const& own, Tensor const& hidden) const {
+Tensor MultiTaskModelImpl::states_of(HeadInput const& input, TopStates const& top) const {
   auto const& spec = spec_.heads[input.head];
   if (spec.reading() == model::Reading::Words)
-    return hidden.index_select(0, index_tensor(own.tokens(input.tokens), hidden.device()));
-  auto const texts = own.texts(input.texts);
-  if (!model::compares(spec.reading())) return pooled_states(input.head, own, hidden, texts);
-  auto const [u, v] = mean_states(hidden, own, texts);
+    return top.hidden.index_select(0, index_tensor(top.read.places(top.own.tokens(input.tokens)), top.hidden.device()));
+  auto const texts = top.own.texts(input.texts);
+  if (!model::compares(spec.reading())) return pooled_states(input.head, top, texts);
+  auto const [u, v] = mean_states(top.hidden, top.own, texts);
   if (spec.sees_cosine()) return scaled_cosine(u, v);
-  return torch::cat({pooled_states(input.head, own, hidden, texts), (u - v).abs(), u * v}, 1);
+  return torch::cat({pooled_states(input.head, top, texts), (u - v).abs(), u * v}, 1);
 }
 
 std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::span<HeadInput const> inputs,
                                                 Pass pass) {
-  auto const shared = encoder_->forward_until(texts, n_shared_layers_, pass);
+  auto const device = (texts.states.defined() ? texts.states : texts.ids).device();
   std::vector<Tensor> logits(inputs.size());
+  auto const answer = [&](std::size_t i, TopStates const& top) {
+    auto const states = states_of(inputs[i], top);
+    auto const rate =
+        spec_.heads[inputs[i].head].sees_cosine() ? 0.0 : head_dropout_;  // nothing of one number can be spared
+    auto const* head = heads_->ptr(inputs[i].head)->as<torch::nn::LinearImpl>();
+    logits[i] = linear(dropout(states, pass.next_dropout(rate)), *head);
+  };
+  if (spec_.private_layers == 0) {
+    TextSelection const all(texts, std::vector<bool>(static_cast<std::size_t>(texts.n_texts()), true));
+    auto const read = rows_read(inputs, all, device);
+    TopStates const top{all, read, encoder_->forward_until(texts, n_shared_layers_, pass, read.rows())};
+    for (auto const reading : spec_.readings())
+      for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (spec_.heads[inputs[i].head].reading() == reading) answer(i, top);
+    return logits;
+  }
+  auto const shared = encoder_->forward_until(texts, n_shared_layers_, pass);
   for (auto const reading : spec_.readings()) {
-    auto const reads = [&](HeadInput const& input) { return spec_.heads[input.head].reading() == reading; };
-    if (std::none_of(inputs.begin(), inputs.end(), reads)) continue;
-    TextSelection const own(texts, spec_.private_layers == 0
-                                       ? std::vector<bool>(static_cast<std::size_t>(texts.n_texts()), true)
-                                       : texts_of(inputs, texts.n_texts(), reads));
-    auto const hidden = top_of(reading, own.of(shared), own.sequences(), pass);
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!reads(inputs[i])) continue;
-      auto const states = states_of(inputs[i], own, hidden);
-      auto const rate =
-          spec_.heads[inputs[i].head].sees_cosine() ? 0.0 : head_dropout_;  // nothing of one number can be spared
-      auto const* head = heads_->ptr(inputs[i].head)->as<torch::nn::LinearImpl>();
-      logits[i] = linear(dropout(states, pass.next_dropout(rate)), *head);
-    }
+    std::vector<HeadInput> of_reading;
+    std::copy_if(inputs.begin(), inputs.end(), std::back_inserter(of_reading),
+                 [&](HeadInput const& input) { return spec_.heads[input.head].reading() == reading; });
+    if (of_reading.empty()) continue;
+    TextSelection const own(texts, texts_of(of_reading, texts.n_texts()));
+    auto const read = rows_read(of_reading, own, device);
+    TopStates const top{own, read, top_of(reading, own.of(shared), own.sequences(), read.rows(), pass)};
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (spec_.heads[inputs[i].head].reading() == reading) answer(i, top);
   }
   return logits;
 }

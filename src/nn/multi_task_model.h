@@ -8,6 +8,7 @@
 
 #include "model/model_folder.h"
 #include "nn/encoder.h"
+#include "nn/read_rows.h"
 #include "nn/text_selection.h"
 
 namespace polytask::nn {
@@ -50,14 +51,22 @@ class MultiTaskModelImpl : public torch::nn::Module {
   void load(std::filesystem::path const& model_folder);
 
  private:
+  /// What the last layer made of some texts, as far as anybody reads it.
+  struct TopStates {
+    TextSelection const& own;
+    ReadRows const& read;
+    torch::Tensor hidden;  ///< [read rows, hidden]
+  };
   torch::Tensor top_of(model::Reading reading, torch::Tensor hidden, std::vector<std::int32_t> const& sequences,
-                       Pass& pass);
+                       torch::Tensor const& read, Pass& pass);
+  /// Of the tokens of a selection, those whose states the heads look at.
+  [[nodiscard]] ReadRows rows_read(std::span<HeadInput const> inputs, TextSelection const& own,
+                                   torch::Device device) const;
   /// Of one head's texts, by its pooler where it has one.
-  [[nodiscard]] torch::Tensor pooled_states(std::size_t head, TextSelection const& own, torch::Tensor const& hidden,
+  [[nodiscard]] torch::Tensor pooled_states(std::size_t head, TopStates const& top,
                                             std::vector<std::int64_t> const& texts) const;
   /// What the head's linear layer sees.
-  [[nodiscard]] torch::Tensor states_of(HeadInput const& input, TextSelection const& own,
-                                        torch::Tensor const& hidden) const;
+  [[nodiscard]] torch::Tensor states_of(HeadInput const& input, TopStates const& top) const;
   /// Of a parameter of private layers, as the encoder names its own.
   [[nodiscard]] std::string published_name(std::string const& parameter) const;
 

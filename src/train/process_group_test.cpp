@@ -72,8 +72,10 @@ data::Corpus small_corpus() {
   for (std::size_t i = 0; i < 60; ++i) {
     auto const& subject = subjects[i % 3];
     std::string text = "my " + subject;
-    for (std::size_t word = 0; word < i % 7; ++word)
-      text += " " + std::string(1 + word, static_cast<char>('a' + i % 26));
+    for (std::size_t word = 0; word < i % 7; ++word) {
+      text += ' ';
+      text.append(1 + word, static_cast<char>('a' + i % 26));
+    }
     task::Example example{.id = std::to_string(i), .texts = {text}, .line = i + 1};
     example.labels = {task::Label(subject), task::Label(std::vector<task::Span>{{3, 3 + subject.size(), "THING"}}),
                       i % 4 == 0 ? task::Label(std::monostate()) : task::Label(static_cast<double>(i % 7))};
