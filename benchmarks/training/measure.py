@@ -2,7 +2,7 @@
 """Our training beside PyTorch with Hugging Face's BertModel, in turn, on the same texts from the same encoder.
 
 usage: measure.py --encoder FOLDER --python PYTHON [--polytask BINARY] [--work FOLDER] [--name NAME] [--threads N] [--rounds R]
-                  [--seconds S] [--texts N] [--what mean first plain five eight]
+                  [--seconds S] [--texts N] [--what mean first plain five eight] [--all-peers]
 
 FOLDER is a BERT encoder in Hugging Face layout, PYTHON an interpreter with torch and transformers; where it has none, one line says so
 and the exit code is 0. Every measurement is one line of results/NAME.jsonl; the table is printed at the end. README.md, one folder
@@ -24,9 +24,10 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 BATCH = 32
 WORKLOADS = ['mean', 'first', 'plain', 'five', 'eight']  # plain: mean, without dropout on either side
-# The peer's configurations: batches of texts of one length or of any, the fused optimizer; and the library's own Trainer, which groups by
-# length too. The best of them counts.
-PEERS = {'f32': ['sorted,fused', 'fused'], 'bf16': ['sorted,fused,bf16']}
+# The peer's configurations, the best that were found: batches of texts of one length, the fused optimizer. With --all-peers also texts of
+# any length, and the library's own Trainer, which groups by length too. The best of them counts.
+PEERS = {'f32': ['sorted,fused'], 'bf16': ['sorted,fused,bf16']}
+UNSORTED = {'f32': 'fused', 'bf16': 'fused,bf16'}
 TRAINER = {'f32': 'trainer,fused', 'bf16': 'trainer,fused,bf16'}  # beside `first`, which is what its classifier pools
 
 cli = argparse.ArgumentParser(usage=__doc__[__doc__.index('usage:') + 7:])
@@ -39,6 +40,7 @@ cli.add_argument('--threads', type=int, default=os.cpu_count())
 cli.add_argument('--rounds', type=int, default=3)
 cli.add_argument('--seconds', type=float, default=20)
 cli.add_argument('--texts', type=int, default=2048)
+cli.add_argument('--all-peers', action='store_true')
 cli.add_argument('--what', nargs='+', choices=WORKLOADS, default=WORKLOADS)
 options = cli.parse_args()
 options.encoder, options.polytask, options.work = map(os.path.abspath, (options.encoder, options.polytask, options.work))
@@ -178,7 +180,8 @@ def main():
                 if precision == 'f32' and workload == 'mean' and options.threads > 1:
                     record(round=turn, workload=workload, system='polytask', precision=precision, workers=options.threads,
                            **bench.ours(workload, precision, options.threads))
-                for words in [*configurations, *([TRAINER[precision]] if workload == 'first' else [])]:
+                more = [UNSORTED[precision], *([TRAINER[precision]] if workload == 'first' else [])] if options.all_peers else []
+                for words in [*configurations, *more]:
                     for allocator in bench.allocators:
                         record(round=turn, workload=workload, system='peer', precision=precision, configuration=f'{words}, {allocator}',
                                **bench.peer(workload, words, allocator))
