@@ -142,7 +142,7 @@ audit::Audit audit_of(Project const& project, data::Corpus const& corpus, audit:
   if (project.encoder && !line.probe) {
     try {
       tokenizer = text::load_tokenizer(*project.encoder);
-    } catch (Error const&) {  // is a finding of check_encoder already
+    } catch (Error const&) {                 // is a finding of check_encoder already
     } catch (fs::filesystem_error const&) {  // a folder that may not be entered: the same
     }
   } else if (line.probe) {
