@@ -109,6 +109,37 @@ TEST(CosineLoss, IsZeroForOneDirectionAndTwoForTheOpposite) {
   EXPECT_NEAR(cosine_loss(a, -a).item<double>(), 2, 1e-6);
 }
 
+/// MiniLMv2, equations 5 and 6, entry by entry: what one token's relation with another is, after the softmax over all.
+std::vector<double> relations_of(torch::Tensor const& rows, std::int64_t head, std::int64_t n_heads, std::int64_t i) {
+  auto const size = rows.size(1) / n_heads;
+  std::vector<double> scores;
+  double total = 0;
+  for (std::int64_t j = 0; j < rows.size(0); ++j) {
+    double product = 0;
+    for (std::int64_t k = head * size; k < (head + 1) * size; ++k)
+      product += rows[i][k].item<double>() * rows[j][k].item<double>();
+    scores.push_back(std::exp(product / std::sqrt(static_cast<double>(size))));
+    total += scores.back();
+  }
+  for (auto& score : scores) score /= total;
+  return scores;
+}
+
+TEST(RelationLoss, FollowsTheEquationsOfMiniLmV2) {
+  torch::manual_seed(5);
+  constexpr std::int64_t kHeads = 2, kTokens = 3;
+  auto const student = torch::randn({kTokens, 3 * 4}), teacher = torch::randn({kTokens, 3 * 6});
+  double sum = 0;
+  for (std::int64_t part = 0; part < 3; ++part)  // queries, keys, values: each with its like
+    for (std::int64_t head = 0; head < kHeads; ++head)
+      for (std::int64_t i = 0; i < kTokens; ++i) {
+        auto const wanted = relations_of(teacher.narrow(1, part * 6, 6), head, kHeads, i);
+        auto const found = relations_of(student.narrow(1, part * 4, 4), head, kHeads, i);
+        for (std::size_t j = 0; j < wanted.size(); ++j) sum += wanted[j] * std::log(wanted[j] / found[j]);
+      }
+  EXPECT_NEAR(relation_loss(student, teacher, {0, kTokens}, kHeads).item<double>(), sum / (3 * kHeads * kTokens), 1e-6);
+}
+
 TEST(RelationLoss, IsZeroForEqualRelationsWhateverTheHiddenSize) {
   torch::manual_seed(2);
   auto const teacher = torch::randn({5, 3 * 8});

@@ -195,20 +195,7 @@ std::string problems_section(std::vector<Problem> const& problems) {
 }  // namespace
 
 std::string data_page(DataPageData const& data) {
-  auto out = fmt::format(
-      R"(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{} · Polytask</title>
-<style>{}</style>
-</head>
-<body>
-)",
-      content_security_policy(), escaped(data.project), style_sheet());
+  auto out = page_head(data.project);
   out += fmt::format(
       R"(<header id="top"><div class="top"><span><span class="brand">POLYTASK</span>{}</span><span class="languages" role="group" aria-label="Language / 言語" hidden><button type="button" value="en" lang="en">English</button><button type="button" value="ja" lang="ja">日本語</button></span></div><script>{}</script><h1><bdi>{}</bdi></h1><p class="lead">{}</p></header>)",
       data.date.empty() ? "" : " · " + escaped(data.date), language_script(), escaped(data.project),

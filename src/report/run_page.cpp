@@ -330,20 +330,7 @@ std::string key_values(Words const& title, KeyValues const& rows) {
 }  // namespace
 
 std::string run_page(RunPageData const& data) {
-  auto out = fmt::format(
-      R"(<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{} · {} · Polytask</title>
-<style>{}</style>
-</head>
-<body>
-)",
-      content_security_policy(), escaped(data.id), escaped(data.project), style_sheet());
+  auto out = page_head(data.id + " · " + data.project);
   out += page_header(data);
   out += "\n<main>\n";
   out += summary(data) + "\n" + curves(data) + "\n";

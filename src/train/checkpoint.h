@@ -14,6 +14,9 @@
 
 namespace polytask::train {
 
+/// Seconds of work that a killed run may lose, where nobody says otherwise.
+constexpr double kSecondsBetweenCheckpoints = 120;
+
 /// The numbers of a run after `step` steps.
 struct TrainState {
   std::int64_t step = 0;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "train/checkpoint.h"
 #include "train/internal/device.h"
 #include "train/internal/metrics_file.h"
 #include "train/internal/pretraining_session.h"
@@ -19,9 +20,6 @@ namespace polytask::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Seconds of work that a killed run may lose.
-constexpr double kSecondsBetweenCheckpoints = 120;
 
 OrderedJson line_of(PretrainStep const& record) {
   OrderedJson json;

@@ -44,6 +44,7 @@ ProcessPlace by_torchrun(Environment const& environment) {
   place.size = number(environment, "WORLD_SIZE", 1, kMostProcesses);
   place.rank = number(environment, "RANK", 0, place.size - 1);
   if (place.size == 1) return place;
+  if (environment("LOCAL_WORLD_SIZE")) place.n_here = number(environment, "LOCAL_WORLD_SIZE", 1, place.size);
   place.address = environment("MASTER_ADDR").value_or("");
   if (place.address.empty()) throw unusable("MASTER_ADDR", "", "the name or address of the machine of rank 0");
   place.port = port_in(environment);

@@ -10,8 +10,9 @@
 namespace polytask::train {
 
 struct ProcessPlace {
-  int rank = 0;  ///< 0 leads: it evaluates, and writes everything
-  int size = 1;  ///< processes, on all machines; >= 1
+  int rank = 0;    ///< 0 leads: it evaluates, and writes everything
+  int size = 1;    ///< processes, on all machines; >= 1
+  int n_here = 1;  ///< of them on this machine, as far as the launcher tells: they share its cores
   /// How they find one another: a file that all can open where it is set (on one machine), else a port of the first
   /// one.
   std::filesystem::path file;

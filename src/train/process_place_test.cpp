@@ -42,15 +42,18 @@ TEST(ProcessPlace, IsWhereTorchrunPutsIt) {
   EXPECT_EQ(place->size, 4);
   EXPECT_EQ(place->address, "10.0.0.1");
   EXPECT_EQ(place->port, 29400);
+  EXPECT_EQ(place->n_here, 1);
 }
 
 TEST(ProcessPlace, LeavesTorchrunsOwnStoreItsPort) {
   auto const place = place_from(of({{"RANK", "0"},
                                     {"WORLD_SIZE", "2"},
+                                    {"LOCAL_WORLD_SIZE", "2"},
                                     {"MASTER_ADDR", "localhost"},
                                     {"MASTER_PORT", "29400"},
                                     {"TORCHELASTIC_USE_AGENT_STORE", "True"}}));
   EXPECT_EQ(place->port, 29401);
+  EXPECT_EQ(place->n_here, 2);
 }
 
 TEST(ProcessPlace, IsWhereSlurmPutsIt) {
@@ -80,6 +83,7 @@ TEST(ProcessPlace, RefusesWhatIsNoPlaceNamingTheVariable) {
   EXPECT_THAT(error_of({{"WORLD_SIZE", "2"}}), HasSubstr("RANK is \"\""));
   EXPECT_THAT(error_of({{"WORLD_SIZE", "2"}, {"RANK", "2"}}), HasSubstr("expected a number from 0 to 1"));
   EXPECT_THAT(error_of({{"WORLD_SIZE", "2"}, {"RANK", "1"}}), HasSubstr("MASTER_ADDR"));
+  EXPECT_THAT(error_of({{"WORLD_SIZE", "2"}, {"RANK", "1"}, {"LOCAL_WORLD_SIZE", "3"}}), HasSubstr("LOCAL_WORLD_SIZE"));
   EXPECT_THAT(error_of({{"WORLD_SIZE", "2"}, {"RANK", "1"}, {"MASTER_ADDR", "a"}, {"MASTER_PORT", "0"}}),
               HasSubstr("MASTER_PORT is \"0\""));
 }

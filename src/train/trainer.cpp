@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "model/encoder_files.h"
+#include "train/checkpoint.h"
 #include "train/internal/device.h"
 #include "train/internal/metrics_file.h"
 #include "train/internal/prepared.h"
@@ -21,9 +22,6 @@ namespace polytask::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Seconds of work that a killed run may lose, when checkpoint_steps does not say otherwise.
-constexpr double kSecondsBetweenCheckpoints = 120;
 
 OrderedJson line_of(StepRecord const& record) {
   OrderedJson json;

@@ -47,7 +47,7 @@ train::ProcessPlace place_in(std::string_view text) {
   int const leader = next_number(text);
   train::ProcessPlace place;
   place.rank = next_number(text);
-  place.size = next_number(text);
+  place.size = place.n_here = next_number(text);
   place.file = text;
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != leader) std::_Exit(exit_code(ErrorCode::Interrupted));  // it went before the line above
@@ -75,9 +75,8 @@ std::optional<train::ProcessPlace> place_of_this_process() {
 }
 
 int n_processes_here() {
-  for (auto const* name : {"LOCAL_WORLD_SIZE", "SLURM_TASKS_PER_NODE"})
-    if (auto const value = variable(name)) return std::max(1, std::atoi(value->c_str()));
-  return 1;
+  auto const place = place_of_this_process();
+  return place ? place->n_here : 1;
 }
 
 Workers::Workers(int n) {
@@ -86,7 +85,7 @@ Workers::Workers(int n) {
     throw Error(ErrorCode::Unavailable, fmt::format("{}: no folder can be made for the workers to meet in ({})",
                                                     fs::temp_directory_path().string(), std::strerror(errno)));
   folder_ = name;
-  place_ = {.rank = 0, .size = n, .file = folder_ / "meeting"};
+  place_ = {.rank = 0, .size = n, .n_here = n, .file = folder_ / "meeting"};
   auto words = own_arguments();
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());

@@ -17,7 +17,7 @@ namespace polytask::cli {
 /// (train::place_from); nothing where it is alone, or is to start others itself.
 [[nodiscard]] std::optional<train::ProcessPlace> place_of_this_process();
 
-/// Processes of the run on this machine, where a launcher started them; 1 without one.
+/// Processes of the run on this machine that share its cores, as far as whoever started them tells.
 [[nodiscard]] int n_processes_here();
 
 class Workers {

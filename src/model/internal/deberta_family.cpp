@@ -101,18 +101,7 @@ void read(ConfigReader const& reader, EncoderConfig& config) {
 }
 
 void write(EncoderConfig const& config, OrderedJson& json) {
-  json["vocab_size"] = config.vocab_size;
-  json["hidden_size"] = config.hidden_size;
-  json["num_hidden_layers"] = config.num_hidden_layers;
-  json["num_attention_heads"] = config.num_attention_heads;
-  json["intermediate_size"] = config.intermediate_size;
-  json["max_position_embeddings"] = config.max_position_embeddings;
-  json["type_vocab_size"] = config.type_vocab_size;
-  json["layer_norm_eps"] = config.layer_norm_eps;
-  json["hidden_dropout_prob"] = config.dropout.embeddings;
-  json["attention_probs_dropout_prob"] = config.dropout.attention;
-  json["initializer_range"] = config.initializer_range;
-  json["hidden_act"] = config.hidden_act;
+  write_sizes(config, json);
   json["position_biased_input"] = config.has_position_table;
   json["embedding_size"] = config.table_width();
   json["pad_token_id"] = 0;

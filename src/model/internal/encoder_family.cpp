@@ -38,6 +38,21 @@ void read_sizes(ConfigReader const& reader, SizeKeys const& keys, EncoderConfig&
     reader.fail(keys.layers, std::to_string(config.num_hidden_layers), fmt::format("at most {}", kMostLayers));
 }
 
+void write_sizes(EncoderConfig const& config, OrderedJson& json) {
+  json["vocab_size"] = config.vocab_size;
+  json["hidden_size"] = config.hidden_size;
+  json["num_hidden_layers"] = config.num_hidden_layers;
+  json["num_attention_heads"] = config.num_attention_heads;
+  json["intermediate_size"] = config.intermediate_size;
+  json["max_position_embeddings"] = config.max_position_embeddings;
+  json["type_vocab_size"] = config.type_vocab_size;
+  json["layer_norm_eps"] = config.layer_norm_eps;
+  json["hidden_dropout_prob"] = config.dropout.embeddings;
+  json["attention_probs_dropout_prob"] = config.dropout.attention;
+  json["initializer_range"] = config.initializer_range;
+  json["hidden_act"] = config.hidden_act;
+}
+
 std::int64_t read_places(ConfigReader const& reader, std::int64_t missing) {
   auto const n = reader.size("max_position_embeddings", missing);
   constexpr std::int64_t kMost = 1 << 17;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "report/internal/html.h"
 
 namespace polytask::report {
 namespace {
@@ -261,6 +262,23 @@ std::string content_security_policy() {
   return fmt::format(
       "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'",
       base64_of_hex(sha256_hex(style_sheet())), base64_of_hex(sha256_hex(language_script())));
+}
+
+std::string page_head(std::string_view title) {
+  return fmt::format(
+      R"(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{} · Polytask</title>
+<style>{}</style>
+</head>
+<body>
+)",
+      content_security_policy(), escaped(title), style_sheet());
 }
 
 }  // namespace polytask::report

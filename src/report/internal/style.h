@@ -12,5 +12,7 @@ namespace polytask::report {
 [[nodiscard]] std::string_view language_script();
 /// Value of the Content-Security-Policy: only a style and a script of exactly these bytes.
 [[nodiscard]] std::string content_security_policy();
+/// The beginning of a page, up to its body. `title` is plain text.
+[[nodiscard]] std::string page_head(std::string_view title);
 
 }  // namespace polytask::report

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "base/error.h"
 #include "kernels/optimizer.h"
 
 namespace polytask::train {
@@ -99,7 +100,9 @@ void AdamW::step(double learning_rate, double norm) {
                                   .weight_decay = parameter.decays ? config_.weight_decay : 0.0,
                                   .step = ++parameter.n_updates,
                                   .gradient_scale = clips ? config_.max_grad_norm / norm : 1.0};
-    if (parameter.weight.grad().is_sparse())
+    bool const is_sparse = parameter.weight.grad().is_sparse();
+    expects(is_sparse || !parameter.rows, "rows of a table that missed steps are caught up by sparse steps alone");
+    if (is_sparse)
       update_rows(step, parameter);
     else if (parameter.weight.is_cpu())
       kernels::adamw_update(step, values(parameter.weight), values(parameter.weight.grad().contiguous()),
