@@ -150,7 +150,9 @@ TEST_F(InATemporaryFolder, WhatIsNoFileIsNeitherWaitedForNorRead) {
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
   EXPECT_EQ(code_of([&] { (void)read_file(folder / "pipe"); }), ErrorCode::InvalidInput);
   EXPECT_EQ(code_of([&] { (void)read_file(folder); }), ErrorCode::InvalidInput);
-  if (fs::exists("/dev/zero")) EXPECT_EQ(code_of([] { (void)read_file("/dev/zero"); }), ErrorCode::InvalidInput);
+  if (fs::exists("/dev/zero")) {
+    EXPECT_EQ(code_of([] { (void)read_file("/dev/zero"); }), ErrorCode::InvalidInput);
+  }
   write_file_atomically(folder / "huge", "x");
   fs::resize_file(folder / "huge", std::uintmax_t{1} << 40);  // with a hole: its size is looked at before it is read
   EXPECT_EQ(code_of([&] { (void)read_file(folder / "huge", 1 << 20); }), ErrorCode::InvalidInput);
@@ -198,6 +200,15 @@ TEST(Json, RefusesDepthDuplicatesAndRubbishWithAPlace) {
   EXPECT_FALSE(parse_json("{\"a\": ", "x"));
   EXPECT_FALSE(parse_json("\"\xff\"", "x"));
   EXPECT_EQ(parse_json(R"({"a": [1, {"b": null}]})", "x").value()["a"][0], 1);
+}
+
+TEST(Json, SaysWhatIsWrongWithAValueWithoutTheLibrarysNumbers) {
+  try {
+    (void)Json::object().at("files");
+    FAIL();
+  } catch (Json::exception const& error) {
+    EXPECT_EQ(json_problem(error), "key 'files' not found");
+  }
 }
 
 }  // namespace

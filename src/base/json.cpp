@@ -60,8 +60,14 @@ Result<Json> parse_json(std::string_view text, std::string_view where, JsonLimit
                             error.byte == 0 || error.byte > text.size() ? std::string("the end of the text")
                                                                         : quote(text.substr(error.byte - 1, 20), 20)));
   } catch (Json::exception const& error) {
-    return fail(fmt::format("is not valid JSON ({})", error.what()));
+    return fail(fmt::format("is not valid JSON ({})", json_problem(error)));
   }
+}
+
+std::string json_problem(Json::exception const& error) {
+  std::string_view const text = error.what();  // "[json.exception.out_of_range.403] key 'files' not found"
+  auto const end = text.find("] ");
+  return std::string(end == std::string_view::npos ? text : text.substr(end + 2));
 }
 
 }  // namespace polytask

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -20,5 +21,8 @@ struct JsonLimits {
 /// `where` starts the message: a file name. Fails with InvalidInput for malformed text, a duplicate key, too deep or
 /// too large a document.
 [[nodiscard]] Result<Json> parse_json(std::string_view text, std::string_view where, JsonLimits limits = {});
+
+/// What a value that was read is not, for people: "key 'files' not found".
+[[nodiscard]] std::string json_problem(Json::exception const& error);
 
 }  // namespace polytask

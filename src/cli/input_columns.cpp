@@ -35,7 +35,7 @@ std::vector<std::string> input_columns(Json const& config, std::vector<std::stri
     }
   } catch (Json::exception const& error) {
     throw Error(ErrorCode::Corrupt,
-                fmt::format("config.json of the run is damaged ({}); train the run again", error.what()));
+                fmt::format("config.json of the run is damaged ({}); train the run again", json_problem(error)));
   }
   return common.value_or(std::vector<std::string>{});
 }

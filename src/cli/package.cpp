@@ -45,7 +45,7 @@ std::optional<model::TaskScore> score_in(Json const& scores, std::string const& 
       return score;
     } catch (Json::exception const& error) {
       throw Error(ErrorCode::Corrupt, fmt::format("{}: the scores of {} cannot be read ({}); the file is damaged",
-                                                  path.string(), quote(task), error.what()));
+                                                  path.string(), quote(task), json_problem(error)));
     }
   }
   return std::nullopt;
@@ -60,7 +60,7 @@ std::map<std::string, std::string> data_hashes(Json const& config, model::HeadSp
         found[dataset] = hashes[dataset].get<std::string>();
   } catch (Json::exception const& error) {
     throw Error(ErrorCode::Corrupt, fmt::format("{}: the hashes of the data cannot be read ({}); the file is damaged",
-                                                path.string(), error.what()));
+                                                path.string(), json_problem(error)));
   }
   return found;
 }

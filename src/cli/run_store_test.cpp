@@ -82,6 +82,10 @@ TEST_F(Runs, HaveNoNewFoldersInside) {
   for (auto const& inside : {run.folder / "x", run.folder / "model" / "x", run.folder / "." / "y" / ".." / "x"})
     EXPECT_THAT(error_of(ErrorCode::InvalidUsage, [&] { refuse_inside_run(run, inside); }),
                 HasSubstr("lies inside " + run.folder.string()));
+  add("second", "complete", "2026-01-02");
+  auto const other = complete_run(project_, "second");
+  EXPECT_THAT(error_of(ErrorCode::InvalidUsage, [&] { refuse_inside_run(run, other.folder / "x"); }),
+              HasSubstr("lies inside " + other.folder.string() + ", which is a run"));
   EXPECT_NO_THROW(refuse_inside_run(run, project_ / "x"));
   EXPECT_NO_THROW(refuse_inside_run(run, run.folder.string() + "-x")) << "a neighbour with a longer name";
 }

@@ -77,7 +77,7 @@ StoredAnswers read_answers(std::filesystem::path const& path, task::TaskType typ
       answers.rows.push_back(json.at("row"));
     }
   } catch (Json::exception const& error) {
-    throw damaged(error.what());
+    throw damaged(json_problem(error));
   } catch (Error const& error) {  // a label that the task does not have
     throw damaged(error.what());
   }

@@ -181,7 +181,7 @@ HeadSpec parse_head_spec(std::string_view text, std::string const& where, std::s
     return head;
   } catch (Json::exception const& error) {
     throw Error(ErrorCode::InvalidInput,
-                fmt::format("{}: is not a task description ({}); the file is damaged", where, error.what()));
+                fmt::format("{}: is not a task description ({}); the file is damaged", where, json_problem(error)));
   }
 }
 

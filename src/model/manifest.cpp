@@ -168,7 +168,7 @@ Manifest parse_manifest(std::string_view text, std::string const& where) {
     if (!json.at("tasks").is_object()) throw reader.refused("\"tasks\" is no object");
     for (auto const& [name, task] : json["tasks"].items()) manifest.tasks[name] = reader.task(name, task);
   } catch (Json::exception const& error) {
-    throw reader.refused(fmt::format("is not a manifest ({})", error.what()));
+    throw reader.refused(fmt::format("is not a manifest ({})", json_problem(error)));
   }
   if (manifest_text(manifest) != text)
     throw Error(

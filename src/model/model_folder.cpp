@@ -112,7 +112,7 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where,
     return spec;
   } catch (Json::exception const& error) {
     throw Error(ErrorCode::InvalidInput,
-                fmt::format("{}: is not a model description ({}); the file is damaged", where, error.what()));
+                fmt::format("{}: is not a model description ({}); the file is damaged", where, json_problem(error)));
   }
 }
 

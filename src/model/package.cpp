@@ -76,6 +76,11 @@ void check_task(Package const& package, HeadSpec const& head, std::set<std::stri
                                      name));
 }
 
+bool is_run(fs::path const& folder) {
+  auto const runs = folder.parent_path();
+  return runs.filename() == "runs" && runs.parent_path().filename() == ".polytask";
+}
+
 }  // namespace
 
 std::optional<std::string> package_private_file(ModelSpec const& spec, Reading reading) {
@@ -101,16 +106,24 @@ void refuse_inside_sources(fs::path const& target, std::vector<fs::path> const& 
                               target.string(), folder.string()));
   }
   for (auto outer = place.parent_path(); outer.has_relative_path(); outer = outer.parent_path())
-    if (is_package(outer))
-      throw Error(
-          ErrorCode::InvalidUsage,
-          fmt::format("{}: lies inside {}, which is a package and must stay as it is; choose a folder elsewhere",
-                      target.string(), outer.string()));
+    if (bool const packaged = is_package(outer); packaged || is_run(outer))
+      throw Error(ErrorCode::InvalidUsage,
+                  fmt::format("{}: lies inside {}, which is a {} and must stay as it is; choose a folder elsewhere",
+                              target.string(), outer.string(), packaged ? "package" : "run"));
 }
 
 Package open_package(fs::path const& folder, WeightCheck weights) {
   Package package{.folder = folder};
   auto const found = list_package_files(folder);
+  if (!found.contains(kManifest))
+    throw Error(
+        ErrorCode::NotFound,
+        fmt::format("{}: is missing, so the folder is no package; `polytask package --run ID --to FOLDER` makes "
+                    "one from a run{}",
+                    (folder / kManifest).string(),
+                    found.contains("config.json") ? ", and an encoder's folder is named in a project file, "
+                                                    "`encoder: FOLDER`"
+                                                  : ""));
   auto const text = PackageFile(folder, kManifest).rest(kLargestManifest);
   package.id = sha256_hex(text);
   package.manifest = parse_manifest(text, (folder / kManifest).string());

@@ -26,8 +26,8 @@ struct Package {
 [[nodiscard]] bool is_package(std::filesystem::path const& folder);
 
 /// Throws Error{InvalidUsage} for a new folder that would lie inside a folder from which it is made, which would then
-/// not be what was checked any more; and inside any package: that must stay as it is. Empty names among `sources` are
-/// none.
+/// not be what was checked any more; and inside any package or run: those must stay as they are. Empty names among
+/// `sources` are none.
 void refuse_inside_sources(std::filesystem::path const& target, std::vector<std::filesystem::path> const& sources);
 
 /// Whoever reads the weights next looks at every number anyway.

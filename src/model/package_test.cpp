@@ -95,7 +95,7 @@ TEST_F(SamplePackage, NamesTheFileThatWasChangedAddedOrTakenAway) {
   EXPECT_THAT(error_after([&] { write_file_atomically(folder_ / "encoder" / "merges.txt", ""); }),
               HasSubstr("encoder/merges.txt: is not listed in manifest.json"));
   EXPECT_THAT(error_after([&] { fs::remove(folder_ / "manifest.json"); }),
-              HasSubstr("manifest.json: cannot be opened"));
+              HasSubstr("manifest.json: is missing, so the folder is no package"));
   EXPECT_EQ(error_of_opening(), "no error");
 }
 

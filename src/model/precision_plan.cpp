@@ -113,7 +113,7 @@ PrecisionPlan parse_precision_plan(std::string_view text, std::string const& whe
     for (auto const& [task, loss] : object_at(json, "losses", where).items()) plan.losses[task] = loss_of(loss, where);
     return plan;
   } catch (Json::exception const& error) {
-    throw not_ours(where, error.what());
+    throw not_ours(where, json_problem(error));
   }
 }
 

@@ -148,6 +148,7 @@ std::string_view to_string(DType dtype) { return entry_of(dtype).name; }
 std::vector<float> TensorView::to_floats() const {
   auto const size = size_bytes(dtype);
   std::vector<float> values(bytes.size() / size);
+  if (values.empty()) return values;
   auto const convert = [&](auto const& float_at) {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = float_at(bytes.data() + i * size);
   };

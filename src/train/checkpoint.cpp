@@ -146,7 +146,7 @@ std::optional<Checkpoint> load_latest_checkpoint(fs::path const& folder) {
   } catch (Error const& error) {
     throw damaged_checkpoint(newest, error.what());
   } catch (Json::exception const& error) {
-    throw damaged_checkpoint(newest, error.what());
+    throw damaged_checkpoint(newest, json_problem(error));
   }
 }
 

@@ -297,6 +297,7 @@ class Validate(Scenario):
         kinds = {kind for kind, where in found}
         self.assertLessEqual({'unreadable-label', 'unreadable-row', 'unknown-label'}, kinds)
 
+    @unittest.skipIf(os.environ.get('POLYTASK_TORCH') == 'OFF', 'this build cannot train')
     def test_train_refuses_data_with_errors_and_leaves_nothing(self):
         project = self.tickets_of(rows_with({'urgency': 'soon'}))
         answer = self.expect(project.run('train', '--run', 'a'), 3, 'train.jsonl:13', 'nothing was trained')

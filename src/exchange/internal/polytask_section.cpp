@@ -52,7 +52,7 @@ std::optional<PolytaskSection> parse_section(Json const& config, std::string con
     }
     return section;
   } catch (Json::exception const& error) {
-    refuse(fmt::format("is not what polytask writes ({})", error.what()));
+    refuse(fmt::format("is not what polytask writes ({})", json_problem(error)));
   }
   return std::nullopt;
 }
