@@ -1,5 +1,6 @@
 # What `cmake --install` puts in place:
 #   bin/, libexec/        the command
+#   share/polytask/       the encoders that come with it
 #   lib/libpolytask.so    for every language that can call C, with include/polytask/polytask.h and polytask.pc
 #   lib/libpolytask_*.a   the rooms up to `engine` for C++, with their headers in include/polytask/<room>/
 #   lib/cmake/polytask/   for find_package(polytask): polytask::engine (C++), polytask::c (libpolytask.so)
@@ -22,6 +23,11 @@ install(TARGETS polytask-exchange RUNTIME DESTINATION libexec/polytask)
 if(POLYTASK_TORCH)
   install(TARGETS polytask-torch RUNTIME DESTINATION libexec/polytask)
 endif()
+
+# So it finds the encoders that come with it, in the build folder too.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/encoders DESTINATION share/polytask)
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share/polytask)
+file(CREATE_LINK ${PROJECT_SOURCE_DIR}/encoders ${PROJECT_BINARY_DIR}/share/polytask/encoders SYMBOLIC)
 
 # Outside, "base/error.h" may be anybody's: the installed headers include one another as "polytask/base/error.h".
 foreach(header IN LISTS installed_headers)

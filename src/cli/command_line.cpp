@@ -102,7 +102,9 @@ std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc,
 void add_init(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("init", "looks at a folder of data and proposes a project file");
   verb.add_option("folder", line.data, "where the data is")->type_name("FOLDER")->capture_default_str();
-  verb.add_option("--encoder", line.encoder, "a pretrained encoder's folder, to be written into the project")
+  verb.add_option(
+          "--encoder", line.encoder,
+          "a pretrained encoder's folder, to be written into the project; else the one that comes with polytask")
       ->type_name("FOLDER");
   add_common(verb, line);
   verb.footer("Example: polytask init data --encoder models/all-MiniLM-L6-v2");

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "cli/project_file.h"
+#include "cli/shipped_encoders.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "data/discovery.h"
@@ -61,7 +62,9 @@ std::string one_line(std::string text) {
 class ProjectWriter {
  public:
   ProjectWriter(fs::path const& project, std::string const& encoder)
-      : folder_(fs::weakly_canonical(fs::absolute(project).parent_path())), encoder_(encoder) {}
+      : folder_(fs::weakly_canonical(fs::absolute(project).parent_path())), encoder_(encoder) {
+    if (auto const names = shipped_encoders(); !names.empty()) shipped_ = names.front();
+  }
 
   std::string write(data::Discovery const& found, fs::path const& data) {
     auto const name = shown(fs::weakly_canonical(data).filename().string());
@@ -70,19 +73,22 @@ class ProjectWriter {
         "from\n"
         "# names and first rows. Read it once, then let `polytask validate` look at every row.\n";
     line("project: " + scalar(name.empty() ? "project" : name));
-    if (encoder_.empty())
+    if (encoder_.empty() && shipped_)
+      line(fmt::format("encoder: {}   # comes with polytask; or a folder of another one in Hugging Face layout",
+                       scalar(*shipped_)));
+    else if (encoder_.empty())
       line(
           "# encoder: FOLDER   # a pretrained encoder in Hugging Face layout reads far better than the "
           "small one\n"
           "#                   # that is trained from scratch without it; then remove \"train\" below");
     else
-      line("encoder: " + scalar(relative(encoder_)));
+      line("encoder: " + scalar(encoder_folder(encoder_, encoder_) == encoder_ ? relative(encoder_) : encoder_));
     line("\ndatasets:");
     for (auto const& dataset : found.datasets) add(dataset);
     line("\ntasks:");
     for (auto const& dataset : found.datasets)
       for (auto const& task : dataset.tasks) add(task);
-    if (encoder_.empty())
+    if (encoder_.empty() && !shipped_)
       line("\ntrain: {learning_rate: 0.001, head_learning_rate_factor: 5}   # for an encoder that starts from nothing");
     if (!found.left_out.empty()) line("\n# Left out:");
     for (auto const& file : found.left_out) line(one_line(fmt::format("#   {}: {}", relative(file.file), file.reason)));
@@ -137,7 +143,8 @@ class ProjectWriter {
   }
 
   fs::path folder_;
-  std::string encoder_;
+  std::string encoder_;                 ///< that was named; empty = none was
+  std::optional<std::string> shipped_;  ///< proposed where none was named
   std::string yaml_;
 };
 

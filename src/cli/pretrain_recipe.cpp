@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "cli/internal/project_section.h"
 #include "cli/internal/yaml_document.h"
+#include "cli/shipped_encoders.h"
 
 namespace polytask::cli {
 namespace {
@@ -30,11 +31,12 @@ void flag(Section& section, std::string const& key, bool& value) {
   section.choice<bool>(key, value, {{"true", true}, {"false", false}});
 }
 
-/// A folder or file that the recipe names.
-std::optional<fs::path> path_in(Section& section, std::string const& key, fs::path const& folder) {
+/// The encoder's folder that the recipe names.
+std::optional<fs::path> encoder_in(Section& section, std::string const& key, fs::path const& folder) {
   std::string name;
   section.text(key, name);
-  return name.empty() ? std::nullopt : std::optional(folder == "." ? fs::path(name) : folder / name);
+  if (name.empty()) return std::nullopt;
+  return encoder_folder(name, folder == "." ? fs::path(name) : folder / name);
 }
 
 void read_source(std::string const& name, YAML::Node const& node, fs::path const& folder, Findings& findings,
@@ -59,7 +61,7 @@ void read_source(std::string const& name, YAML::Node const& node, fs::path const
 
 void read_encoder(YAML::Node const& node, fs::path const& folder, Findings& findings, train::PretrainConfig& config) {
   Section section(node, "encoder", findings);
-  config.from = path_in(section, "from", folder);
+  config.from = encoder_in(section, "from", folder);
   std::vector<std::string> kept;
   section.texts("layers_kept", kept);
   for (auto const& word : kept) {
@@ -82,7 +84,7 @@ void read_vocabulary(YAML::Node const& node, fs::path const& folder, Findings& f
   Section section(node, "vocabulary", findings);
   auto& vocabulary = config.vocabulary;
   section.whole("size", vocabulary.size);
-  vocabulary.folder = path_in(section, "folder", folder);
+  vocabulary.folder = encoder_in(section, "folder", folder);
   flag(section, "replace", vocabulary.replace);
   section.whole("add", vocabulary.add);
   flag(section, "lowercase", vocabulary.lowercase);
@@ -95,7 +97,7 @@ void read_vocabulary(YAML::Node const& node, fs::path const& folder, Findings& f
 void read_teacher(YAML::Node const& node, fs::path const& folder, Findings& findings, train::PretrainConfig& config) {
   Section section(node, "teacher", findings);
   auto& teacher = config.distillation;
-  teacher.teacher = path_in(section, "folder", folder);
+  teacher.teacher = encoder_in(section, "folder", folder);
   section.number("vectors", teacher.vectors);
   section.choice("vector_loss", teacher.vector_loss, kVectorLosses);
   section.number("relations", teacher.relations);

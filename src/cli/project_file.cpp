@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "cli/internal/project_section.h"
 #include "cli/internal/yaml_document.h"
+#include "cli/shipped_encoders.h"
 
 namespace polytask::cli {
 namespace {
@@ -227,7 +228,7 @@ void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   section.text("project", project.name);
   std::string encoder;
   section.text("encoder", encoder);
-  if (!encoder.empty()) project.encoder = path_in(project, encoder);
+  if (!encoder.empty()) project.encoder = encoder_folder(encoder, path_in(project, encoder));
   section.whole("seed", project.seed);
   auto const datasets = section.get("datasets");
   auto const tasks = section.get("tasks");

@@ -66,8 +66,9 @@ LowerStates LowerStates::load(std::filesystem::path const& encoder_folder, std::
   auto config = model::read_encoder_config(encoder_folder);
   expects(n_layers >= 1 && n_layers <= config.num_hidden_layers, "no more layers are asked for than there are");
   auto weights = model::read_encoder_weights(encoder_folder, config);
-  auto key = lower_states_key(weights, config, n_layers, options.instructions, POLYTASK_VERSION);
-  auto network = lower_network(std::move(weights), std::move(config), n_layers, options.instructions);
+  auto key = lower_states_key(weights, config, n_layers, options, POLYTASK_VERSION);
+  auto network = lower_network(std::move(weights), std::move(config), n_layers,
+                               {.precision = options.precision, .instructions = options.instructions});
   return LowerStates(std::make_unique<State>(std::move(network), std::move(key), options.n_workers));
 }
 
@@ -88,7 +89,7 @@ void LowerStates::compute(std::span<task::TokenSequence const> texts,
     auto& work = state.workspaces[worker];
     for (auto i = next.fetch_add(1); i < tiles.size(); i = next.fetch_add(1)) {
       auto const& tile = tiles[i];
-      reserve(work, state.network, tile.n_tokens());
+      reserve(work, state.network, std::max(kTokensPerTile, tile.n_tokens()));  // memory that grows leaves holes
       run_layers(state.network, tile, work, state.scratches[worker], Member{});
       for (std::size_t text = 0; text < tile.texts.size(); ++text) {
         auto const begin = static_cast<std::size_t>(tile.offsets[text]);

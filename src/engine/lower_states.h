@@ -13,13 +13,14 @@
 
 namespace polytask::engine {
 
-/// Embeddings and the first layers of an encoder, in float32, without LibTorch and without dropout. Immutable; calls
+/// Embeddings and the first layers of an encoder, without LibTorch and without dropout. Immutable; calls
 /// from several threads wait for one another.
 class LowerStates {
  public:
   struct Options {
     int n_workers = 1;  ///< threads that compute, the caller's among them; >= 1
     kernels::InstructionSet instructions = kernels::detected_instructions();
+    kernels::Precision precision = kernels::Precision::Float32;  ///< what the layers multiply in
   };
 
   /// encoder_folder: Hugging Face layout; no tokenizer and no heads are needed. n_layers: from 1 to the encoder's.
@@ -30,7 +31,7 @@ class LowerStates {
   ~LowerStates();
 
   /// SHA-256 of all that the states of a text depend on but the text: sizes and weights of these layers, their number,
-  /// and the instruction set and the version of this library, as sums are rounded in another order with other ones.
+  /// precision and instruction set, and the version of this library, as sums are rounded in another order with others.
   [[nodiscard]] std::string const& key() const noexcept;
   [[nodiscard]] std::int64_t hidden_size() const noexcept;
 

@@ -6,7 +6,6 @@
 #include <memory>
 #include <vector>
 
-#include "engine/lower_states.h"
 #include "model/encoder_files.h"
 #include "text/tokenizer.h"
 
@@ -22,13 +21,14 @@ data::FrozenLayers frozen_layers(fs::path const& encoder, std::int64_t n_layers,
           .compute = [states](auto texts, auto const& take) { states->compute(texts, take); }};
 }
 
-data::VectorModel mean_vectors(fs::path const& encoder, std::size_t max_length, int n_threads) {
+data::VectorModel mean_vectors(fs::path const& encoder, std::size_t max_length,
+                               engine::LowerStates::Options const& options) {
   auto const config = model::read_encoder_config(encoder);
   auto const length = std::min(max_length, static_cast<std::size_t>(config.longest_text()));
   std::shared_ptr<text::Tokenizer const> const tokenizer = text::load_tokenizer(encoder);
   model::check_vocabulary(encoder, config, tokenizer->vocabulary_size());
-  auto const states = std::make_shared<engine::LowerStates>(
-      engine::LowerStates::load(encoder, config.num_hidden_layers, {.n_workers = n_threads}));
+  auto const states =
+      std::make_shared<engine::LowerStates>(engine::LowerStates::load(encoder, config.num_hidden_layers, options));
   auto const width = static_cast<std::size_t>(config.hidden_size);
   return {.key = fmt::format("mean of {} tokens, {}", length, states->key()),
           .width = config.hidden_size,

@@ -6,6 +6,7 @@
 
 #include "data/frozen_states.h"
 #include "data/text_vectors.h"
+#include "engine/lower_states.h"
 
 namespace polytask::cli {
 
@@ -15,6 +16,6 @@ namespace polytask::cli {
 
 /// The mean of a text's last hidden states, special tokens included, of its first `max_length` tokens.
 [[nodiscard]] data::VectorModel mean_vectors(std::filesystem::path const& encoder, std::size_t max_length,
-                                             int n_threads);
+                                             engine::LowerStates::Options const& options);
 
 }  // namespace polytask::cli

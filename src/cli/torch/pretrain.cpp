@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "cli/run_store.h"
+#include "cli/shipped_encoders.h"
 #include "cli/terminal.h"
 #include "cli/torch/engine_states.h"
 #include "cli/torch/pretraining.h"
@@ -59,8 +60,10 @@ std::optional<train::Teacher> teacher_of(train::PretrainConfig const& config, in
   auto const& folder = config.distillation.teacher;
   if (!folder) return std::nullopt;
   auto const n_layers = model::read_encoder_config(*folder).num_hidden_layers;
+  auto const precision = config.precision == "bf16" ? kernels::Precision::BFloat16 : kernels::Precision::Float32;
   return train::Teacher{
-      .vectors = mean_vectors(*folder, static_cast<std::size_t>(config.distillation.max_length), n_threads),
+      .vectors = mean_vectors(*folder, static_cast<std::size_t>(config.distillation.max_length),
+                              {.n_workers = n_threads, .precision = precision}),
       .states = [=](std::int64_t n_top) { return frozen_layers(*folder, n_layers - n_top, n_threads); }};
 }
 
@@ -103,8 +106,8 @@ PretrainRecipe recipe_of(CommandLine const& line, Project const* project) {
   auto const overrides = project != nullptr ? std::vector<std::string>() : line.overrides;
   NamedEncoders named;
   if (project != nullptr) named.from = project->encoder;
-  if (!line.encoder.empty()) named.from = line.encoder;
-  if (!line.teacher.empty()) named.teacher = line.teacher;
+  if (!line.encoder.empty()) named.from = encoder_folder(line.encoder, line.encoder);
+  if (!line.teacher.empty()) named.teacher = encoder_folder(line.teacher, line.teacher);
   if (!line.recipe.empty()) {
     fs::path const file = line.recipe;
     auto const folder = line.data != "." ? line.data : file.has_parent_path() ? file.parent_path() : fs::path(".");

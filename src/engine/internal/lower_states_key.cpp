@@ -7,11 +7,12 @@
 namespace polytask::engine {
 
 std::string lower_states_key(std::map<std::string, model::Tensor> const& weights, model::EncoderConfig const& config,
-                             std::int64_t n_layers, kernels::InstructionSet instructions, std::string_view version) {
+                             std::int64_t n_layers, LowerStates::Options const& options, std::string_view version) {
   Sha256 hash;
   auto const add = [&](auto const& number) { hash.update({reinterpret_cast<char const*>(&number), sizeof number}); };
   hash.update("hidden states ").update(version).update(" ");
-  hash.update(kernels::to_string(instructions)).update(" ");
+  hash.update(kernels::to_string(options.instructions)).update(" ");
+  hash.update(kernels::to_string(options.precision)).update(" ");
   auto without_training = config;
   model::set_dropout(without_training, 0);
   hash.update(model::encoder_config_text(without_training));

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "kernels/packed_linear.h"
+#include "engine/lower_states.h"
 #include "model/encoder_files.h"
 
 namespace polytask::engine {
@@ -15,6 +15,6 @@ namespace polytask::engine {
 /// The version, as another one may add in another order: the same texts would get other last bits.
 [[nodiscard]] std::string lower_states_key(std::map<std::string, model::Tensor> const& weights,
                                            model::EncoderConfig const& config, std::int64_t n_layers,
-                                           kernels::InstructionSet instructions, std::string_view version);
+                                           LowerStates::Options const& options, std::string_view version);
 
 }  // namespace polytask::engine

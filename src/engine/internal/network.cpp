@@ -161,12 +161,10 @@ std::span<Layer const> Network::upper_layers(model::Reading reading) const {
   return own == own_layers.end() ? std::span(layers).subspan(n_lower_layers()) : std::span(own->second);
 }
 
-Network lower_network(Tensors weights, model::EncoderConfig config, std::int64_t n_layers,
-                      kernels::InstructionSet instructions) {
-  Options const options{.precision = Precision::Float32, .instructions = instructions};
+Network lower_network(Tensors weights, model::EncoderConfig config, std::int64_t n_layers, Options const& options) {
   LayerReader encoder(weights, config, options, std::make_shared<kernels::WeightMemory>(), "");
   Network network;
-  network.instructions = instructions;
+  network.instructions = options.instructions;
   network.activation = activation_of(config.hidden_act);
   network.embeddings = encoder.take_embeddings();
   auto const distances = encoder.take_distances();

@@ -70,10 +70,10 @@ struct Network {
   [[nodiscard]] std::span<Layer const> upper_layers(model::Reading reading) const;
 };
 
-/// The first `n_layers` layers of an encoder, at least one, all in float32; without heads. `weights` are those of
+/// The first `n_layers` layers of an encoder, at least one, without heads. `weights` are those of
 /// model::read_encoder_weights and are used up.
 [[nodiscard]] Network lower_network(std::map<std::string, model::Tensor> weights, model::EncoderConfig config,
-                                    std::int64_t n_layers, kernels::InstructionSet instructions);
+                                    std::int64_t n_layers, Options const& options);
 
 /// Throws as Engine::load.
 [[nodiscard]] Network load_network(std::filesystem::path const& model_folder, model::ModelSpec spec,

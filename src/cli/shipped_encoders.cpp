@@ -1,0 +1,33 @@
+#include "cli/shipped_encoders.h"
+
+#include <algorithm>
+#include <system_error>
+
+namespace polytask::cli {
+
+namespace fs = std::filesystem;
+
+fs::path shipped_encoders_folder() {
+  std::error_code error;
+  auto folder = fs::canonical("/proc/self/exe", error).parent_path();
+  if (folder.parent_path().filename() == "libexec") folder = folder.parent_path();
+  return folder.parent_path() / "share" / "polytask" / "encoders";
+}
+
+std::vector<std::string> shipped_encoders() {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (auto const& entry : fs::directory_iterator(shipped_encoders_folder(), error))
+    if (fs::is_regular_file(entry.path() / "config.json", error)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+fs::path encoder_folder(std::string_view word, fs::path const& path) {
+  std::error_code error;
+  auto const names = shipped_encoders();
+  bool const shipped = std::find(names.begin(), names.end(), word) != names.end();
+  return shipped && !fs::exists(path, error) ? shipped_encoders_folder() / word : path;
+}
+
+}  // namespace polytask::cli
