@@ -79,6 +79,7 @@ OrderedJson to_json(train::TrainConfig const& config) {
   json["epochs"] = config.epochs;
   json["learning_rate"] = config.learning_rate;
   json["head_learning_rate_factor"] = config.head_learning_rate_factor;
+  json["layer_decay"] = config.layer_decay;
   if (config.batch_tokens) json["batch_tokens"] = *config.batch_tokens;
   if (config.batch_size) json["batch_size"] = *config.batch_size;
   json["max_length"] = config.max_length;

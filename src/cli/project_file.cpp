@@ -172,6 +172,7 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   section.number("epochs", config.epochs);
   section.number("learning_rate", config.learning_rate);
   section.number("head_learning_rate_factor", config.head_learning_rate_factor);
+  section.number("layer_decay", config.layer_decay);
   if (std::int64_t tokens = 0; section.whole("batch_tokens", tokens)) config.batch_tokens = tokens;
   if (std::int64_t size = 0; section.whole("batch_size", size)) config.batch_size = size;
   section.whole("max_length", config.max_length);

@@ -59,6 +59,8 @@ std::vector<Problem> problems(TrainConfig const& config) {
   rules.positive(config.epochs, 10'000, "epochs");
   rules.positive(config.learning_rate, "learning_rate");
   rules.positive(config.head_learning_rate_factor, "head_learning_rate_factor");
+  rules.require(config.layer_decay > 0 && config.layer_decay <= 1, "layer_decay", fmt::format("{}", config.layer_decay),
+                "a number above 0 and at most 1");
   if (config.batch_tokens) rules.between(*config.batch_tokens, 8, 1 << 22, "batch_tokens");
   if (config.batch_size) rules.between(*config.batch_size, 1, 1 << 16, "batch_size");
   rules.between(config.max_length, 8, 1 << 16, "max_length");

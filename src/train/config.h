@@ -57,6 +57,8 @@ struct TrainConfig {
   double epochs = 6.0;                    ///< rows drawn, as a multiple of all training rows; > 0, <= 10,000
   double learning_rate = 2e-4;            ///< of the encoder; > 0
   double head_learning_rate_factor = 20;  ///< heads start from nothing and learn at this times learning_rate; > 0
+  double layer_decay = 1;  ///< each layer below the top one learns at this times the rate of the one above it, the
+                           ///< embeddings last; > 0, <= 1
   std::optional<std::int64_t>
       batch_tokens;  ///< unpadded tokens a step; unset = 640 * sqrt(datasets); unused when batch_size is set
   std::optional<std::int64_t> batch_size;  ///< texts a step, instead of tokens

@@ -41,6 +41,11 @@ TEST(TrainConfig, RefusesNumbersThatOnlyASlipCanMean) {
                 ElementsAre(HasSubstr("train.head_learning_rate_factor: is ")))
         << value;
   }
+  for (double const value : {0.0, -1.0, 1.01, nan, infinity})
+    EXPECT_THAT(problems_with([&](auto& config) { config.layer_decay = value; }),
+                ElementsAre(HasSubstr("train.layer_decay: is ")))
+        << value;
+  EXPECT_THAT(problems_with([](auto& config) { config.layer_decay = 1.0 / 2.6; }), testing::IsEmpty());
   for (double const value : {-0.1, 1.0, nan})
     EXPECT_THAT(problems_with([&](auto& config) { config.dropout = value; }), ElementsAre(HasSubstr("train.dropout: ")))
         << value;

@@ -2,7 +2,10 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <map>
 #include <numbers>
 
 #include "base/error.h"
@@ -17,6 +20,47 @@ bool decays(std::string const& name) {
 }
 
 bool is_head(std::string const& name) { return name.starts_with("heads."); }
+
+/// The number behind `prefix`, where the name begins with it: "encoder.encoder.layer.3.output.dense.bias" -> 3.
+std::optional<int> number_behind(std::string const& name, std::string const& prefix) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  int number = 0;
+  auto const* const begin = name.data() + prefix.size();
+  if (std::from_chars(begin, name.data() + name.size(), number).ec != std::errc()) return std::nullopt;
+  return number;
+}
+
+/// How many layers of the encoder stand above a parameter, by the names of nn::MultiTaskModel; 0 for what is no part
+/// of it. The private layers of a reading are top ones.
+class LayersAbove {
+ public:
+  explicit LayersAbove(torch::nn::Module const& model) {
+    for (auto const& item : model.named_parameters()) {
+      auto const stack = stack_of(item.key());
+      if (auto const number = number_behind(item.key(), stack)) {
+        auto& n = n_layers_[stack];
+        n = std::max(n, *number + 1);
+      }
+    }
+  }
+
+  [[nodiscard]] int of(std::string const& name) const {
+    auto const stack = n_layers_.find(stack_of(name));
+    if (stack != n_layers_.end())
+      if (auto const number = number_behind(name, stack->first)) return stack->second - 1 - *number;
+    auto const whole = n_layers_.find(kEncoder);
+    return name.starts_with("encoder.embeddings.") && whole != n_layers_.end() ? whole->second : 0;
+  }
+
+ private:
+  static constexpr auto kEncoder = "encoder.encoder.layer.";
+
+  static std::string stack_of(std::string const& name) {
+    return name.starts_with("private_") ? name.substr(0, name.find('.') + 1) : kEncoder;
+  }
+
+  std::map<std::string, int> n_layers_;  ///< by what the names of a stack of layers begin with
+};
 
 std::span<float> values(torch::Tensor const& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
@@ -52,6 +96,7 @@ void update_by_torch(kernels::AdamWStep const& step, OptimizedParameter& paramet
 }  // namespace
 
 AdamW::AdamW(torch::nn::Module& model, TrainConfig const& config) : config_(config) {
+  LayersAbove const above(model);
   for (auto& item : model.named_parameters()) {
     if (!item.value().requires_grad()) continue;  // frozen
     parameters_.push_back({.name = item.key(),
@@ -59,7 +104,9 @@ AdamW::AdamW(torch::nn::Module& model, TrainConfig const& config) : config_(conf
                            .first_moment = torch::zeros_like(item.value()),
                            .second_moment = torch::zeros_like(item.value()),
                            .decays = decays(item.key()),
-                           .learning_rate_factor = is_head(item.key()) ? config.head_learning_rate_factor : 1.0});
+                           .learning_rate_factor = is_head(item.key())
+                                                       ? config.head_learning_rate_factor
+                                                       : std::pow(config.layer_decay, above.of(item.key()))});
   }
 }
 

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <torch/torch.h>
 
+#include <map>
+#include <memory>
+#include <string>
 #include <vector>
 
 namespace polytask::train {
@@ -57,6 +60,35 @@ TEST(AdamW, MovesHeadsByTheirFactorOfTheEncodersStep) {
   optimizer.step(0.001, 1.0);  // the first step of Adam is one learning rate, whatever the gradient
   EXPECT_NEAR(encoder[0].item<double>(), 1 - 0.001, 1e-6);
   EXPECT_NEAR(head[0].item<double>(), 1 - 20 * 0.001, 1e-6);
+}
+
+TEST(AdamW, MovesLowerLayersByTheirShareOfTheTopOnesStep) {
+  torch::nn::Module model;
+  std::map<std::string, torch::Tensor> weights;
+  auto const add = [&](std::vector<std::string> const& path) {
+    std::shared_ptr<torch::nn::Module> folder;
+    auto name = path.front();
+    for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+      auto& parent = folder ? *folder : model;
+      auto const known = parent.named_children().find(path[i]);
+      folder = known != nullptr ? *known : parent.register_module(path[i], std::make_shared<torch::nn::Module>());
+      if (i > 0) name += "." + path[i];
+    }
+    weights[name] = folder->register_parameter(path.back(), torch::ones({1}));
+  };
+  add({"encoder", "embeddings", "word_embeddings", "weight"});
+  for (auto const* const layer : {"0", "1", "2"}) add({"encoder", "encoder", "layer", layer, "weight"});
+  for (auto const* const layer : {"0", "1"}) add({"private_words", layer, "weight"});
+  AdamW optimizer(model, {.layer_decay = 0.5, .weight_decay = 0});
+  for (auto& [name, weight] : weights) weight.mutable_grad() = torch::full({1}, 0.5);
+  optimizer.step(0.1, 1.0);  // the first step of Adam is one learning rate, whatever the gradient
+  auto const step = [&](std::string const& name) { return (1 - weights.at(name).item<double>()) / 0.1; };
+  EXPECT_NEAR(step("encoder.encoder.layer.2"), 1, 1e-5);
+  EXPECT_NEAR(step("encoder.encoder.layer.1"), 0.5, 1e-5);
+  EXPECT_NEAR(step("encoder.encoder.layer.0"), 0.25, 1e-5);
+  EXPECT_NEAR(step("encoder.embeddings.word_embeddings"), 0.125, 1e-5);
+  EXPECT_NEAR(step("private_words.1"), 1, 1e-5);
+  EXPECT_NEAR(step("private_words.0"), 0.5, 1e-5);
 }
 
 }  // namespace
