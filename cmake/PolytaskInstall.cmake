@@ -19,7 +19,7 @@ set(installed_headers
 
 # The command looks for the others from where it stands itself.
 install(TARGETS polytask RUNTIME DESTINATION bin)
-install(TARGETS polytask-exchange RUNTIME DESTINATION libexec/polytask)
+install(TARGETS polytask-exchange polytask-hub RUNTIME DESTINATION libexec/polytask)
 if(POLYTASK_TORCH)
   install(TARGETS polytask-torch RUNTIME DESTINATION libexec/polytask)
 endif()

@@ -102,9 +102,9 @@ std::string explain(CLI::App const& app, CLI::ParseError const& error, int argc,
 void add_init(CLI::App& app, CommandLine& line) {
   auto& verb = *app.add_subcommand("init", "looks at a folder of data and proposes a project file");
   verb.add_option("folder", line.data, "where the data is")->type_name("FOLDER")->capture_default_str();
-  verb.add_option(
-          "--encoder", line.encoder,
-          "a pretrained encoder's folder, to be written into the project; else the one that comes with polytask")
+  verb.add_option("--encoder", line.encoder,
+                  "a pretrained encoder's folder or name on the hub, to be written into the project; else the one that "
+                  "comes with polytask")
       ->type_name("FOLDER");
   add_common(verb, line);
   verb.footer("Example: polytask init data --encoder models/all-MiniLM-L6-v2");
@@ -163,8 +163,10 @@ void add_pretrain(CLI::App& app, CommandLine& line) {
       ->take_all();
   verb.add_option("--data", line.data, "where the files lie that the recipe names; its own folder when not given")
       ->type_name("FOLDER");
-  verb.add_option("--encoder", line.encoder, "goes on with this encoder")->type_name("FOLDER");
-  verb.add_option("--teacher", line.teacher, "a larger encoder whose sentence vectors are learnt")->type_name("FOLDER");
+  verb.add_option("--encoder", line.encoder, "goes on with this encoder, a folder or a model of the hub")
+      ->type_name("ENCODER");
+  verb.add_option("--teacher", line.teacher, "a larger encoder whose sentence vectors are learnt")
+      ->type_name("ENCODER");
   verb.add_option("--minutes", line.minutes, "as many steps as fit, measured before the first one")
       ->type_name("N")
       ->check(number_in(0.01, 1e5));

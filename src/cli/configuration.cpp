@@ -103,7 +103,7 @@ OrderedJson to_json(train::TrainConfig const& config) {
 OrderedJson effective_configuration(Project const& project, std::vector<std::string> const& only) {
   OrderedJson json;
   json["project"] = project.name;
-  json["encoder"] = project.encoder ? OrderedJson(project.encoder->filename().string()) : OrderedJson();
+  json["encoder"] = project.encoder ? OrderedJson(name_of_encoder(*project.encoder, project.hub)) : OrderedJson();
   json["seed"] = project.seed;
   auto sorted = only;
   std::sort(sorted.begin(), sorted.end());

@@ -15,6 +15,7 @@
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "data/discovery.h"
+#include "hub/hub_name.h"
 
 namespace polytask::cli {
 namespace {
@@ -35,6 +36,11 @@ std::string scalar(std::string const& word) {
   bool const is_odd = word.find("\xC2\x85") != std::string::npos || word.find("\xE2\x80\xA8") != std::string::npos ||
                       word.find("\xE2\x80\xA9") != std::string::npos || word.find('\x7F') != std::string::npos;
   return OrderedJson(word).dump(-1, ' ', is_odd);
+}
+
+/// Of an encoder that comes with polytask, or of a model of the hub; a folder of that name would be meant.
+bool is_name(std::string const& encoder) {
+  return encoder_folder(encoder, encoder) != encoder || (!is_there(encoder) && hub::parse_hub_name(encoder));
 }
 
 std::string list_of(std::vector<std::string> const& words) {
@@ -82,7 +88,7 @@ class ProjectWriter {
           "small one\n"
           "#                   # that is trained from scratch without it; then remove \"train\" below");
     else
-      line("encoder: " + scalar(encoder_folder(encoder_, encoder_) == encoder_ ? relative(encoder_) : encoder_));
+      line("encoder: " + scalar(is_name(encoder_) ? encoder_ : relative(encoder_)));
     line("\ndatasets:");
     for (auto const& dataset : found.datasets) add(dataset);
     line("\ntasks:");

@@ -65,6 +65,18 @@ std::map<std::string, std::string> data_hashes(Json const& config, model::HeadSp
   return found;
 }
 
+/// The model of the hub that a run's encoder started from; nothing where it was a folder.
+std::optional<model::HubModel> hub_model(Json const& config, fs::path const& path) {
+  if (!config.contains("encoder_hub")) return std::nullopt;
+  try {
+    auto const& hub = config["encoder_hub"];
+    return model::HubModel{hub.at("name").get<std::string>(), hub.at("commit").get<std::string>()};
+  } catch (Json::exception const& error) {
+    throw Error(ErrorCode::Corrupt, fmt::format("{}: the encoder's origin cannot be read ({}); the file is damaged",
+                                                path.string(), error.what()));
+  }
+}
+
 /// Of a model folder; what its run knows stands beside it.
 model::PackageContents contents_of_run(fs::path const& model_folder) {
   auto const run = fs::canonical(model_folder).parent_path();
@@ -78,6 +90,7 @@ model::PackageContents contents_of_run(fs::path const& model_folder) {
     if (!is_run) return origin;
     origin.data = data_hashes(config, head, run / "config.json");
     origin.score = score_in(scores, head.task.name, run / "scores.json");
+    origin.hub = hub_model(config, run / "config.json");
     return origin;
   });
   contents.manifest.parent = {.run = id};

@@ -31,12 +31,12 @@ void flag(Section& section, std::string const& key, bool& value) {
   section.choice<bool>(key, value, {{"true", true}, {"false", false}});
 }
 
-/// The encoder's folder that the recipe names.
-std::optional<fs::path> encoder_in(Section& section, std::string const& key, fs::path const& folder) {
-  std::string name;
-  section.text(key, name);
-  if (name.empty()) return std::nullopt;
-  return encoder_folder(name, folder == "." ? fs::path(name) : folder / name);
+/// The encoder's folder that the recipe names, and its very `word`.
+std::optional<fs::path> encoder_in(Section& section, std::string const& key, fs::path const& folder,
+                                   std::string& word) {
+  section.text(key, word);
+  if (word.empty()) return std::nullopt;
+  return encoder_folder(word, folder == "." ? fs::path(word) : folder / word);
 }
 
 void read_source(std::string const& name, YAML::Node const& node, fs::path const& folder, Findings& findings,
@@ -59,9 +59,10 @@ void read_source(std::string const& name, YAML::Node const& node, fs::path const
   recipe.sources.push_back(std::move(source));
 }
 
-void read_encoder(YAML::Node const& node, fs::path const& folder, Findings& findings, train::PretrainConfig& config) {
+void read_encoder(YAML::Node const& node, fs::path const& folder, Findings& findings, PretrainRecipe& recipe) {
+  auto& config = recipe.config;
   Section section(node, "encoder", findings);
-  config.from = encoder_in(section, "from", folder);
+  config.from = encoder_in(section, "from", folder, recipe.from.word);
   std::vector<std::string> kept;
   section.texts("layers_kept", kept);
   for (auto const& word : kept) {
@@ -79,12 +80,11 @@ void read_encoder(YAML::Node const& node, fs::path const& folder, Findings& find
   section.finish();
 }
 
-void read_vocabulary(YAML::Node const& node, fs::path const& folder, Findings& findings,
-                     train::PretrainConfig& config) {
+void read_vocabulary(YAML::Node const& node, fs::path const& folder, Findings& findings, PretrainRecipe& recipe) {
   Section section(node, "vocabulary", findings);
-  auto& vocabulary = config.vocabulary;
+  auto& vocabulary = recipe.config.vocabulary;
   section.whole("size", vocabulary.size);
-  vocabulary.folder = encoder_in(section, "folder", folder);
+  vocabulary.folder = encoder_in(section, "folder", folder, recipe.vocabulary.word);
   flag(section, "replace", vocabulary.replace);
   section.whole("add", vocabulary.add);
   flag(section, "lowercase", vocabulary.lowercase);
@@ -94,10 +94,10 @@ void read_vocabulary(YAML::Node const& node, fs::path const& folder, Findings& f
   section.finish();
 }
 
-void read_teacher(YAML::Node const& node, fs::path const& folder, Findings& findings, train::PretrainConfig& config) {
+void read_teacher(YAML::Node const& node, fs::path const& folder, Findings& findings, PretrainRecipe& recipe) {
   Section section(node, "teacher", findings);
-  auto& teacher = config.distillation;
-  teacher.teacher = encoder_in(section, "folder", folder);
+  auto& teacher = recipe.config.distillation;
+  teacher.teacher = encoder_in(section, "folder", folder, recipe.teacher.word);
   section.number("vectors", teacher.vectors);
   section.choice("vector_loss", teacher.vector_loss, kVectorLosses);
   section.number("relations", teacher.relations);
@@ -136,15 +136,15 @@ void read_root(YAML::Node const& root, fs::path const& folder, NamedEncoders con
   Section section(root, "", findings);
   Section texts(section.get("texts"), "texts", findings);
   for (auto const& [name, node] : texts.entries()) read_source(name, node, folder, findings, recipe);
-  read_encoder(section.get("encoder"), folder, findings, recipe.config);
-  read_vocabulary(section.get("vocabulary"), folder, findings, recipe.config);
+  read_encoder(section.get("encoder"), folder, findings, recipe);
+  read_vocabulary(section.get("vocabulary"), folder, findings, recipe);
   Section masking(section.get("masking"), "masking", findings);
   masking.number("rate", recipe.config.masking.rate);
   masking.number("as_mask", recipe.config.masking.as_mask);
   masking.number("as_random", recipe.config.masking.as_random);
   flag(masking, "whole_words", recipe.config.masking.whole_words);
   masking.finish();
-  read_teacher(section.get("teacher"), folder, findings, recipe.config);
+  read_teacher(section.get("teacher"), folder, findings, recipe);
   read_train(section.get("train"), findings, recipe.config);
   std::vector<std::string> probes;
   section.texts("probe", probes);
@@ -152,8 +152,8 @@ void read_root(YAML::Node const& root, fs::path const& folder, NamedEncoders con
   section.text("stored", recipe.config.stored);
   section.whole("seed", recipe.config.seed);
   section.finish();
-  if (named.from) recipe.config.from = named.from;
-  if (named.teacher) recipe.config.distillation.teacher = named.teacher;
+  if (named.from) recipe.config.from = named.from, recipe.from.word = named.from->string();
+  if (named.teacher) recipe.config.distillation.teacher = named.teacher, recipe.teacher.word = named.teacher->string();
   for (auto const& problem : train::problems(recipe.config))
     findings.add(node_at(root, problem.where), fmt::format("{} {}", problem.where, problem.message));
 }
@@ -184,6 +184,18 @@ PretrainRecipe read_recipe(fs::path const& file, fs::path const& data_folder, st
   return parse_recipe(text, file, data_folder, overrides, named);
 }
 
+PretrainRecipe with_encoders(PretrainRecipe recipe, std::function<std::stop_token()> const& on_download) {
+  for (auto const& [folder, encoder] :
+       {std::pair(&recipe.config.from, &recipe.from), std::pair(&recipe.config.distillation.teacher, &recipe.teacher),
+        std::pair(&recipe.config.vocabulary.folder, &recipe.vocabulary)}) {
+    if (!*folder) continue;
+    auto source = encoder_source(encoder->word, **folder, on_download);
+    *folder = std::move(source.folder);
+    if (source.hub) encoder->hub = std::move(source.hub);
+  }
+  return recipe;
+}
+
 OrderedJson effective_recipe(PretrainRecipe const& recipe) {
   auto const& config = recipe.config;
   OrderedJson json;
@@ -199,7 +211,7 @@ OrderedJson effective_recipe(PretrainRecipe const& recipe) {
     of_source["teach"] = source.teach;
     of_source["licence"] = source.licence;
   }
-  json["encoder"] = {{"from", config.from ? config.from->filename().string() : ""},
+  json["encoder"] = {{"from", config.from ? name_of_encoder(*config.from, recipe.from.hub) : ""},
                      {"layers_kept", config.from_layers},
                      {"layers", config.shape.layers},
                      {"hidden_size", config.shape.hidden_size},
@@ -208,7 +220,7 @@ OrderedJson effective_recipe(PretrainRecipe const& recipe) {
                      {"max_positions", config.shape.max_positions}};
   auto const& vocabulary = config.vocabulary;
   json["vocabulary"] = {{"size", vocabulary.size},
-                        {"folder", vocabulary.folder ? vocabulary.folder->filename().string() : ""},
+                        {"folder", vocabulary.folder ? name_of_encoder(*vocabulary.folder, recipe.vocabulary.hub) : ""},
                         {"replace", vocabulary.replace},
                         {"add", vocabulary.add},
                         {"lowercase", vocabulary.lowercase},
@@ -221,7 +233,7 @@ OrderedJson effective_recipe(PretrainRecipe const& recipe) {
                      {"whole_words", config.masking.whole_words}};
   auto const& teacher = config.distillation;
   if (teacher.teacher)
-    json["teacher"] = {{"folder", teacher.teacher->filename().string()},
+    json["teacher"] = {{"folder", name_of_encoder(*teacher.teacher, recipe.teacher.hub)},
                        {"vectors", teacher.vectors},
                        {"vector_loss", word_of(kVectorLosses, teacher.vector_loss)},
                        {"relations", teacher.relations},

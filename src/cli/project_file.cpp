@@ -227,9 +227,9 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
 void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   Section section(root, "", findings);
   section.text("project", project.name);
-  std::string encoder;
-  section.text("encoder", encoder);
-  if (!encoder.empty()) project.encoder = encoder_folder(encoder, path_in(project, encoder));
+  section.text("encoder", project.encoder_word);
+  if (!project.encoder_word.empty())
+    project.encoder = encoder_folder(project.encoder_word, path_in(project, project.encoder_word));
   section.whole("seed", project.seed);
   auto const datasets = section.get("datasets");
   auto const tasks = section.get("tasks");
@@ -276,6 +276,14 @@ Project read_project(fs::path const& file, std::vector<std::string> const& overr
                             error.what()));
   }
   return parse_project(text, file, overrides);
+}
+
+Project with_encoder(Project project, std::function<std::stop_token()> const& on_download) {
+  if (!project.encoder) return project;
+  auto source = encoder_source(project.encoder_word, *project.encoder, on_download);
+  project.encoder = std::move(source.folder);
+  project.hub = std::move(source.hub);
+  return project;
 }
 
 Project only_tasks(Project project, std::vector<std::string> const& only) {

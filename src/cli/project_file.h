@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/problem.h"
+#include "cli/encoder_source.h"
 #include "data/corpus.h"
 #include "task/task_spec.h"
 #include "train/config.h"
@@ -20,6 +21,8 @@ struct Project {
   std::filesystem::path folder;  ///< where relative paths start and `.polytask/` lies
   std::string name;
   std::optional<std::filesystem::path> encoder;
+  std::string encoder_word;      ///< as the file names it: `encoder` is that as a folder, until with_encoder()
+  std::optional<HubOrigin> hub;  ///< of an encoder that comes from the hub
   std::uint64_t seed = 1;
   std::vector<data::DatasetSpec> datasets;
   std::vector<task::TaskSpec> tasks;
@@ -38,6 +41,9 @@ struct ProjectProblems : Error {
 /// The same from text in memory.
 [[nodiscard]] Project parse_project(std::string_view yaml, std::filesystem::path const& file,
                                     std::vector<std::string> const& overrides);
+
+/// The project with its encoder's folder where that is a model of the hub; see encoder_source().
+[[nodiscard]] Project with_encoder(Project project, std::function<std::stop_token()> const& on_download = {});
 
 /// Everything that decides a run's result, defaults written out.
 [[nodiscard]] OrderedJson effective_configuration(Project const& project, std::vector<std::string> const& only);

@@ -94,6 +94,7 @@ std::vector<Problem> findings_of(fs::path const& encoder, std::function<std::vec
   try {
     return check();
   } catch (Error const& error) {
+    if (error.code() == ErrorCode::Interrupted) throw;
     std::string const message = error.what();
     auto const at = message.find(": ");
     return {{Severity::Error, "unreadable-encoder", message.substr(0, at),
@@ -162,7 +163,7 @@ audit::Audit audit_of(Project const& project, data::Corpus const& corpus, audit:
 }  // namespace
 
 int validate(CommandLine const& line) {
-  auto const project = read_project(line.project, line.overrides);
+  auto project = read_project(line.project, line.overrides);
   audit::RowColumns columns;
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed,
                                         [&](std::size_t file, data::Row const& row) { columns.add(file, row); });
@@ -171,7 +172,16 @@ int validate(CommandLine const& line) {
     problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   };
   add(data::check_corpus(corpus));
-  add(check_encoder(project, corpus));
+  bool has_encoder = true;
+  if (project.encoder) {
+    auto missing = findings_of(*project.encoder, [&] {
+      project = with_encoder(project);
+      return std::vector<Problem>();
+    });
+    has_encoder = missing.empty();
+    add(std::move(missing));
+  }
+  if (has_encoder) add(check_encoder(project, corpus));
   auto const audit = audit_of(project, corpus, columns, line);
   std::size_t n_errors = 0;
   for (auto const& problem : problems) n_errors += problem.severity == Severity::Error;

@@ -108,6 +108,9 @@ class Reader {
     task.origin.data = hashes(json.at("data"));
     task.origin.score = score(json.at("metrics"));
     if (!json.at("run").is_null()) task.origin.run = json["run"].get<std::string>();
+    if (json.contains("encoder_hub"))
+      task.origin.hub = HubModel{json["encoder_hub"].at("name").get<std::string>(),
+                                 json["encoder_hub"].at("commit").get<std::string>()};
     return task;
   }
 
@@ -142,14 +145,16 @@ std::string manifest_text(Manifest const& manifest) {
   json["files"] = manifest.files;
   json["encoder"] = manifest.encoder;
   json["tasks"] = Json::object();
-  for (auto const& [name, task] : manifest.tasks)
-    json["tasks"][name] = {{"folder", task.folder},
-                           {"encoder", task.encoder},
-                           {"private", to_json(task.private_layers)},
-                           {"head", task.head},
-                           {"data", task.origin.data},
-                           {"metrics", to_json(task.origin.score)},
-                           {"run", to_json(task.origin.run)}};
+  for (auto const& [name, task] : manifest.tasks) {
+    auto& entry = json["tasks"][name] = {{"folder", task.folder},
+                                         {"encoder", task.encoder},
+                                         {"private", to_json(task.private_layers)},
+                                         {"head", task.head},
+                                         {"data", task.origin.data},
+                                         {"metrics", to_json(task.origin.score)},
+                                         {"run", to_json(task.origin.run)}};
+    if (task.origin.hub) entry["encoder_hub"] = {{"name", task.origin.hub->name}, {"commit", task.origin.hub->commit}};
+  }
   return json.dump(1) + "\n";
 }
 

@@ -20,11 +20,19 @@ struct TaskScore {
   friend bool operator==(TaskScore const&, TaskScore const&) = default;
 };
 
+/// A model of the Hugging Face hub.
+struct HubModel {
+  std::string name;    ///< "intfloat/multilingual-e5-small"
+  std::string commit;  ///< 40 small hexadecimal digits
+  friend bool operator==(HubModel const&, HubModel const&) = default;
+};
+
 /// Where a head comes from, as far as it is known.
 struct TaskOrigin {
   std::optional<std::string> run;           ///< that trained it
   std::map<std::string, std::string> data;  ///< content hash of each dataset that it learned from
   std::optional<TaskScore> score;
+  std::optional<HubModel> hub;  ///< that its run's encoder started from, where that came from the hub
 };
 
 struct PackagedTask {

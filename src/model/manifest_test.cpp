@@ -28,7 +28,8 @@ Manifest sample() {
       .origin = {
           .run = "first",
           .data = {{"tickets", hash_of("data")}},
-          .score = TaskScore{.metric = "accuracy", .value = 0.1, .interval = {{0.05, 1.0}}, .n = 30, .split = "test"}}};
+          .score = TaskScore{.metric = "accuracy", .value = 0.1, .interval = {{0.05, 1.0}}, .n = 30, .split = "test"},
+          .hub = HubModel{.name = "a/b", .commit = std::string(40, 'c')}}};
   manifest.tasks["new"] = {.folder = "tasks/new", .encoder = manifest.encoder, .head = hash_of("new")};
   return manifest;
 }
@@ -56,6 +57,8 @@ TEST(Manifest, IsReadAsItWasWritten) {
   EXPECT_EQ(manifest_text(read), text);
   EXPECT_EQ(read.parent.run, "first");
   EXPECT_EQ(read.tasks.at("intent").origin.score, sample().tasks.at("intent").origin.score);
+  EXPECT_EQ(read.tasks.at("intent").origin.hub, sample().tasks.at("intent").origin.hub);
+  EXPECT_EQ(read.tasks.at("new").origin.hub, std::nullopt);
   EXPECT_EQ(read.tasks.at("intent").private_layers, hash_of("private"));
   EXPECT_EQ(read.tasks.at("new").private_layers, std::nullopt);
   EXPECT_EQ(read.tasks.at("new").origin.score, std::nullopt);

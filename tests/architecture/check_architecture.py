@@ -384,12 +384,12 @@ def command_options_are_documented(tree):
 
 
 def command_does_not_link_torch(_tree, binary):
-    """The command itself, `polytask`, needs no LibTorch at run time, and no library of other programs' formats."""
+    """The command itself, `polytask`, needs no LibTorch at run time, no library of other programs' formats, and no network."""
     listed = subprocess.run(['ldd', binary], capture_output=True, text=True, check=False)
     if listed.returncode != 0:
         yield f'{binary}: ldd could not read it: {listed.stderr.strip()}'
-    for library in re.findall(r'^\s*(lib(?:torch|c10|caffe2|onnx|protobuf)\S*)', listed.stdout, re.MULTILINE):
-        yield f'{binary}: is linked with {library}; only polytask-torch and polytask-exchange may be'
+    for library in re.findall(r'^\s*(lib(?:torch|c10|caffe2|onnx|protobuf|curl)\S*)', listed.stdout, re.MULTILINE):
+        yield f'{binary}: is linked with {library}; only polytask-torch, polytask-exchange and polytask-hub may be'
 
 
 RULES = (includes_match_depends, rooms_have_no_cycle, every_source_is_built, internal_headers_stay_inside,

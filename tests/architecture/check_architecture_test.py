@@ -212,6 +212,9 @@ class LinkedLibraries(unittest.TestCase):
     def test_a_command_that_links_torch_is_found(self):
         self.assertIn('libtorch_cpu.so', ' '.join(self.build('torch_cpu')))
 
+    def test_a_command_that_links_a_network_is_found(self):
+        self.assertIn('libcurl.so', ' '.join(self.build('curl')))
+
     def test_a_command_with_other_libraries_is_not(self):
         self.assertEqual(self.build('answers'), [])
 

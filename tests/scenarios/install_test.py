@@ -49,7 +49,8 @@ class Installed(Scenario):
 
     def test_the_command_is_whole(self):
         self.assertEqual(list(self.tasks), ['intent', 'urgency', 'topics', 'products', 'title kind', 'places'])
-        self.assertTrue(os.path.exists(self.place('libexec', 'polytask', 'polytask-exchange')))
+        for part in 'polytask-exchange', 'polytask-hub':
+            self.assertTrue(os.path.exists(self.place('libexec', 'polytask', part)))
         self.assertEqual(os.path.exists(self.place('libexec', 'polytask', 'polytask-torch')), os.environ['POLYTASK_TORCH'] in ('ON', '1', 'TRUE'))
 
     def test_every_header_finds_those_that_it_includes(self):

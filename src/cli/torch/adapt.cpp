@@ -151,6 +151,10 @@ int adapt(CommandLine const& line) {
     throw Error(ErrorCode::InvalidInput, "the data has errors; nothing was trained");
   }
   auto const folder = new_encoder_folder(line);
+  recipe = with_encoders(std::move(recipe), [&] {
+    stop.may_save();  // a download goes on where it stopped
+    return stop.token();
+  });
   auto const work = fs::path(folder.string() + ".unfinished");
   auto const adapted = work / "encoder";
   stop.may_save();

@@ -38,6 +38,8 @@ OrderedJson identity_of(PretrainRecipe const& recipe, MoreTexts const& more, Com
   }
   if (recipe.config.from) json["encoder_sha256"] = encoder_hashes(*recipe.config.from);
   if (recipe.config.distillation.teacher) json["teacher_sha256"] = encoder_hashes(*recipe.config.distillation.teacher);
+  if (recipe.from.hub) json["encoder_hub"] = to_json(*recipe.from.hub);
+  if (recipe.teacher.hub) json["teacher_hub"] = to_json(*recipe.teacher.hub);
   return json;
 }
 
@@ -115,6 +117,7 @@ PretrainRecipe recipe_of(CommandLine const& line, Project const* project) {
   } else {
     recipe = parse_recipe("", "the command line", ".", overrides, named);
   }
+  if (project != nullptr && line.encoder.empty()) recipe.from.word = project->encoder_word;
   bool const teaches = recipe.config.distillation.teacher.has_value();
   for (auto const& file : line.texts) recipe.sources.push_back(source_of(file, recipe.sources.size() + 1, teaches));
   if (line.minutes > 0) recipe.config.minutes = line.minutes;
@@ -248,8 +251,13 @@ OrderedJson to_json(train::PretrainResult const& result) {
 int pretrain(CommandLine const& line) {
   if (line.adapt) return adapt(line);
   StopOnSignal stop;
-  auto const recipe = recipe_of(line);
+  auto recipe = recipe_of(line);
   auto const folder = new_encoder_folder(line);
+  check_files(recipe);
+  recipe = with_encoders(std::move(recipe), [&] {
+    stop.may_save();  // a download goes on where it stopped
+    return stop.token();
+  });
   std::vector<train::Probe> probes;
   for (auto const& file : recipe.probes) {
     auto const project = read_project(file, {});

@@ -1,75 +1,22 @@
 #include "cli/torch/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <cmath>
-#include <iostream>
-
-#include "cli/terminal.h"
 
 namespace polytask::cli {
-namespace {
 
-constexpr auto kBetweenLines = std::chrono::seconds(10);
-constexpr auto kBetweenUpdates = std::chrono::milliseconds(200);
-
-std::size_t terminal_width() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
-}
-
-}  // namespace
-
-std::string duration_text(double seconds) {
-  auto const whole = static_cast<long>(std::llround(std::max(0.0, seconds)));
-  if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
-  if (whole >= 60) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
-  return fmt::format("{} s", whole);
-}
-
-Progress::Progress()
-    : is_terminal_(::isatty(STDERR_FILENO) == 1), last_(std::chrono::steady_clock::now() - kBetweenLines) {}
-
-void Progress::print_line(std::string const& text) {
-  finish();
-  std::cerr << text << '\n' << std::flush;
-}
-
-bool Progress::is_due() {
-  auto const now = std::chrono::steady_clock::now();
-  auto const pause =
-      is_terminal_ ? std::chrono::milliseconds(kBetweenUpdates) : std::chrono::milliseconds(kBetweenLines);
-  if (now - last_ < pause) return false;
-  last_ = now;
-  return true;
-}
-
-void Progress::print_live(std::string const& text) {
-  if (!is_terminal_) return print_line(text);
-  std::cerr << "\r\x1b[K" << fitting(text, terminal_width() - 1) << std::flush;
-  line_is_open_ = true;
-}
-
-void Progress::finish() {
-  if (line_is_open_) std::cerr << '\n';
-  line_is_open_ = false;
-}
-
-void Progress::note(std::string const& sentence) { print_line("note: " + sentence); }
+void Progress::note(std::string const& sentence) { line_.print("note: " + sentence); }
 
 void Progress::show(train::Plan const& plan) {
   n_steps_ = plan.n_steps;
-  print_line(fmt::format("{} steps of about {:.0f} tokens over {} rows, {:.1f} million parameters; about {}",
-                         plan.n_steps - plan.first_step, plan.tokens_per_step, plan.n_rows,
-                         static_cast<double>(plan.n_parameters) / 1e6, duration_text(plan.estimated_seconds)));
+  line_.print(fmt::format("{} steps of about {:.0f} tokens over {} rows, {:.1f} million parameters; about {}",
+                          plan.n_steps - plan.first_step, plan.tokens_per_step, plan.n_rows,
+                          static_cast<double>(plan.n_parameters) / 1e6, duration_text(plan.estimated_seconds)));
   for (auto const& [dataset, n_rows] : plan.rows_per_dataset)
-    print_line(fmt::format("  {}: {} rows will be drawn", dataset, n_rows));
+    line_.print(fmt::format("  {}: {} rows will be drawn", dataset, n_rows));
   for (auto const& [dataset, n] : plan.truncated_texts)
-    print_line(fmt::format("  {}: {} training texts are cut at train.max_length", dataset, n));
+    line_.print(fmt::format("  {}: {} training texts are cut at train.max_length", dataset, n));
   for (auto const& [dataset, n] : plan.unlabelled_rows)
-    print_line(fmt::format("  {}: {} training rows without a label of any task are never drawn", dataset, n));
+    line_.print(fmt::format("  {}: {} training rows without a label of any task are never drawn", dataset, n));
 }
 
 void Progress::show(train::StepRecord const& record) {
@@ -77,21 +24,21 @@ void Progress::show(train::StepRecord const& record) {
     auto const [found, is_new] = losses_.emplace(task, loss);
     if (!is_new) found->second += 0.1 * (loss - found->second);
   }
-  if (!is_due() && record.step != n_steps_) return;
+  if (!line_.is_due() && record.step != n_steps_) return;
   auto text = fmt::format("step {}/{}  {:.0f} tokens/s  {} left ", record.step, n_steps_,
                           record.seconds > 0 ? static_cast<double>(record.n_tokens) / record.seconds : 0.0,
                           duration_text(record.seconds_left));
   for (auto const& [task, loss] : losses_) text += fmt::format(" {} {:.3f}", task, loss);
-  print_live(text);
+  line_.show(text);
 }
 
 void Progress::show_filling(std::size_t n_done, std::size_t n_missing) {
-  if (is_due()) print_live(fmt::format("frozen layers: {} of {} texts", n_done, n_missing));
+  if (line_.is_due()) line_.show(fmt::format("frozen layers: {} of {} texts", n_done, n_missing));
 }
 
 void Progress::show(data::FrozenStates::Filled const& filled) {
-  print_line(fmt::format("frozen layers: {} texts, {} of them new; {:.1f} MB are stored", filled.n_texts,
-                         filled.n_computed, static_cast<double>(filled.disk_bytes) / 1e6));
+  line_.print(fmt::format("frozen layers: {} texts, {} of them new; {:.1f} MB are stored", filled.n_texts,
+                          filled.n_computed, static_cast<double>(filled.disk_bytes) / 1e6));
   for (auto const& problem : filled.problems) note(problem);
   if (filled.n_removed_bytes > 0)
     note(fmt::format(
@@ -106,18 +53,18 @@ void Progress::show(data::FrozenStates::Filled const& filled) {
 void Progress::show(train::EvaluationRecord const& record) {
   std::string text = fmt::format("dev after step {}: ", record.step);
   for (auto const& [task, score] : record.dev) text += fmt::format(" {} {:.4f}", task, score);
-  print_line(text + (record.is_best ? "  (best so far)" : ""));
+  line_.print(text + (record.is_best ? "  (best so far)" : ""));
 }
 
 void Progress::show(train::PretrainPlan const& plan) {
   n_steps_ = plan.n_steps;
-  print_line(
+  line_.print(
       fmt::format("{} steps of about {:.0f} tokens, {:.1f} million parameters, a vocabulary of {} ({:.2f} % of the "
                   "tokens unknown); about {}",
                   plan.n_steps - plan.first_step, plan.tokens_per_step, static_cast<double>(plan.n_parameters) / 1e6,
                   plan.vocab_size, 100 * plan.unknown, duration_text(plan.estimated_seconds)));
   for (auto const& source : plan.sources)
-    print_line(
+    line_.print(
         fmt::format("  {}: {} sequences, {:.2f} million tokens, {:.2f} a word; {} held out, {} repeated texts left "
                     "out; {:.0f} % of the sequences drawn",
                     source.name, source.n_sequences, static_cast<double>(source.n_tokens) / 1e6, source.tokens_per_word,
@@ -127,13 +74,13 @@ void Progress::show(train::PretrainPlan const& plan) {
 void Progress::show_teaching(std::size_t n_done, std::size_t n_missing) {
   auto const now = std::chrono::steady_clock::now();
   if (teaching_since_.time_since_epoch().count() == 0) teaching_since_ = now, n_taught_before_ = n_done;
-  if (!is_due()) return;
+  if (!line_.is_due()) return;
   std::chrono::duration<double> const spent = now - teaching_since_;
   auto text = fmt::format("teacher: {} of {} texts", n_done, n_missing);
   if (n_done > n_taught_before_)
     text += fmt::format("  {} left", duration_text(spent.count() * static_cast<double>(n_missing - n_done) /
                                                    static_cast<double>(n_done - n_taught_before_)));
-  print_live(text);
+  line_.show(text);
 }
 
 void Progress::show(train::PretrainStep const& record) {
@@ -141,12 +88,12 @@ void Progress::show(train::PretrainStep const& record) {
     auto const [found, is_new] = losses_.emplace(part, loss);
     if (!is_new) found->second += 0.05 * (loss - found->second);
   }
-  if (!is_due() && record.step != n_steps_) return;
+  if (!line_.is_due() && record.step != n_steps_) return;
   auto text = fmt::format("step {}/{}  {:.0f} tokens/s  {} left ", record.step, n_steps_,
                           record.seconds > 0 ? static_cast<double>(record.n_tokens) / record.seconds : 0.0,
                           duration_text(record.seconds_left));
   for (auto const& [part, loss] : losses_) text += fmt::format(" {} {:.3f}", part, loss);
-  print_live(text);
+  line_.show(text);
 }
 
 void Progress::show(train::PretrainEvaluation const& record) {
@@ -158,7 +105,7 @@ void Progress::show(train::PretrainEvaluation const& record) {
     text += ")";
   }
   for (auto const& [probe, score] : record.probes) text += fmt::format("  {} {:.3f}", probe, score);
-  print_line(text);
+  line_.print(text);
 }
 
 }  // namespace polytask::cli

@@ -3,29 +3,32 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "cli/encoder_source.h"
 
 namespace polytask::cli {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Where an encoder came from is recorded; what it is, its hashes say.
+bool decides_nothing(std::string const& key) { return key == "encoder_hub" || key == "teacher_hub"; }
+
+}  // namespace
+
 OrderedJson encoder_hashes(fs::path const& folder) {
   OrderedJson json = OrderedJson::object();
-  std::vector<fs::path> files;
   std::error_code failed;
-  for (auto const& entry : fs::directory_iterator(folder, failed)) {
-    auto const name = entry.path().filename().string();
-    if (entry.is_regular_file() && (name.ends_with(".safetensors") || name.ends_with(".json") || name == "vocab.txt"))
-      files.push_back(entry.path());
-  }
+  fs::directory_iterator const readable(folder, failed);
   if (failed)
     throw Error(ErrorCode::NotFound,
                 fmt::format("{}: the encoder's folder cannot be read ({})", folder.string(), failed.message()));
+  auto files = files_of_encoder(folder);
   std::sort(files.begin(), files.end());
-  for (auto const& file : files) json[file.filename().string()] = sha256_file(file);
+  for (auto const& file : files) json[file] = sha256_file(folder / file);
   return json;
 }
 
@@ -33,6 +36,7 @@ std::string differing_keys(Json const& before, Json const& now, std::string cons
   std::string keys;
   for (auto const& [key, value] : now.items()) {
     auto const full = path.empty() ? key : path + "." + key;
+    if (decides_nothing(full)) continue;
     if (!before.contains(key))
       keys += " " + full;
     else if (value.is_object() && before[key].is_object())
@@ -41,7 +45,8 @@ std::string differing_keys(Json const& before, Json const& now, std::string cons
       keys += " " + full;
   }
   for (auto const& [key, value] : before.items())
-    if (!now.contains(key)) keys += " " + (path.empty() ? key : path + "." + key);
+    if (auto const full = path.empty() ? key : path + "." + key; !now.contains(key) && !decides_nothing(full))
+      keys += " " + full;
   return keys;
 }
 

@@ -8,7 +8,8 @@
 
 namespace polytask::cli {
 
-/// Hashes of the files that make an encoder what it is. Throws Error{NotFound} for a folder that cannot be read.
+/// Hashes of the files that decide what an encoder computes, the same for a folder and for a model of the hub with
+/// these files. Throws Error{NotFound} for a folder that cannot be read.
 [[nodiscard]] OrderedJson encoder_hashes(std::filesystem::path const& folder);
 
 /// The keys whose values differ, " a.b c" with a space before each, for the message of a conflict.

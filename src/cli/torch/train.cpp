@@ -92,6 +92,7 @@ OrderedJson identity_of(Project const& project, data::Corpus const& corpus, Comm
   json["data_sha256"] = OrderedJson::object();
   for (auto const& dataset : corpus.datasets) json["data_sha256"][dataset.name] = dataset.sha256;
   json["encoder_sha256"] = project.encoder ? encoder_hashes(*project.encoder) : OrderedJson();
+  if (project.hub) json["encoder_hub"] = to_json(*project.hub);
   return json;
 }
 
@@ -314,6 +315,10 @@ int train(CommandLine const& line) {
   }
   auto const id = line.run.empty() ? new_run_id(project) : line.run;
   check_run_id(id);
+  project = with_encoder(std::move(project), [&] {
+    stop.may_save();  // a download goes on where it stopped
+    return stop.token();
+  });
   project.train = train::effective(project.train, corpus, project.encoder);
   auto const identity = identity_of(project, corpus, line, place ? place->size : line.n_workers);
   std::optional<Workers> workers;              // waits for them to end,
