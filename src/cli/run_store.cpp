@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,11 +20,31 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kLongestId = 100;
+constexpr auto kLock = "lock";
 
-RunStatus status_of(Json const& state) {
+/// Of the whole file. The lock belongs to the open file, so it ends with the process, and whether there is one can be
+/// asked without taking it.
+struct ::flock whole_file() {
+  struct ::flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+bool is_locked(fs::path const& file) {
+  int const descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  auto lock = whole_file();
+  bool const unknown = ::fcntl(descriptor, F_OFD_GETLK, &lock) != 0;
+  ::close(descriptor);
+  return unknown || lock.l_type != F_UNLCK;
+}
+
+/// A run that says it is running, and that no process writes, was killed.
+RunStatus status_of(Json const& state, fs::path const& folder) {
   auto const word = state.value("status", "");
   if (word == "complete") return RunStatus::Complete;
-  return word == "interrupted" ? RunStatus::Interrupted : RunStatus::Running;
+  return word != "interrupted" && is_locked(folder / kLock) ? RunStatus::Running : RunStatus::Interrupted;
 }
 
 bool is_state(Json const& json) {
@@ -73,7 +92,7 @@ std::optional<RunInfo> find_run(fs::path const& project_folder, std::string cons
   RunInfo info{.id = id, .folder = folder, .state = parse_json(read_file(state, 1 << 24), state.string()).value()};
   if (!is_state(info.state))
     throw Error(ErrorCode::Corrupt, fmt::format("{}: is not a run's state; remove the run's folder", state.string()));
-  info.status = status_of(info.state);
+  info.status = status_of(info.state, folder);
   return info;
 }
 
@@ -122,11 +141,12 @@ void write_state(fs::path const& folder, OrderedJson const& state) {
 }
 
 RunLock::RunLock(fs::path const& folder) {
-  auto const path = folder / "lock";
+  auto const path = folder / kLock;
   descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0)
     throw Error(ErrorCode::Unavailable, fmt::format("{}: cannot be opened ({})", path.string(), std::strerror(errno)));
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  auto lock = whole_file();
+  if (::fcntl(descriptor_, F_OFD_SETLK, &lock) != 0) {
     ::close(descriptor_);
     throw Error(
         ErrorCode::Conflict,

@@ -10,7 +10,7 @@
 
 namespace polytask::cli {
 
-enum class RunStatus { Running, Interrupted, Complete };
+enum class RunStatus { Running, Interrupted, Complete };  ///< interrupted: or killed
 
 struct RunInfo {
   std::string id;

@@ -97,7 +97,9 @@ TEST_F(Runs, AreWrittenByOneProcessAtATime) {
     RunLock const lock(folder);
     EXPECT_THAT(error_of(ErrorCode::Conflict, [&] { RunLock const second(folder); }),
                 HasSubstr("another process is training this run"));
+    EXPECT_EQ(find_run(project_, "first")->status, RunStatus::Running);
   }
+  EXPECT_EQ(find_run(project_, "first")->status, RunStatus::Interrupted) << "it was killed";
   EXPECT_EQ(error_of(ErrorCode::Conflict, [&] { RunLock const again(folder); }), "no error");
 }
 

@@ -1,6 +1,8 @@
 """`polytask runs` over run folders made by hand: needs no training, and no build that can train."""
+import fcntl
 import json
 import os
+import struct
 import unittest
 
 from support import INTENT, Scenario, tickets
@@ -39,8 +41,11 @@ class Runs(Scenario):
         self.add_run('b', started='2026-01-02T00:00:00.001Z', seconds=7.4, scores={'intent': 0.75})
         self.add_run('c', 'interrupted', started='2026-01-03T00:00:00.000Z')
         self.add_run('a', 'running', started='2026-01-02T00:00:00.002Z')
-        listed = self.runs('--output', 'json').json
-        self.assertEqual([(run['run'], run['status']) for run in listed], [('b', 'complete'), ('a', 'running'), ('c', 'interrupted')])
+        with open(self.here.path(self.here.run_folder('a', 'lock')), 'w', encoding='utf-8') as lock:
+            fcntl.fcntl(lock, fcntl.F_OFD_SETLK, struct.pack('hhqqi4x', fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))  # as whoever trains holds it
+            listed = self.runs('--output', 'json').json
+            self.assertEqual([(run['run'], run['status']) for run in listed], [('b', 'complete'), ('a', 'running'), ('c', 'interrupted')])
+        self.assertEqual([run['status'] for run in self.runs('--output', 'json').json], ['complete', 'interrupted', 'interrupted'], 'it was killed')
         lines = self.runs().out.splitlines()
         self.assertRegex(lines[0], r'^b +complete +2026-01-02T00:00:00.001Z +7 s  intent 0.750$')
         self.assertRegex(lines[2], r'^c +interrupted +2026-01-03T00:00:00.000Z +- s')
