@@ -3,7 +3,7 @@
 
 usage: measure.py --shared FOLDER --work FOLDER [--python PYTHON] [--polytask BINARY] [--minutes N] [--threads N] [--rounds R]
                   [--seconds S] [--recipes NAME...] [--sets NAME...] [--rows N...] [--seeds N...] [--encoders NAME=FOLDER...]
-                  [--what speed train score]
+                  [--set KEY=VALUE...] [--what speed train score]
 
 FOLDER of --shared holds `corpora/`, `data/` and `models/all-MiniLM-L6-v2/` (examples/encoder/run says which). PYTHON is one with torch
 and transformers; where it has none, the speed of the peer is left out with one line. Every measurement is one line of
@@ -22,12 +22,13 @@ sys.path.insert(0, os.path.join(HERE, '../accuracy'))
 import sets as published  # noqa: E402
 
 # What differs from examples/encoder/recipe.yaml.
+FROM_NOTHING = ['vocabulary={size: 15000, max_alphabet: 4000}', 'train.learning_rate=0.001']
+WIDE = ['encoder={layers: 4, hidden_size: 256, heads: 8, intermediate_size: 1024}', *FROM_NOTHING]
 RECIPES = {
-    'wide': [],
-    'deep': ['encoder={layers: 8, hidden_size: 192, heads: 6, intermediate_size: 768}'],
-    'from-teacher': ['encoder={from: models/all-MiniLM-L6-v2, layers_kept: [0, 5]}', 'vocabulary={size: 8000, replace: true, max_alphabet: 3300}',
-                     'train.learning_rate=0.0005'],
-    'words-alone': ['teacher='],
+    'from-teacher': [],
+    'wide': WIDE,
+    'deep': ['encoder={layers: 8, hidden_size: 192, heads: 6, intermediate_size: 768}', *FROM_NOTHING],
+    'words-alone': [*WIDE, 'teacher='],
 }
 SHAPES = {'wide': (4, 256, 8, 15000), 'deep': (8, 192, 6, 15000)}
 FINE_TUNING = {'epochs': 12, 'learning_rate': 2e-4}
@@ -46,6 +47,7 @@ cli.add_argument('--recipes', nargs='*', choices=list(RECIPES), default=list(REC
 cli.add_argument('--sets', nargs='+', default=['banking77', 'hwu64', 'mr_polarity', 'stackoverflow20', 'jcola', 'jsick'])
 cli.add_argument('--rows', type=int, nargs='+', default=[10, 30, 100, 0], help='of each label; 0 = all, at most 3000 rows')
 cli.add_argument('--seeds', type=int, nargs='+', default=[1])
+cli.add_argument('--set', nargs='*', default=[], help='of every recipe, for example train.precision=bf16')
 cli.add_argument('--encoders', nargs='*', default=[], help='others to score')
 cli.add_argument('--what', nargs='+', choices=['speed', 'train', 'score'], default=['speed', 'train', 'score'])
 options = cli.parse_args()
@@ -78,8 +80,8 @@ def run(*command, check=True, **environment):
     return done
 
 
-def pretrain(name, *more, recipe='wide'):
-    overrides = [part for value in RECIPES[recipe] for part in ('--set', value)]
+def pretrain(name, *more, recipe):
+    overrides = [part for value in [*RECIPES[recipe], *options.set] for part in ('--set', value)]
     return run(os.path.join(ROOT, 'examples/encoder/run'), '--corpora', os.path.join(options.shared, 'corpora'), '--teacher',
                os.path.join(options.shared, 'models/all-MiniLM-L6-v2'), '--work', options.work, '--name', name, '--', *overrides, '--threads',
                options.threads, '--output', 'json', *more, POLYTASK=options.polytask)

@@ -1,0 +1,79 @@
+"""The encoder that comes with polytask: named without a folder, small, with its papers, better than nothing learnt."""
+import json
+import os
+import subprocess
+import unittest
+
+from support import ROOT, Scenario, read_json, tickets
+
+NAME = 'small-en-ja'
+FOLDER = os.path.join(ROOT, 'encoders', NAME)
+PYTHON = os.environ.get('POLYTASK_REFERENCE_PYTHON', 'python3')
+HAS_TRANSFORMERS = subprocess.run([PYTHON, '-c', 'import transformers, torch'], capture_output=True, check=False).returncode == 0
+# Which of two things is meant can be read off meanings alone: no word of a dev text stands in a training text.
+MEANINGS = {
+    'animal': (['a dog barks', 'the cow gives milk', 'some cats hunt mice', 'horses eat grass', 'my goat has horns', '犬が走る', '猫が鳴く', '馬に乗る'],
+               ['sheep with wool', 'wild bird flying', 'fox and wolf in forest', '鳥と魚']),
+    'machine': (['software for files', 'the computer program', 'a server on the network', 'compile the source code', 'a database library', '計算機のプログラム', 'ファイルを開く',
+                 'サーバーの設定'], ['linux kernel module', 'python package manager', 'graphical desktop interface', 'ソフトウェアのデータ']),
+}
+
+
+def rows(which):
+    return [{'text': text, 'kind': kind} for kind, texts in MEANINGS.items() for text in texts[which]]
+
+
+class ShippedEncoder(Scenario):
+    def test_it_is_small_and_has_its_papers(self):
+        size = sum(os.path.getsize(os.path.join(FOLDER, name)) for name in os.listdir(FOLDER))
+        self.assertLessEqual(size, 16e6)
+        record, recipe = read_json(FOLDER, 'pretraining.json'), read_json(FOLDER, 'recipe.json')
+        self.assertTrue(all(source['licence'] for source in record['sources']))
+        self.assertEqual(sorted(recipe['texts']), sorted(source['name'] for source in record['sources']))
+        with open(os.path.join(FOLDER, 'README.md'), encoding='utf-8') as file:
+            card = file.read()
+        for word in 'Licence', 'Where it is weak', 'Measured', 'all-MiniLM-L6-v2', f'{record["vocabulary"]:,} tokens':
+            self.assertIn(word, card)
+
+    def test_init_proposes_it_and_a_folder_of_its_name_wins(self):
+        project = self.project()
+        project.write('rows.jsonl', tickets(60, 1))
+        self.expect(project.run('init'), 0)
+        with open(project.path('polytask.yaml'), encoding='utf-8') as file:
+            self.assertIn(f'\nencoder: {NAME}', file.read())
+        self.expect(project.run('validate'), 0)
+        os.makedirs(project.path(NAME))
+        self.assertIn(f'{NAME}/config.json: cannot be opened', self.expect(project.run('validate'), 3).out)
+
+    @unittest.skipIf(os.environ.get('POLYTASK_TORCH') == 'OFF', 'this build cannot train')
+    def test_it_knows_words_that_no_training_text_has_in_both_languages(self):
+        project = self.project()
+        project.write('train.jsonl', rows(0))
+        project.write('dev.jsonl', rows(1))
+        task = {'type': 'classification', 'dataset': 'rows', 'text': 'text', 'label': 'kind', 'metric': 'accuracy'}
+        project.write('polytask.yaml', json.dumps({'project': 'meanings', 'encoder': NAME, 'datasets': {'rows': {'train': 'train.jsonl', 'dev': 'dev.jsonl'}},
+                                                   'tasks': {'kind': task}, 'train': {'epochs': 30, 'batch_size': 16}}))
+        answer = self.expect(project.run('train', '--run', 'a', '--output', 'json'), 0).json
+        self.assertGreaterEqual(answer['tasks']['kind']['value'], 0.75)  # half by chance
+        self.assertEqual(read_json(project.path('.polytask', 'runs', 'a', 'config.json'))['encoder'], NAME)
+
+    @unittest.skipUnless(HAS_TRANSFORMERS, 'no transformers')
+    def test_transformers_reads_it_and_its_hidden_words(self):
+        code = '''
+import sys, torch, transformers
+tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1])
+model, found = transformers.BertForMaskedLM.from_pretrained(sys.argv[1], output_loading_info=True)
+print(sorted(found['missing_keys']), sorted(found['unexpected_keys']))
+text = tokenizer('the package contains the [MASK] of the program .', return_tensors='pt')
+place = (text['input_ids'][0] == tokenizer.mask_token_id).nonzero().item()
+print(tokenizer.convert_ids_to_tokens(model.float()(**text).logits[0, place].topk(50).indices.tolist()))
+'''
+        done = subprocess.run([PYTHON, '-c', code, FOLDER], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        keys, likely = done.stdout.splitlines()
+        self.assertEqual(keys, '[] []')
+        self.assertTrue({'documentation', 'files', 'library', 'source', 'version'} & set(eval(likely)), likely)
+
+
+if __name__ == '__main__':
+    unittest.main()
