@@ -27,7 +27,7 @@ int answer(char const* folder, engine::Texts const& row) {
     else if (auto const* number = std::get_if<task::ValuePrediction>(&answer.prediction))
       std::cout << number->value << '\n';
     else  // labels, or spans: as the command prints them
-      std::cout << engine::answer_json(head.labels, answer.prediction, row[0]).dump() << '\n';
+      std::cout << engine::answer_json(head.labels, answer.prediction, row).dump() << '\n';
   }
   return 0;
 }

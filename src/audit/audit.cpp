@@ -66,6 +66,8 @@ std::string shown(task::Label const& label) {
   if (auto const* value = std::get_if<double>(&label)) return fmt::format("{}", *value);
   if (auto const* several = std::get_if<std::vector<std::string>>(&label))
     return fmt::format("{}", fmt::join(*several, " | "));
+  if (auto const* answers = std::get_if<task::Answers>(&label))
+    return answers->pieces.empty() ? std::string("-") : answers->pieces.front().text;
   auto const* spans = std::get_if<std::vector<task::Span>>(&label);
   return spans == nullptr ? std::string("-") : fmt::format("{} spans", spans->size());
 }

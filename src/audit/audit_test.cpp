@@ -97,6 +97,26 @@ TEST(Audit, TakesNearTextsWithOtherLabelsForNoCopies) {
   EXPECT_EQ(find(project.run(), "leakage"), nullptr);
 }
 
+TEST(Audit, TakesQuestionsAboutOneContextForNoCopies) {
+  Project project;
+  project.corpus.tasks[0] = {
+      .name = "ask", .type = TaskType::Span, .datasets = {"d"}, .text = {"q", "c"}, .label = "a"};
+  project.corpus.label_sets[0] = task::LabelSet();
+  for (auto const split : data::kSplits)
+    for (std::size_t i = 0; i < project.rows(split).size(); ++i) {
+      auto& row = project.rows(split)[i];
+      auto const context = project.rows(split)[i / 4 * 4].texts.back();
+      row.texts = {fmt::format("what is said of thing {} {}", i % 4, i), context};
+      row.labels = {task::Answers{{{0, 4, "word"}}}};
+    }
+  auto const audit = project.run();
+  EXPECT_EQ(find(audit, "duplicates"), nullptr);
+  EXPECT_EQ(find(audit, "leakage"), nullptr);
+  auto& copied = project.rows(Split::Test);
+  for (std::size_t i = 0; i < 100; ++i) copied[i].texts = project.rows(Split::Train)[i].texts;
+  EXPECT_NE(find(project.run(), "leakage"), nullptr) << "the same question about the same context";
+}
+
 TEST(Audit, SeesContradictionsAndWrongLabels) {
   Project project;
   for (std::size_t i = 0; i < 20; ++i)

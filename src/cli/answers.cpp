@@ -8,14 +8,21 @@ namespace polytask::cli {
 using engine::fraction_json;
 using engine::span_json;
 
-OrderedJson gold_json(task::Label const& label, std::string const& text) {
+OrderedJson gold_json(task::Label const& label, std::span<std::string const> texts) {
   if (auto const* one = std::get_if<std::string>(&label)) return *one;
   if (auto const* several = std::get_if<std::vector<std::string>>(&label)) return *several;
   if (auto const* value = std::get_if<double>(&label)) return *value;
+  if (auto const* answers = std::get_if<task::Answers>(&label)) {
+    auto json = OrderedJson::array();
+    for (auto const& piece : answers->pieces)
+      json.push_back({{"text", piece.text},
+                      {"answer_start", count_code_points(std::string_view(texts[1]).substr(0, piece.begin))}});
+    return json;
+  }
   auto const* spans = std::get_if<std::vector<task::Span>>(&label);
   if (spans == nullptr) return nullptr;
   OrderedJson json = OrderedJson::array();
-  Utf8Offsets const offsets(text);
+  Utf8Offsets const offsets(texts[0]);
   for (auto const& span : *spans) json.push_back(span_json(offsets, span));
   return json;
 }

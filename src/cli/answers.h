@@ -1,6 +1,7 @@
 // Labels and scores as the JSON that the command prints, with code-point offsets; predictions: engine/answer_json.h.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "base/json.h"
@@ -10,7 +11,7 @@
 namespace polytask::cli {
 
 /// What the row says itself, in the form of the files.
-[[nodiscard]] OrderedJson gold_json(task::Label const& label, std::string const& text);
+[[nodiscard]] OrderedJson gold_json(task::Label const& label, std::span<std::string const> texts);
 /// {"metric":..,"value":..,"interval":[lo,hi],"n":..,"all":{..}}; of classification and tagging also "confusion"
 /// ([gold][predicted]) with its "confusion_labels", of multilabel "confusion_by_label" ({label:
 /// {"tp","fp","fn","tn"}}). An undefined score is null.

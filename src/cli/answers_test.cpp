@@ -7,17 +7,26 @@
 namespace polytask::cli {
 namespace {
 
+std::vector<std::string> const kTexts{"x"};
+
 TEST(GoldJson, CountsSpansInCharacters) {
   std::string const text = "Größe 😀 lamp";
   auto const begin = text.find("lamp");
-  EXPECT_EQ(gold_json(std::vector<task::Span>{{begin, begin + 4, "a"}}, text).dump(), R"([[8,12,"a"]])");
+  EXPECT_EQ(gold_json(std::vector<task::Span>{{begin, begin + 4, "a"}}, std::vector{text}).dump(), R"([[8,12,"a"]])");
 }
 
 TEST(GoldJson, SaysWhatTheRowSays) {
-  EXPECT_EQ(gold_json(std::string("a"), "x").dump(), "\"a\"");
-  EXPECT_EQ(gold_json(std::vector<std::string>{"a", "b"}, "x").dump(), R"(["a","b"])");
-  EXPECT_EQ(gold_json(0.5, "x").dump(), "0.5");
-  EXPECT_EQ(gold_json(task::Label{}, "x").dump(), "null");
+  EXPECT_EQ(gold_json(std::string("a"), kTexts).dump(), "\"a\"");
+  EXPECT_EQ(gold_json(std::vector<std::string>{"a", "b"}, kTexts).dump(), R"(["a","b"])");
+  EXPECT_EQ(gold_json(0.5, kTexts).dump(), "0.5");
+  EXPECT_EQ(gold_json(task::Label{}, kTexts).dump(), "null");
+}
+
+TEST(GoldJson, HasAnswersAsFilesHaveThem) {
+  std::vector<std::string> const texts{"what?", "Größe 😀"};
+  auto const begin = texts[1].find("😀");
+  EXPECT_EQ(gold_json(task::Answers{{{begin, begin + 4, "😀"}}}, texts).dump(), R"([{"text":"😀","answer_start":6}])");
+  EXPECT_EQ(gold_json(task::Answers{}, texts).dump(), "[]");
 }
 
 TEST(ScoresJson, GivesNullForWhatIsUndefined) {

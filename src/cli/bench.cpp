@@ -114,8 +114,8 @@ void answer_all(engine::Engine const& engine, std::vector<task::Example> const& 
   auto const answers = engine.answer(examples, heads);
   for (std::size_t i = 0; i < examples.size(); ++i)
     for (std::size_t h = 0; h < heads.size(); ++h)
-      lines += engine::answer_json(engine.spec().heads[heads[h]].labels, answers[i].predictions[h],
-                                   examples[i].texts[0], answers[i].tokens_cut)
+      lines += engine::answer_json(engine.spec().heads[heads[h]].labels, answers[i].predictions[h], examples[i].texts,
+                                   answers[i].tokens_cut)
                    .dump();
 }
 
@@ -125,7 +125,7 @@ Measured measure(engine::Engine const& engine, model::EncoderConfig const& confi
   Measured result{.precision = std::string(to_string(engine.options().precision.value())), .n_tasks = heads.size()};
   double n_tokens = 0, n_operations = 0;
   for (auto const& example : examples) {
-    auto const n = static_cast<double>(engine.n_tokens(example));
+    auto const n = static_cast<double>(engine.n_tokens(example, heads));
     n_tokens += n;
     n_operations += operations(config, n);
   }

@@ -228,7 +228,7 @@ void add_predict(CLI::App& app, CommandLine& line) {
   verb.add_option("--input", line.input, "a file of rows, or - for standard input")->type_name("FILE|-");
   verb.add_option("--format", line.format, "format of the input; by its extension, or jsonl, when not given")
       ->type_name("FORMAT")
-      ->check(one_of({"jsonl", "csv", "tsv", "conll", "conllu", "lines", "text"}));
+      ->check(one_of({"jsonl", "csv", "tsv", "conll", "conllu", "squad", "lines", "text"}));
   verb.add_option("--output-file", line.output_file, "where the answers go, - for standard output")
       ->type_name("FILE|-");
   verb.add_flag("--resume", line.resume,

@@ -15,7 +15,12 @@ OrderedJson to_json(task::TaskSpec const& task) {
   json["spans"] = task.spans;
   if (task.tokens_column) json["tokens"] = *task.tokens_column;
   if (task.tags_column) json["tags"] = *task.tags_column;
-  if (task.text.size() == 2 && task.type != task::TaskType::Tagging)
+  if (task.type == task::TaskType::Span) {
+    json["start"] = task.start;
+    json["stride"] = task.stride ? OrderedJson(*task.stride) : OrderedJson();
+    json["longest_answer"] = task.longest_answer;
+  }
+  if (task.text.size() == 2 && task.type != task::TaskType::Tagging && task.type != task::TaskType::Span)
     json["pair_encoding"] = task::to_string(task.encoding());
   json["labels"] = task.labels;
   json["metric"] = task.metric;

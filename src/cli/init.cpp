@@ -124,15 +124,19 @@ class ProjectWriter {
     if (!spec.columns.empty()) parts += fmt::format(", columns: {}", list_of(spec.columns));
     std::string note;
     if (spec.split && spec.split->test > 0) {
-      parts += ", split: {dev: 0.1, test: 0.1}";
+      parts += fmt::format(", split: {{dev: 0.1, test: 0.1{}}}", group_of(*spec.split));
       note = "   # no files of their own: cut from train";
     } else if (spec.split) {
-      parts += ", split: {dev: 0.1}";
+      parts += fmt::format(", split: {{dev: 0.1{}}}", group_of(*spec.split));
       note = "   # no dev file: cut from train";
     } else if (!spec.files.contains(data::Split::Test)) {
       note = "   # no test file: scores will be of dev";
     }
     line(fmt::format("  {}: {{{}}}{}", scalar(spec.name), parts, note));
+  }
+
+  static std::string group_of(data::DeclaredSplit const& split) {
+    return split.group_by.empty() ? "" : ", group_by: " + scalar(split.group_by);
   }
 
   void add(data::DiscoveredTask const& task) {
@@ -143,6 +147,7 @@ class ProjectWriter {
     if (!spec.spans.empty()) parts += ", spans: " + scalar(spec.spans);
     if (spec.tokens_column) parts += fmt::format(", tokens: {}", *spec.tokens_column);
     if (spec.tags_column) parts += fmt::format(", tags: {}", *spec.tags_column);
+    if (!spec.start.empty()) parts += ", start: " + scalar(spec.start);
     if (!spec.metric.empty()) parts += ", metric: " + spec.metric;
     line(one_line(fmt::format("  # {}{}", task.doubtful ? "Perhaps a task too: " : "", task.facts)));
     line(fmt::format("  {}{}: {{{}}}", task.doubtful ? "# " : "", scalar(spec.name), parts));

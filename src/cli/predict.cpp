@@ -73,7 +73,10 @@ class Answerer {
           errors[i] = example->error().what();
           continue;
         }
-        if (auto const problem = engine::why_unreadable(**example, engine_.options().long_texts)) {
+        auto const problem = task::reads_passages(question.text_of)
+                                 ? engine::why_unreadable_passage(**example)
+                                 : engine::why_unreadable(**example, engine_.options().long_texts);
+        if (problem) {
           errors[i] = fmt::format("row {}: {}", rows[i].number, *problem);
           continue;
         }
@@ -87,7 +90,7 @@ class Answerer {
         for (std::size_t h = 0; h < question.heads.size(); ++h) {
           auto const& head = engine_.spec().heads[question.heads[h]];
           answers[owners[k]][head.task.name] =
-              engine::answer_json(head.labels, results[k].predictions[h], examples[k].texts[0], results[k].tokens_cut);
+              engine::answer_json(head.labels, results[k].predictions[h], examples[k].texts, results[k].tokens_cut);
         }
       }
     }

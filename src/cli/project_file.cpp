@@ -41,6 +41,7 @@ void read_dataset(std::string const& name, YAML::Node const& node, Findings& fin
                                                {"tsv", data::Format::Tsv},
                                                {"conll", data::Format::Conll},
                                                {"conllu", data::Format::Conllu},
+                                               {"squad", data::Format::Squad},
                                                {"lines", data::Format::Lines},
                                                {"text", data::Format::Text}});
   section.texts("columns", dataset.columns);
@@ -78,14 +79,18 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
   if (known)
     task.type = *known;
   else if (type.empty())
-    section.missing("type", "expected classification, multilabel, regression or tagging");
+    section.missing("type", "expected classification, multilabel, regression, tagging or span");
   else
-    section.wrong(section.get("type"), "type",
-                  "classification, multilabel, regression or tagging" + did_you_mean(type, task::task_type_names()));
+    section.wrong(
+        section.get("type"), "type",
+        "classification, multilabel, regression, tagging or span" + did_you_mean(type, task::task_type_names()));
   section.texts("dataset", task.datasets);
   section.texts("text", task.text);
   section.text("label", task.label);
   section.text("spans", task.spans);
+  section.text("start", task.start);
+  if (int stride = 0; section.whole("stride", stride)) task.stride = stride;
+  bool const has_longest = section.whole("longest_answer", task.longest_answer);
   section.texts("labels", task.labels);
   section.text("metric", task.metric);
   section.text("owner", task.owner);
@@ -109,9 +114,10 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
       findings.add(node, fmt::format("task {} reads the dataset {}, which is not under \"datasets\"{}", quote(name),
                                      quote(dataset), did_you_mean(dataset, dataset_names)));
   if (task.text.size() > 2) section.wrong(section.get("text"), "text", "one column, or two for a pair");
-  if (task.pair_encoding && (task.text.size() != 2 || (known && *known == task::TaskType::Tagging)))
+  bool const is_span = known && *known == task::TaskType::Span;
+  if (task.pair_encoding && (task.text.size() != 2 || is_span || (known && *known == task::TaskType::Tagging)))
     section.wrong(section.get("pair_encoding"), "pair_encoding",
-                  "none, as it belongs to tasks on a pair of texts that do not tag words");
+                  "none, as it belongs to tasks on a pair of texts that do not tag words or give spans");
   if (!(task.loss_weight > 0)) section.wrong(section.get("loss_weight"), "loss_weight", "a number above 0");
   bool const tags = known && *known == task::TaskType::Tagging;
   if (known && !tags && task.label.empty()) section.missing("label", "name the column that holds its label");
@@ -123,6 +129,19 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
     section.missing("spans", "name the column that holds its spans, or leave \"text\" out for CoNLL files");
   if (tags && task.text.empty() && !task.spans.empty())
     section.missing("text", "name the column that holds its text, or leave \"spans\" out for CoNLL files");
+  if (is_span && task.text.size() == 1)
+    section.wrong(section.get("text"), "text", "two columns: the question and its context");
+  for (auto const& [key, is_given] :
+       {std::pair{"start", !task.start.empty()}, std::pair{"stride", task.stride.has_value()},
+        std::pair{"longest_answer", has_longest}})
+    if (is_given && known && !is_span)
+      section.wrong(section.get(key), key, "none, as it belongs to tasks of the type span");
+  if (is_span && task.stride && (*task.stride < 1 || *task.stride > 65'536))
+    section.wrong(section.get("stride"), "stride", "1 to 65536 tokens");
+  if (is_span && (task.longest_answer < 1 || task.longest_answer > 65'536))
+    section.wrong(section.get("longest_answer"), "longest_answer", "1 to 65536 tokens");
+  if (is_span && !task.labels.empty())
+    section.wrong(section.get("labels"), "labels", "none, as its answers are pieces of the text");
   if (known && *known != task::TaskType::Classification && task.class_weights != task::ClassWeights::None)
     section.wrong(section.get("class_weights"), "class_weights", "none, as only classification has class weights");
   if (known && !task.metric.empty()) {

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/answers.h"
 #include "engine/answer_json.h"
+#include "eval/answer_text.h"
 
 namespace polytask::cli {
 namespace {
@@ -33,6 +34,11 @@ std::optional<double> wrongness(task::LabelSet const& labels, task::Label const&
   }
   if (auto const* value = std::get_if<task::ValuePrediction>(&predicted))
     return std::abs(value->value - std::get<double>(gold));
+  if (auto const* said = std::get_if<task::AnswerPrediction>(&predicted)) {
+    auto const text = said->answer ? said->answer->text : std::string();
+    bool const is_right = eval::answer_score("exact_match", std::get<task::Answers>(gold), text) == 1;
+    return is_right ? std::nullopt : std::optional(static_cast<double>(said->score));
+  }
   auto const& wanted = std::get<std::vector<task::Span>>(gold);
   auto const& spans = std::get<task::SpanPrediction>(predicted).spans;
   std::size_t hits = 0;
@@ -98,11 +104,11 @@ void write_answers(std::filesystem::path const& folder, data::Split split, data:
   auto const& labels = corpus.label_sets[answers.task];
   AtomicFile file(folder / (std::string(data::to_string(split)) + "." + model::head_file_name(task.name) + ".jsonl"));
   for (std::size_t i = 0; i < answers.gold.size(); ++i) {
-    auto const& text = answers.examples[i]->texts[0];
+    auto const& texts = answers.examples[i]->texts;
     OrderedJson json;
     json["row"] = corpus.where(*answers.examples[i]);
-    json["gold"] = gold_json(answers.gold[i], text);
-    json["predicted"] = engine::answer_json(labels, answers.predicted[i], text);
+    json["gold"] = gold_json(answers.gold[i], texts);
+    json["predicted"] = engine::answer_json(labels, answers.predicted[i], texts);
     if (auto const* one = std::get_if<task::ClassPrediction>(&answers.predicted[i]);
         one != nullptr && task.metric == "average_precision")
       json["probabilities"] = one->scores;
@@ -128,8 +134,8 @@ void write_misses(std::filesystem::path const& path, data::Corpus const& corpus,
       json["task"] = corpus.tasks[of_task.task].name;
       json["where"] = corpus.where(example);
       json["text"] = example.texts;
-      json["gold"] = gold_json(of_task.gold[i], example.texts[0]);
-      json["predicted"] = engine::answer_json(labels, of_task.predicted[i], example.texts[0]);
+      json["gold"] = gold_json(of_task.gold[i], example.texts);
+      json["predicted"] = engine::answer_json(labels, of_task.predicted[i], example.texts);
       file.write(json.dump() + "\n");
     }
   }

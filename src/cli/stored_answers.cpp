@@ -16,12 +16,24 @@ std::vector<task::Span> spans_from(Json const& json) {
   return spans;
 }
 
+/// Places in code points: only texts are compared.
+task::Answers gold_answers_from(Json const& json) {
+  task::Answers answers;
+  for (auto const& piece : json) {
+    auto text = piece.at("text").get<std::string>();
+    auto const start = piece.at("answer_start").get<std::size_t>();
+    answers.pieces.push_back({start, start + text.size(), std::move(text)});
+  }
+  return answers;
+}
+
 task::Label gold_from(Json const& json, task::TaskType type) {
   switch (type) {
     case task::TaskType::Classification: return json.get<std::string>();
     case task::TaskType::Multilabel: return json.get<std::vector<std::string>>();
     case task::TaskType::Regression: return json.get<double>();
     case task::TaskType::Tagging: return spans_from(json);
+    case task::TaskType::Span: return gold_answers_from(json);
   }
   return {};
 }
@@ -52,6 +64,14 @@ task::Prediction prediction_from(Json const& line, task::TaskType type, task::La
       for (auto const& span : json.at("spans"))
         spans.spans.push_back({{span.at(0), span.at(1), span.at(2)}, span.at(3)});
       return spans;
+    }
+    case task::TaskType::Span: {
+      task::AnswerPrediction said{.score = json.at("score").get<float>(),
+                                  .null_difference = json.at("null_difference").get<double>()};
+      if (!json.at("answer").is_null())
+        said.answer = task::TextPiece{json.at("start"), json.at("end"), json.at("answer").get<std::string>()};
+      said.best = said.answer;
+      return said;
     }
   }
   return {};

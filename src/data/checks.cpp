@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "data/corpus.h"
 #include "data/features.h"
+#include "data/internal/answer_fit.h"
 #include "data/internal/repeats.h"
 #include "task/tagging.h"
 #include "text/encode_example.h"
@@ -137,8 +138,9 @@ class Checker {
       auto const& a = first.labels[position];
       auto const& b = second.labels[position];
       if (!task::is_labelled(a) || !task::is_labelled(b) || a == b) continue;
-      if (std::holds_alternative<std::vector<task::Span>>(a) && first.texts != second.texts)
-        continue;  // other bytes, other spans
+      bool const has_places =
+          std::holds_alternative<std::vector<task::Span>>(a) || std::holds_alternative<task::Answers>(a);
+      if (has_places && first.texts != second.texts) continue;  // other bytes, other spans
       contradicts = true;
       warn(
           "contradicting-labels", corpus_.where(second),
@@ -245,9 +247,17 @@ std::vector<Problem> check_corpus(Corpus const& corpus) { return without_repeats
 std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& tokenizer, std::size_t max_length) {
   std::vector<Problem> problems;
   std::vector<SpanFit> fits(corpus.tasks.size());
+  std::vector<AnswerFit> answers(corpus.tasks.size());
   for (auto const& stream : corpus.streams)
     for (auto const split : kSplits)
       for (auto const& example : stream.of(split)) {
+        if (auto const& task = corpus.tasks[stream.tasks.front()]; task::reads_passages(task)) {
+          auto const passage = text::encode_passage(tokenizer, example, passage_options(task, max_length));
+          for (std::size_t position = 0; position < stream.tasks.size(); ++position)
+            answers[stream.tasks[position]].add(corpus, stream.tasks[position], example, example.labels[position],
+                                                passage);
+          continue;
+        }
         auto const encoding = text::encode_example(tokenizer, example, max_length);
         if (encoding.truncated())
           problems.push_back(
@@ -262,6 +272,8 @@ std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& t
       }
   for (std::size_t t = 0; t < fits.size(); ++t)
     if (auto problem = fits[t].problem(corpus.tasks[t].name)) problems.push_back(std::move(*problem));
+  for (std::size_t t = 0; t < answers.size(); ++t)
+    for (auto& problem : answers[t].problems(corpus.tasks[t], max_length)) problems.push_back(std::move(problem));
   return without_repeats(std::move(problems));
 }
 

@@ -244,6 +244,7 @@ class DatasetReader {
           if (said.insert(column).second) require(column, "text", task);
         require(task.label, "label", task);
         require(task.spans, "spans", task);
+        require(task.start, "start", task);
       }
     if (spec_.split)
       for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by, &spec_.split->by_time})
@@ -325,7 +326,7 @@ class LabelChecker {
   void run() {
     for (std::size_t t = 0; t < corpus_.tasks.size(); ++t) {
       auto const& task = corpus_.tasks[t];
-      if (task.type == task::TaskType::Regression) {
+      if (!task::has_labels(task.type)) {
         corpus_.label_sets.emplace_back();
       } else {
         corpus_.label_sets.emplace_back(task.labels.empty() ? labels_in_training(t) : task.labels);
@@ -337,7 +338,7 @@ class LabelChecker {
       else if (task.type == task::TaskType::Classification && corpus_.label_sets[t].size() < 2)
         corpus_.problems.push_back({Severity::Warning, "single-label", fmt::format("task {}", quote(task.name)),
                                     "all training rows carry the same label; there is nothing to learn"});
-      else if (task.type != task::TaskType::Regression && corpus_.label_sets[t].empty())
+      else if (task::has_labels(task.type) && corpus_.label_sets[t].empty())
         corpus_.problems.push_back({Severity::Error, "no-labels", fmt::format("task {}", quote(task.name)),
                                     "the training rows name no label at all; there is nothing to learn"});
     }

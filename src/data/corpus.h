@@ -65,7 +65,7 @@ struct DatasetFacts {
 
 struct Corpus {
   std::vector<task::TaskSpec> tasks;
-  std::vector<task::LabelSet> label_sets;  ///< by task; empty for regression; span labels for tagging
+  std::vector<task::LabelSet> label_sets;  ///< by task; empty for regression and span; span labels for tagging
   std::vector<Stream> streams;
   std::vector<DatasetFacts> datasets;
   std::vector<std::string> files;  ///< what Example::file counts
@@ -89,8 +89,8 @@ using SeeRow = std::function<void(std::size_t file, Row const& row)>;
 /// rare labels, stray I- (found while reading), in the order of what they cost the user.
 [[nodiscard]] std::vector<Problem> check_corpus(Corpus const& corpus);
 
-/// A warning for every text that loses tokens at `max_length`, with how many, and one for each tagging task with spans
-/// whose borders are not those of tokens.
+/// A warning for every text that loses tokens at `max_length`, with how many, one for each tagging task with spans
+/// whose borders are not those of tokens, and some for each span task with answers or questions that do not fit.
 [[nodiscard]] std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& tokenizer,
                                                 std::size_t max_length);
 

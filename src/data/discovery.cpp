@@ -245,7 +245,7 @@ class Finder {
   /// Where one dataset of a format has training rows, and others of it have none, these are its dev and test:
   /// "wnut17train", "emerging.dev".
   static void gather_orphans(std::map<std::pair<Format, std::string>, Group>& groups) {
-    for (auto const format : {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll, Format::Conllu}) {
+    for (auto const format : {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll, Format::Conllu, Format::Squad}) {
       std::vector<std::pair<Format, std::string>> with, without;
       for (auto const& [key, group] : groups)
         if (key.first == format) {
@@ -342,7 +342,11 @@ class Finder {
       spec.files[split].insert(spec.files[split].end(), file.shards.begin(), file.shards.end());
       if (format_of(file.path) != *file.sniffed.format) spec.format = file.sniffed.format;
     }
-    if (!spec.files.contains(Split::Dev)) spec.split = DeclaredSplit{.dev = 0.1, .group_by = "", .stratify_by = ""};
+    auto const& first = dataset.tasks.front().spec;
+    // Questions about one context stay on one side.
+    auto const together = first.type == task::TaskType::Span ? first.text[1] : std::string();
+    if (!spec.files.contains(Split::Dev))
+      spec.split = DeclaredSplit{.dev = 0.1, .group_by = together, .stratify_by = ""};
     if (spec.files.size() == 1) spec.split->test = 0.1;
     for (auto& task : dataset.tasks) task.spec.datasets = {spec.name};
     found_.datasets.push_back(std::move(dataset));
@@ -380,7 +384,7 @@ class Finder {
       if (!has(label) || !std::all_of(task.spec.text.begin(), task.spec.text.end(), has)) return true;
       auto const& known = train.find(label)->values();
       auto const& found = columns.find(label)->values();
-      return task.spec.type != task::TaskType::Regression && !found.empty() &&
+      return task::has_labels(task.spec.type) && !found.empty() &&
              std::none_of(found.begin(), found.end(), [&](auto const& value) { return known.contains(value.first); });
     });
   }
@@ -399,8 +403,8 @@ class Finder {
     std::map<std::string, int> n_wanted;
     auto const wanted = [](DiscoveredDataset const& dataset, DiscoveredTask const& task) {
       auto const& column = task.spec.type == task::TaskType::Tagging ? task.spec.spans : task.spec.label;
-      static std::set<std::string> const plain{"",  "label", "labels", "class", "target",
-                                               "y", "gold",  "score",  "spans", "tags"};
+      static std::set<std::string> const plain{"",     "label", "labels", "class", "target", "y",
+                                               "gold", "score", "spans",  "tags",  "answer", "answers"};
       return plain.contains(lower(column)) || column.starts_with("column") ? dataset.spec.name : column;
     };
     for (auto const& dataset : found_.datasets)

@@ -94,6 +94,38 @@ TEST_F(Discovered, TheTypeOfATaskFollowsFromTheValues) {
   EXPECT_EQ(tasks[3].spec.label, "origin");
 }
 
+TEST_F(Discovered, DocumentsOfQuestionsAreToldByWhatStandsInThem) {
+  std::string paragraphs;
+  for (int i = 0; i < 30; ++i)
+    paragraphs += fmt::format(
+        R"({}{{"context": "lamp {}", "qas": [{{"id": "{}", "question": "which?", "answers": [{{"text": "lamp", "answer_start": 0}}]}}, {{"question": "who?", "answers": [], "is_impossible": true}}]}})",
+        i == 0 ? "" : ",", i, i);
+  write("questions/train-v2.0.json", R"({"data": [{"title": "t", "paragraphs": [)" + paragraphs + "]}]}\n");
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(1));
+  auto const& dataset = found.datasets[0];
+  EXPECT_EQ(dataset.spec.format, Format::Squad);
+  ASSERT_TRUE(dataset.spec.split);
+  EXPECT_EQ(dataset.spec.split->group_by, "context");
+  ASSERT_THAT(dataset.tasks, SizeIs(1));
+  auto const& task = dataset.tasks[0];
+  EXPECT_EQ(task.spec.type, TaskType::Span);
+  EXPECT_THAT(task.spec.text, ElementsAre("question", "context"));
+  EXPECT_EQ(task.spec.label, "answers");
+  EXPECT_THAT(task.facts, HasSubstr("60 questions, 30 of them without an answer"));
+}
+
+TEST_F(Discovered, AColumnOfAnswersBesideAQuestionAndAContextIsASpan) {
+  write(
+      "train.jsonl",
+      rows(
+          R"({{"id": {0}, "question": "which is number {0}?", "context": "{1} {0}", "answers": {{"text": ["{0}"], "answer_start": [7]}}}})"));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(1));
+  ASSERT_THAT(found.datasets[0].tasks, SizeIs(1));
+  EXPECT_EQ(found.datasets[0].tasks[0].spec.type, TaskType::Span);
+}
+
 TEST_F(Discovered, WordsWithTagsAreToldByTheirLinesHoweverTheFileIsCalled) {
   std::string const sentence = "Ken\tB-PER\nmet\tO\nher\tO\nin\tO\nNara\tB-LOC\n\n";
   write("wnut17train.txt", sentence + sentence);

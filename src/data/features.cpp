@@ -32,9 +32,27 @@ Target target_of(task::Label const& label, TargetSpec const& spec, task::Encodin
       for (std::size_t i = 0; i < units.size(); ++i) target[units[i].token] = tags[i];
       return target;
     }
+    case task::TaskType::Span: break;
   }
-  expects(false, "every task type has a target");
+  expects(false, "every task type has a target, span by windows");
   return {};
+}
+
+/// Of one window.
+Target answer_target(task::Label const& label, task::Passage const& passage, task::TokenRange const& window) {
+  auto const* answers = std::get_if<task::Answers>(&label);
+  if (answers == nullptr) return {};
+  AnswerTarget target{.n_tokens = static_cast<std::int32_t>(passage.n_tokens(window))};
+  if (answers->pieces.empty()) return target;
+  auto const& piece = answers->pieces.front();
+  auto const tokens = task::tokens_of(passage, {piece.begin, piece.end});
+  if (!tokens || tokens->begin < window.begin || tokens->end > window.end) return target;
+  auto const place = [&](std::size_t token) {
+    return static_cast<std::int32_t>(passage.n_before + token - window.begin);
+  };
+  target.start = place(tokens->begin);
+  target.end = place(tokens->end - 1);
+  return target;
 }
 
 }  // namespace
@@ -63,6 +81,27 @@ Features features_of(task::Example const& example, text::Tokenizer const& tokeni
   features.ids = std::move(encoding.ids);
   features.type_ids = std::move(encoding.type_ids);
   return features;
+}
+
+text::PassageOptions passage_options(task::TaskSpec const& task, std::size_t max_length) {
+  return {.max_length = max_length,
+          .stride = task.stride ? std::optional(static_cast<std::size_t>(*task.stride)) : std::nullopt};
+}
+
+std::vector<Features> features_of_windows(task::Example const& example, text::Tokenizer const& tokenizer,
+                                          text::PassageOptions const& options) {
+  auto const encoded = text::encode_passage(tokenizer, example, options);
+  std::vector<Features> rows;
+  for (auto const& window : encoded.passage.windows) {
+    auto& row = rows.emplace_back();
+    for (auto const& label : example.labels) row.targets.push_back(answer_target(label, encoded.passage, window));
+    auto tokens = encoded.window(window);
+    row.ids = std::move(tokens.ids);
+    row.type_ids = std::move(tokens.type_ids);
+    row.second_text = static_cast<std::int32_t>(encoded.passage.n_before);
+    row.truncated = encoded.n_dropped > 0;
+  }
+  return rows;
 }
 
 }  // namespace polytask::data

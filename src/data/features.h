@@ -8,6 +8,7 @@
 
 #include "data/corpus.h"
 #include "task/tagging.h"
+#include "text/encode_passage.h"
 #include "text/tokenizer.h"
 
 namespace polytask::data {
@@ -15,12 +16,21 @@ namespace polytask::data {
 /// Value of a tagging target at a token that no head is asked about.
 inline constexpr std::int32_t kIgnored = -100;
 
+/// Of one window: tokens of it, counted from its first; both the first where it does not show the whole answer.
+struct AnswerTarget {
+  std::int32_t start = 0;
+  std::int32_t end = 0;       ///< the last token
+  std::int32_t n_tokens = 0;  ///< of the window
+  friend bool operator==(AnswerTarget const&, AnswerTarget const&) = default;
+};
+
 /// What a head is trained on for one text.
-using Target = std::variant<std::monostate,              // not labelled
-                            std::int32_t,                // classification: label index
-                            std::vector<float>,          // multilabel: 0 or 1 per label
-                            float,                       // regression: (value - offset) / scale
-                            std::vector<std::int32_t>>;  // tagging: a tag per token, kIgnored elsewhere
+using Target = std::variant<std::monostate,             // not labelled
+                            std::int32_t,               // classification: label index
+                            std::vector<float>,         // multilabel: 0 or 1 per label
+                            float,                      // regression: (value - offset) / scale
+                            std::vector<std::int32_t>,  // tagging: a tag per token, kIgnored elsewhere
+                            AnswerTarget>;              // span
 
 /// How the targets of one task are made.
 struct TargetSpec {
@@ -57,5 +67,13 @@ struct Features {
 /// `targets`: one spec per task of the stream. A label outside its set gives no target.
 [[nodiscard]] Features features_of(task::Example const& example, text::Tokenizer const& tokenizer,
                                    std::size_t max_length, std::span<TargetSpec const> targets);
+
+/// How a span task reads.
+[[nodiscard]] text::PassageOptions passage_options(task::TaskSpec const& task, std::size_t max_length);
+
+/// The windows of a question and its context, each a row of its own. Of several answers the first is learned. A window
+/// that does not show all of it teaches that there is none.
+[[nodiscard]] std::vector<Features> features_of_windows(task::Example const& example, text::Tokenizer const& tokenizer,
+                                                        text::PassageOptions const& options);
 
 }  // namespace polytask::data

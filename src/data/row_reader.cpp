@@ -8,6 +8,7 @@
 
 #include "base/nearest.h"
 #include "base/utf8.h"
+#include "data/internal/answer_label.h"
 #include "data/internal/readers.h"
 #include "task/bio.h"
 
@@ -202,6 +203,7 @@ std::string_view to_string(Format format) {
     case Format::Tsv: return "tsv";
     case Format::Conll: return "conll";
     case Format::Conllu: return "conllu";
+    case Format::Squad: return "squad";
     case Format::Lines: return "lines";
     case Format::Text: return "text";
   }
@@ -210,8 +212,8 @@ std::string_view to_string(Format format) {
 }
 
 std::optional<Format> parse_format(std::string_view word) {
-  for (auto const format :
-       {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll, Format::Conllu, Format::Lines, Format::Text})
+  for (auto const format : {Format::Jsonl, Format::Csv, Format::Tsv, Format::Conll, Format::Conllu, Format::Squad,
+                            Format::Lines, Format::Text})
     if (to_string(format) == word) return format;
   return std::nullopt;
 }
@@ -226,6 +228,7 @@ std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format
     case Format::Tsv: return make_csv_reader(std::move(bytes), std::move(name), '\t', options);
     case Format::Conll: return make_conll_reader(std::move(bytes), std::move(name), options);
     case Format::Conllu: return make_conllu_reader(std::move(bytes), std::move(name), options);
+    case Format::Squad: return make_squad_reader(std::move(bytes), std::move(name), options);
     case Format::Lines: return make_lines_reader(std::move(bytes), std::move(name), options);
     case Format::Text: return make_text_reader(std::move(bytes), std::move(name), options);
   }
@@ -297,6 +300,7 @@ Result<task::Label> label_of(Row const& row, task::Example const& example, task:
     return bad(where, fmt::format("task {} is {}, but a CoNLL file carries only tags", quote(task.name),
                                   task::to_string(task.type)));
   }
+  if (task.type == task::TaskType::Span) return answer_label(row, example, task, where);
   auto const& column = task.type == task::TaskType::Tagging ? task.spans : task.label;
   auto const* value = row.find(column);
   if (is_empty(value)) return task::Label{};
@@ -305,6 +309,7 @@ Result<task::Label> label_of(Row const& row, task::Example const& example, task:
     case task::TaskType::Multilabel: return label_list(*value, column, where);
     case task::TaskType::Regression: return number_label(*value, column, where);
     case task::TaskType::Tagging: return span_label(*value, column, example, where);
+    case task::TaskType::Span: break;
   }
   expects(false, "every task type has labels");
   return task::Label{};

@@ -23,13 +23,14 @@ enum class Format {
   Tsv,
   Conll,   ///< words with BIO tags
   Conllu,  ///< Universal Dependencies: ten columns; tags of single words
+  Squad,   ///< the nested documents of SQuAD: a row a question
   Lines,   ///< one text a line: the columns "text", "file" and "folder"
   Text     ///< one text a file: the same columns
 };
 /// By extension, `.gz` taken off first: .jsonl .ndjson .json(l) .csv .tsv .conll .bio .iob .conllu; nothing when
 /// unknown.
 [[nodiscard]] std::optional<Format> format_of(std::filesystem::path const& path);
-/// "jsonl", "csv", "tsv", "conll", "conllu", "lines", "text": the words of the project file.
+/// "jsonl", "csv", "tsv", "conll", "conllu", "squad", "lines", "text": the words of the project file.
 [[nodiscard]] std::string_view to_string(Format format);
 [[nodiscard]] std::optional<Format> parse_format(std::string_view word);
 
@@ -77,7 +78,8 @@ struct RowReaderOptions {
 /// not text; `where` starts the message.
 [[nodiscard]] Result<task::Example> example_of(Row const& row, task::TaskSpec const& task, std::string_view where);
 /// The task's label of the row: monostate when the column is absent, null or empty.
-/// Fails with InvalidInput for a value of the wrong kind, a malformed tag, or spans outside the text or overlapping.
+/// Fails with InvalidInput for a value of the wrong kind, a malformed tag, spans outside the text or overlapping, or an
+/// answer that does not stand in the context where it is said to.
 [[nodiscard]] Result<task::Label> label_of(Row const& row, task::Example const& example, task::TaskSpec const& task,
                                            std::string_view where);
 

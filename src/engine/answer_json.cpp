@@ -26,8 +26,8 @@ OrderedJson span_json(Utf8Offsets const& offsets, task::Span const& span) {
   return OrderedJson::array({offsets.to_code_points(span.begin), offsets.to_code_points(span.end), span.label});
 }
 
-OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& prediction, std::string const& text,
-                        std::size_t tokens_cut) {
+OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& prediction,
+                        std::span<std::string const> texts, std::size_t tokens_cut) {
   OrderedJson json;
   if (auto const* one = std::get_if<task::ClassPrediction>(&prediction)) {
     json["label"] = labels[one->label];
@@ -40,8 +40,17 @@ OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& pr
       json["scores"][labels[i]] = fraction_json(static_cast<double>(several->scores[i]));
   } else if (auto const* value = std::get_if<task::ValuePrediction>(&prediction)) {
     json["value"] = quantity_json(value->value);
+  } else if (auto const* said = std::get_if<task::AnswerPrediction>(&prediction)) {
+    json["answer"] = said->answer ? OrderedJson(said->answer->text) : OrderedJson();
+    if (said->answer) {
+      auto const start = count_code_points(std::string_view(texts[1]).substr(0, said->answer->begin));
+      json["start"] = start;
+      json["end"] = start + count_code_points(said->answer->text);
+    }
+    json["score"] = fraction_json(static_cast<double>(said->score));
+    json["null_difference"] = quantity_json(said->null_difference);
   } else {
-    Utf8Offsets const offsets(text);
+    Utf8Offsets const offsets(texts[0]);
     json["spans"] = OrderedJson::array();
     for (auto const& scored : std::get<task::SpanPrediction>(prediction).spans) {
       auto span = span_json(offsets, scored.span);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 
 #include "base/json.h"
@@ -11,11 +12,12 @@
 
 namespace polytask::engine {
 
-/// {"label":..,"score":..}, {"labels":[..],"scores":{..}}, {"value":..} or {"spans":[[start,end,"LABEL",score],..]}.
-/// `text` is the first text of the example, whose bytes the spans count. Where tokens of the example were cut away,
-/// "tokens_cut" says how many.
+/// {"label":..,"score":..}, {"labels":[..],"scores":{..}}, {"value":..}, {"spans":[[start,end,"LABEL",score],..]}, or
+/// {"answer":..,"start":..,"end":..,"score":..,"null_difference":..}, null and without places where there is no answer.
+/// `texts` are those of the example: spans count the bytes of the first, answers those of the second. Where tokens of
+/// the example were cut away, "tokens_cut" says how many.
 [[nodiscard]] OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& prediction,
-                                      std::string const& text, std::size_t tokens_cut = 0);
+                                      std::span<std::string const> texts, std::size_t tokens_cut = 0);
 
 /// A fraction: more than six digits after the point nobody reads. null where it is not a number.
 [[nodiscard]] OrderedJson fraction_json(double value);

@@ -55,7 +55,8 @@ void check_order(std::vector<Question> const& questions) {
 
 /// Whether both make the same example of a text, or pair.
 bool read_texts_alike(Question const& a, Question const& b) {
-  return a.reads_words() == b.reads_words() && a.text_of.encodes_apart() == b.text_of.encodes_apart();
+  return a.reads_words() == b.reads_words() && a.text_of.encodes_apart() == b.text_of.encodes_apart() &&
+         task::reads_passages(a.text_of) == task::reads_passages(b.text_of) && a.text_of.stride == b.text_of.stride;
 }
 
 std::vector<task::Example> examples_of(Question const& question, std::span<Texts const> rows) {
@@ -111,7 +112,7 @@ OrderedJson answers_json(model::ModelSpec const& spec, std::span<TaskAnswer cons
   auto json = OrderedJson::object();
   for (auto const& answer : answers) {
     auto const& head = spec.heads[answer.head];
-    json[head.task.name] = answer_json(head.labels, answer.prediction, row[0], answer.tokens_cut);
+    json[head.task.name] = answer_json(head.labels, answer.prediction, row, answer.tokens_cut);
   }
   return json;
 }

@@ -20,6 +20,7 @@
 #include "engine/internal/windows.h"
 #include "engine/internal/workers.h"
 #include "model/decode.h"
+#include "model/decode_answer.h"
 #include "model/model_weights.h"
 #include "model/precision_plan.h"
 #include "text/tokenizer.h"
@@ -40,10 +41,13 @@ bool is_whole(task::Example const& example, LongTexts long_texts) {
   return long_texts == LongTexts::Windows && example.texts.size() == 1;
 }
 
-/// A text that fits, or a window of one that does not.
+/// A text that fits, or a window of one that does not, or one of a passage.
 struct Piece {
   std::size_t text = 0;
   std::optional<Window> window;
+  std::optional<task::TokenRange> of_passage;
+  bool is_last = true;  ///< of its text
+  [[nodiscard]] bool is_part() const { return window || of_passage; }
 };
 
 /// In the order of the texts, and of the windows in each.
@@ -51,10 +55,15 @@ std::vector<Piece> pieces_of(std::span<EncodedText const> texts, std::size_t max
   std::vector<Piece> pieces;
   for (std::size_t text = 0; text < texts.size(); ++text) {
     auto const n = texts[text].ids.size();
-    if (long_texts == LongTexts::Cut || texts[text].n_texts > 1 || n <= max_length)
-      pieces.push_back({text, std::nullopt});
-    else
-      for (auto const& window : windows_of(n - 2, max_length - 2)) pieces.push_back({text, window});
+    if (auto const& encoded = texts[text].passage) {
+      for (auto const& window : encoded->passage.windows) pieces.push_back({text, std::nullopt, window, false});
+      pieces.back().is_last = true;
+    } else if (long_texts == LongTexts::Cut || texts[text].n_texts > 1 || n <= max_length) {
+      pieces.push_back({.text = text});
+    } else {
+      for (auto const& window : windows_of(n - 2, max_length - 2))
+        pieces.push_back({text, window, std::nullopt, window.own_end + 2 == n});
+    }
   }
   return pieces;
 }
@@ -109,23 +118,48 @@ struct Engine::State {
     return network.spec.heads[head].task.type == task::TaskType::Tagging;
   }
 
-  [[nodiscard]] EncodedText encode(task::Example const& example, Units units) const {
+  /// The task whose questions and contexts are asked about; null where it is something else.
+  [[nodiscard]] task::TaskSpec const* passage_task(std::span<std::size_t const> heads) const {
+    if (heads.empty()) return nullptr;
+    auto const& first = network.spec.heads[heads.front()].task;
+    expects(std::all_of(heads.begin(), heads.end(),
+                        [&](auto head) {
+                          auto const& other = network.spec.heads[head].task;
+                          return task::reads_passages(other) == task::reads_passages(first) &&
+                                 other.stride == first.stride;
+                        }),
+            "tasks that are asked together read alike");
+    return task::reads_passages(first) ? &first : nullptr;
+  }
+
+  [[nodiscard]] EncodedText encode(task::Example const& example, Units units, task::TaskSpec const* of_passage) const {
+    if (of_passage != nullptr)
+      return encode_context(
+          *tokenizer, example,
+          {.max_length = network.spec.max_length,
+           .stride = of_passage->stride ? std::optional(static_cast<std::size_t>(*of_passage->stride)) : std::nullopt});
     return encode_text(
         *tokenizer, example,
         is_whole(example, options.long_texts) ? std::numeric_limits<std::size_t>::max() : network.spec.max_length,
         units);
   }
 
-  void check_length(task::Example const& example) const {
+  void check_length(task::Example const& example, task::TaskSpec const* of_passage) const {
+    if (of_passage != nullptr) {
+      if (auto const reason = why_unreadable_passage(example))
+        throw Error(ErrorCode::InvalidInput, fmt::format("an example {}", *reason));
+      return;
+    }
     if (auto const reason = why_unreadable(example, options.long_texts))
       throw Error(ErrorCode::InvalidInput, fmt::format("an example {}, or have it cut", *reason));
   }
 
   /// How many of the first examples are encoded at once.
-  [[nodiscard]] std::size_t n_at_once(std::span<task::Example const> examples) const {
+  [[nodiscard]] std::size_t n_at_once(std::span<task::Example const> examples, bool is_passage) const {
     std::size_t n = 0;
     for (std::size_t n_bytes = 0; n < examples.size(); ++n) {
-      if (is_whole(examples[n], options.long_texts)) n_bytes += examples[n].texts[0].size();
+      if (is_passage) n_bytes += examples[n].texts[0].size() + examples[n].texts[1].size();
+      if (!is_passage && is_whole(examples[n], options.long_texts)) n_bytes += examples[n].texts[0].size();
       if (n > 0 && n_bytes > kBytesAtOnce) break;
     }
     return n;
@@ -135,15 +169,16 @@ struct Engine::State {
   template <typename Take>
   void answer(std::span<task::Example const> examples, std::span<std::size_t const> heads, Take const& take) {
     std::lock_guard const lock(one_at_a_time);
-    for (auto const& example : examples) check_length(example);
+    auto const* const of_passage = passage_task(heads);
+    for (auto const& example : examples) check_length(example, of_passage);
     auto const units = std::any_of(heads.begin(), heads.end(), [&](auto head) { return is_tagging(head); })
                            ? Units::Tagged
                            : Units::None;
     for (std::size_t first = 0, n = 0; first < examples.size(); first += n) {
-      n = n_at_once(examples.subspan(first));
+      n = n_at_once(examples.subspan(first), of_passage != nullptr);
       std::vector<EncodedText> texts(n);
       auto const encode_one = [&](std::size_t i, std::size_t /*worker*/) {
-        texts[i] = encode(examples[first + i], units);
+        texts[i] = encode(examples[first + i], units, of_passage);
       };
       if (n == 1)
         encode_one(0, 0);  // not worth waking the others up
@@ -165,26 +200,29 @@ struct Engine::State {
       std::vector<EncodedText> encoded;
       TileLogits of_windows;
       for (std::size_t n_tokens = 0; end < pieces.size() && n_tokens < kTokensAtOnce; ++end) {
-        auto const& [text, window] = pieces[end];
-        encoded.push_back(window ? window_of(texts[text], *window) : std::move(texts[text]));
-        of_windows.emplace_back(window ? heads.size() : 0);
+        auto const& piece = pieces[end];
+        auto& text = texts[piece.text];
+        encoded.push_back(piece.window       ? window_of(text, *piece.window)
+                          : piece.of_passage ? window_of(text, *piece.of_passage)
+                                             : std::move(text));
+        of_windows.emplace_back(piece.is_part() ? heads.size() : 0);
         n_tokens += encoded.back().ids.size();
       }
       run_tiles(encoded, heads, [&](std::size_t i, std::size_t head, std::vector<float> logits) {
-        auto const& [text, window] = pieces[first + i];
-        if (window)
+        auto const& piece = pieces[first + i];
+        if (piece.is_part())
           of_windows[i][head] = std::move(logits);
         else
-          take(text, encoded[i], head, std::move(logits));
+          take(piece.text, encoded[i], head, std::move(logits));
       });
       for (std::size_t i = 0; i < encoded.size(); ++i)
-        if (auto const& [text, window] = pieces[first + i]; window)
+        if (auto const& piece = pieces[first + i]; piece.is_part())
           for (std::size_t head = 0; head < heads.size(); ++head) {
-            if (is_tagging(heads[head]))
+            if (piece.of_passage || is_tagging(heads[head]))
               merged[head].add_units(of_windows[i][head]);
             else
-              merged[head].add(of_windows[i][head], *window);
-            if (window->own_end + 2 == texts[text].ids.size()) take(text, texts[text], head, merged[head].take());
+              merged[head].add(of_windows[i][head], *piece.window);
+            if (piece.is_last) take(piece.text, texts[piece.text], head, merged[head].take());
           }
     }
   }
@@ -238,6 +276,13 @@ std::optional<std::string> why_unreadable(task::Example const& example, LongText
                      kLongestInWindows);
 }
 
+std::optional<std::string> why_unreadable_passage(task::Example const& example) {
+  auto const n_bytes = example.texts[0].size() + example.texts[1].size();
+  if (n_bytes <= kLongestInWindows) return std::nullopt;
+  return fmt::format("has a question and a context of {} bytes, {} are the most that is read; cut the context", n_bytes,
+                     kLongestInWindows);
+}
+
 int n_cores_of_process() { return n_usable_cores(); }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -285,9 +330,13 @@ std::vector<Answer> Engine::answer(std::span<task::Example const> examples,
                  [&](std::size_t text, EncodedText const& encoded, std::size_t position, std::vector<float> logits) {
                    auto const& head = spec().heads[task_indices[position]];
                    results[text].tokens_cut = encoded.n_cut;
-                   results[text].predictions[position] = head.task.type == task::TaskType::Tagging
-                                                             ? model::decode_units(head, encoded.units, logits)
-                                                             : model::decode_text(head, logits);
+                   auto& prediction = results[text].predictions[position];
+                   if (encoded.passage)
+                     prediction = model::decode_answer(head, encoded.passage->passage, examples[text].texts[1], logits);
+                   else
+                     prediction = head.task.type == task::TaskType::Tagging
+                                      ? model::decode_units(head, encoded.units, logits)
+                                      : model::decode_text(head, logits);
                  });
   return results;
 }
@@ -309,9 +358,11 @@ std::vector<std::vector<std::vector<float>>> Engine::logits(std::span<task::Exam
   return results;
 }
 
-std::size_t Engine::n_tokens(task::Example const& example) const {
-  state_->check_length(example);
-  auto const text = state_->encode(example, Units::None);
+std::size_t Engine::n_tokens(task::Example const& example, std::span<std::size_t const> task_indices) const {
+  auto const* const of_passage = state_->passage_task(task_indices);
+  state_->check_length(example, of_passage);
+  auto const text = state_->encode(example, Units::None, of_passage);
+  if (text.passage) return text.passage->passage.n_tokens();
   std::size_t n = 0;
   for (auto const& piece : pieces_of(std::span(&text, 1), spec().max_length, state_->options.long_texts))
     n += piece.window ? spec().max_length : text.ids.size();

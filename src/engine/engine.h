@@ -20,7 +20,8 @@
 
 namespace polytask::engine {
 
-/// What becomes of a single text that has more tokens than ModelSpec::max_length. A pair is always cut.
+/// What becomes of a single text that has more tokens than ModelSpec::max_length. A pair is always cut, a context
+/// behind a question always read in windows.
 enum class LongTexts {
   Cut,     ///< its first tokens are read, and the answer says how many are not
   Windows  ///< all of it is read, in windows of max_length tokens that overlap by a quarter
@@ -36,6 +37,9 @@ constexpr std::size_t kLongestInWindows = std::size_t{1} << 22;
 /// Why the engine does not read the example ("has a text of ..."), for whoever knows where it stands; nothing where it
 /// does.
 [[nodiscard]] std::optional<std::string> why_unreadable(task::Example const& example, LongTexts long_texts);
+
+/// The same of a question and a context, which are always read in windows.
+[[nodiscard]] std::optional<std::string> why_unreadable_passage(task::Example const& example);
 
 struct Options {
   /// What all layers multiply in. Nothing = as the folder's precision.json says (model/precision_plan.h), float32 where
@@ -70,8 +74,8 @@ class Engine {
   [[nodiscard]] Options const& options() const noexcept;
 
   /// Result: [example]; task_indices are indices into spec().heads. The examples must fit the tasks (one text, or a
-  /// pair). An example's answer is the same bits whatever stands beside it, in any order and with any number of
-  /// workers.
+  /// pair); a span task is asked with tasks alone that read alike (task::read_alike). An example's answer is the same
+  /// bits whatever stands beside it, in any order and with any number of workers.
   ///
   /// A text in windows (LongTexts::Windows): each of its tokens counts in one window alone, that in which it stands
   /// farthest from where the text was cut. The logits of classification, multilabel and regression are the mean of the
@@ -87,12 +91,15 @@ class Engine {
   /// The predictions of `answer` alone: [example][position in task_indices].
   [[nodiscard]] std::vector<std::vector<task::Prediction>> predict(std::span<task::Example const> examples,
                                                                    std::span<std::size_t const> task_indices) const;
-  /// The same before decoding: [example][position in task_indices][units * outputs], one unit but for tagging.
+  /// The same before decoding: [example][position in task_indices][units * outputs], one unit but for tagging, and for
+  /// span all tokens of all windows.
   [[nodiscard]] std::vector<std::vector<std::vector<float>>> logits(std::span<task::Example const> examples,
                                                                     std::span<std::size_t const> task_indices) const;
   /// Tokens that the encoder reads of an example, special tokens included; where windows overlap, they count in each.
-  /// Throws as `answer` does for a text that is too long.
-  [[nodiscard]] std::size_t n_tokens(task::Example const& example) const;
+  /// `task_indices`: as for `answer`; they matter for span tasks alone. Throws as `answer` does for a text that is too
+  /// long.
+  [[nodiscard]] std::size_t n_tokens(task::Example const& example,
+                                     std::span<std::size_t const> task_indices = {}) const;
   /// Seconds that the workers have spent in the network, layers and heads, since the model was loaded: the sum over all
   /// workers. What else a call takes, times the workers, goes to tokenizing, to decoding, and to waiting for the
   /// others.

@@ -90,7 +90,7 @@ POLYTASK_API size_t polytask_n_tasks(polytask_model const* model);
 POLYTASK_API char const* polytask_task_name(polytask_model const* model, size_t index);
 
 /// Answers one text, or a pair.
-/// texts:   [n_texts]; of a pair, the first stands for the first column that a task was trained on
+/// texts:   [n_texts]; of a pair, the first stands for the first column that a task was trained on (span: the question)
 /// n_texts: 1, or 2 for a pair
 /// tasks:   names of the tasks that answer, a NULL after the last; NULL = all that read so many texts. A name that the
 ///          model does not have, or a named task that reads another number of texts, is POLYTASK_INVALID_USAGE; so is a

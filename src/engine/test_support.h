@@ -108,6 +108,17 @@ class RandomModel {
   Rng rng_;
 };
 
+/// The same with tasks over a context behind a question, whose windows move by half of their room, and by five tokens.
+inline std::vector<model::HeadSpec> every_kind_of_head_and_spans() {
+  auto heads = every_kind_of_head();
+  for (auto const& [name, stride] : {std::pair{"ask", 0}, std::pair{"ask closely", 5}}) {
+    heads.push_back(head_of(name, task::TaskType::Span, {}, {"question", "context"}));
+    if (stride > 0) heads.back().task.stride = stride;
+    heads.back().null_threshold = 0.25;
+  }
+  return heads;
+}
+
 /// The same with a pooler before two of them.
 inline std::vector<model::HeadSpec> every_kind_of_head_and_poolers() {
   auto heads = every_kind_of_head();

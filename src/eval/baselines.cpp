@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "eval/internal/answer_baselines.h"
 #include "eval/internal/linear_model.h"
 #include "eval/internal/word_features.h"
 
@@ -147,6 +148,7 @@ std::vector<task::Prediction> majority_baseline(task::TaskSpec const& spec, task
     case task::TaskType::Multilabel: answer = multilabel_prediction(label_shares(labels, train, known)); break;
     case task::TaskType::Regression: answer = task::ValuePrediction{mean_value(train, known)}; break;
     case task::TaskType::Tagging: answer = task::SpanPrediction{}; break;
+    case task::TaskType::Span: return first_words(train, known, rows);
   }
   return std::vector(rows.size(), answer);
 }
@@ -156,6 +158,7 @@ std::vector<task::Prediction> bag_of_words_baseline(task::TaskSpec const& spec, 
                                                     std::span<task::Example const* const> rows, std::uint64_t seed) {
   auto const known = labelled(train);
   if (spec.type == task::TaskType::Tagging) return word_tagger(train, known, rows);
+  if (spec.type == task::TaskType::Span) return words_beside_the_question(train, known, rows);
   std::vector<task::Example const*> examples;
   for (auto const i : known) examples.push_back(train.examples[i]);
   WordFeatures const words(examples);

@@ -158,6 +158,41 @@ TEST(BagOfWordsBaseline, ReadsScriptsWithoutSpaces) {
             1.0);
 }
 
+task::Label answer(std::string const& text) {
+  return text.empty() ? task::Answers{} : task::Answers{{{0, text.size(), text}}};
+}
+
+std::string said(task::Prediction const& prediction) {
+  auto const& answer = std::get<task::AnswerPrediction>(prediction).answer;
+  return answer ? answer->text : "-";
+}
+
+TEST(SpanBaselines, AreTheFirstWordsAndWordsBesideTheQuestions) {
+  task::TaskSpec const spec{.type = TaskType::Span};
+  Rows train;
+  for (auto const* text : {"a lamp", "one two three", "two words", ""}) train.add({"who?", "x y z"}, answer(text));
+  Rows test;
+  test.add({"Who built the tower?", "It is old. Gustave Eiffel built the tower, as all know."}, answer("x"));
+  test.add({"Who?", "One"}, answer(""));
+  test.add({"Who?", ""}, answer(""));
+  auto const first = majority_baseline(spec, {}, train.labelled, test.labelled.examples);
+  EXPECT_EQ(said(first[0]), "It is");
+  EXPECT_EQ(said(first[1]), "One");
+  EXPECT_EQ(said(first[2]), "-");
+  auto const beside = bag_of_words_baseline(spec, {}, train.labelled, test.labelled.examples, 1);
+  EXPECT_EQ(said(beside[0]), "Gustave Eiffel");
+  EXPECT_EQ(said(beside[2]), "-");
+}
+
+TEST(SpanBaselines, SayNothingWhereMostQuestionsHaveNoAnswer) {
+  task::TaskSpec const spec{.type = TaskType::Span};
+  Rows train;
+  for (auto const* text : {"lamp", "", ""}) train.add({"who?", "x y z"}, answer(text));
+  for (auto const& predicted : {majority_baseline(spec, {}, train.labelled, train.labelled.examples),
+                                bag_of_words_baseline(spec, {}, train.labelled, train.labelled.examples, 1)})
+    for (auto const& one : predicted) EXPECT_EQ(said(one), "-");
+}
+
 TEST(BagOfWordsBaseline, AnswersWhenNoTrainingRowIsLabelled) {
   task::LabelSet const labels({"a"});
   Rows train;

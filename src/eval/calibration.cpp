@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "eval/answer_text.h"
 #include "eval/metrics.h"
 
 namespace polytask::eval {
@@ -107,7 +108,44 @@ std::optional<Calibration> of_multilabel(task::LabelSet const& labels, std::span
   return Calibration{.temperature = rounded(sigmoid_temperature(rows.logits, right))};
 }
 
+std::optional<Calibration> of_span(task::TaskSpec const& spec, std::span<task::Label const> gold,
+                                   std::span<task::Prediction const> predicted) {
+  auto const metric = spec.metric.empty() ? task::default_metric(spec.type) : spec.metric;
+  std::vector<NullRow> rows;
+  std::size_t n_answered = 0;
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    if (!task::is_labelled(gold[i])) continue;
+    auto const& wanted = std::get<task::Answers>(gold[i]);
+    auto const& answer = std::get<task::AnswerPrediction>(predicted[i]);
+    NullRow row{.difference = answer.null_difference, .has_answer = has_answer(wanted)};
+    if (row.has_answer && answer.best) row.score = answer_score(metric, wanted, answer.best->text);
+    n_answered += row.has_answer;
+    if (answer.best) rows.push_back(row);  // an empty context has no answer, whatever the threshold
+  }
+  if (rows.size() < kFewestRows || n_answered == 0 || n_answered == rows.size()) return std::nullopt;
+  return Calibration{.null_threshold = best_null_threshold(rows)};
+}
+
 }  // namespace
+
+double best_null_threshold(std::span<NullRow const> rows) {
+  expects(!rows.empty(), "a threshold is fitted to something");
+  std::vector<NullRow> sorted(rows.begin(), rows.end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](NullRow const& a, NullRow const& b) { return a.difference < b.difference; });
+  double total = 0;  // where nobody answers
+  for (auto const& row : sorted) total += row.has_answer ? 0 : 1;
+  double best = total, threshold = sorted.front().difference - 1;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    total += sorted[i].has_answer ? sorted[i].score : -1;
+    bool const is_last = i + 1 == sorted.size();
+    if (!is_last && sorted[i + 1].difference == sorted[i].difference) continue;
+    if (total <= best) continue;
+    best = total;
+    threshold = is_last ? sorted[i].difference + 1 : (sorted[i].difference + sorted[i + 1].difference) / 2;
+  }
+  return threshold;
+}
 
 double softmax_temperature(std::span<double const> logits, std::size_t n_outputs, std::span<std::size_t const> gold) {
   expects(logits.size() == n_outputs * gold.size() && !gold.empty(), "every row has a logit of each output");
@@ -150,6 +188,7 @@ std::optional<Calibration> calibrate(task::TaskSpec const& spec, task::LabelSet 
   switch (spec.type) {
     case task::TaskType::Classification: return of_classification(labels, gold, predicted);
     case task::TaskType::Multilabel: return of_multilabel(labels, gold, predicted);
+    case task::TaskType::Span: return of_span(spec, gold, predicted);
     case task::TaskType::Regression:
     case task::TaskType::Tagging: return std::nullopt;
   }

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "eval/answer_text.h"
 
 namespace polytask::eval {
 namespace {
@@ -354,6 +355,29 @@ class SpanF1 final : public Metric {
   std::vector<Row> rows_;
 };
 
+/// The mean over questions of how well the answer fits the best of the gold ones.
+class AnswerMetric final : public Metric {
+ public:
+  AnswerMetric(std::string const& name, GoldAndPredicted const& rows) {
+    for (std::size_t i = 0; i < rows.gold.size(); ++i) {
+      auto const& answer = std::get<task::AnswerPrediction>(*rows.predicted[i]).answer;
+      scores_.push_back(answer_score(name, std::get<task::Answers>(*rows.gold[i]), answer ? answer->text : ""));
+    }
+  }
+
+  double value(Counts counts) const override {
+    double sum = 0, n = 0;
+    for (std::size_t i = 0; i < scores_.size(); ++i) {
+      sum += counts[i] * scores_[i];
+      n += counts[i];
+    }
+    return n > 0 ? sum / n : kUndefined;
+  }
+
+ private:
+  std::vector<double> scores_;
+};
+
 std::unique_ptr<Metric const> make_average_precision(task::TaskType type, task::LabelSet const& labels,
                                                      GoldAndPredicted const& rows) {
   std::vector<std::vector<float>> scores;
@@ -412,6 +436,7 @@ std::unique_ptr<Metric const> make_metric(std::string const& name, task::TaskTyp
     case task::TaskType::Tagging:
       if (name == "span_f1") return std::make_unique<SpanF1>(rows);
       break;
+    case task::TaskType::Span: return std::make_unique<AnswerMetric>(name, rows);
   }
   throw Error(ErrorCode::InvalidUsage,
               "metric " + quote(name) + " is not defined for the task type " + std::string(task::to_string(type)));

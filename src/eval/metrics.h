@@ -1,5 +1,6 @@
 // The metrics themselves, over rows that may count several times: what a bootstrap needs.
-// Definitions equal scikit-learn 1.9, scipy 1.17 and seqeval 1.2.2; golden tests hold them to that.
+// Definitions equal scikit-learn 1.9, scipy 1.17, seqeval 1.2.2 and SQuAD's evaluation script; golden tests hold them
+// to that.
 #pragma once
 
 #include <cstdint>

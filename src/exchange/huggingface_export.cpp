@@ -41,6 +41,13 @@ bool sees_pooled_alone(TaskModel const& model) {
   return true;
 }
 
+[[noreturn]] void refuse_span(std::string const& task) {
+  throw Error(ErrorCode::InvalidUsage,
+              fmt::format("task {} is of the type span, which is not written for other libraries yet; answer from the "
+                          "package",
+                          quote(task)));
+}
+
 Form form_of(TaskModel const& model) {
   auto const refuse = [&](std::string const& reason) {
     throw Error(ErrorCode::InvalidUsage, fmt::format("task {} cannot be written for Hugging Face: {}; ONNX holds it",
@@ -49,6 +56,7 @@ Form form_of(TaskModel const& model) {
   bool const is_first = model.pooling == Pooling::First;
   switch (model.head.reading()) {
     case Reading::Words: return Form::TokenClassification;
+    case Reading::Passage: refuse_span(model.head.task.name);
     case Reading::Text:
       if (is_first) return Form::SequenceClassification;
       if (model.weights.pooler) refuse("its head has a pooler over the mean state, which no class of the library has");
@@ -80,7 +88,8 @@ std::string_view problem_type(task::TaskType type) {
     case task::TaskType::Classification: return "single_label_classification";
     case task::TaskType::Multilabel: return "multi_label_classification";
     case task::TaskType::Regression: return "regression";
-    case task::TaskType::Tagging: break;
+    case task::TaskType::Tagging:
+    case task::TaskType::Span: break;
   }
   expects(false, "only heads over whole texts have a problem type");
   return "";

@@ -102,6 +102,10 @@ TaskType type_of(Folder const& folder, std::size_t n_outputs, ImportOptions cons
                               task::to_string(*own), task::to_string(*said)));
   auto const type =
       options.type.value_or(own.value_or(n_outputs == 1 ? TaskType::Regression : TaskType::Classification));
+  if (type == TaskType::Span)
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("{}: the task would be of the type span, which is not imported yet; train one",
+                            folder.config_path.string()));
   if (of_words != (type == TaskType::Tagging)) {
     auto const* const expected = of_words ? "tagging" : "classification, multilabel or regression";
     if (folder.section)

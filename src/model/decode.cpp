@@ -53,9 +53,10 @@ task::Prediction decode_text(HeadSpec const& head, std::span<float const> logits
     case task::TaskType::Multilabel: return decode_labels(logits, head.temperature, head.threshold);
     case task::TaskType::Regression:
       return task::ValuePrediction{head.target_offset + head.target_scale * static_cast<double>(logits[0])};
-    case task::TaskType::Tagging: break;
+    case task::TaskType::Tagging:
+    case task::TaskType::Span: break;
   }
-  expects(false, "tagging is decoded by units");
+  expects(false, "tagging is decoded by units, and span by windows");
   return {};
 }
 

@@ -11,7 +11,7 @@
 
 namespace polytask::model {
 
-/// logits: [outputs] of one text, for every type but tagging.
+/// logits: [outputs] of one text, for every type but tagging and span.
 [[nodiscard]] task::Prediction decode_text(HeadSpec const& head, std::span<float const> logits);
 
 /// logits: [units, outputs]. The best sequence of tags in which an I follows a B or I of its own label (Viterbi over

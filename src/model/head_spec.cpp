@@ -26,9 +26,12 @@ OrderedJson to_json(HeadSpec const& head) {
   json["text"] = head.task.text;
   if (!head.task.label.empty()) json["label"] = head.task.label;
   if (!head.task.spans.empty()) json["spans"] = head.task.spans;
+  if (!head.task.start.empty()) json["start"] = head.task.start;
+  if (head.task.stride) json["stride"] = *head.task.stride;
+  if (head.task.type == task::TaskType::Span) json["longest_answer"] = head.task.longest_answer;
   if (head.task.tokens_column) json["tokens"] = *head.task.tokens_column;
   if (head.task.tags_column) json["tags"] = *head.task.tags_column;
-  if (head.task.text.size() == 2 && head.task.type != task::TaskType::Tagging)
+  if (head.task.text.size() == 2 && head.task.type != task::TaskType::Tagging && head.task.type != task::TaskType::Span)
     json["pair_encoding"] = task::to_string(head.task.encoding());
   json["labels"] = head.labels.names();
   json["metric"] = head.task.metric;
@@ -40,16 +43,16 @@ OrderedJson to_json(HeadSpec const& head) {
   if (head.task.type == task::TaskType::Multilabel) json["threshold"] = head.threshold;
   if (has_temperature(head)) json["temperature"] = head.temperature;
   if (head.pooler == Pooler::Tanh) json["pooler"] = "tanh";
+  if (head.null_threshold) json["null_threshold"] = *head.null_threshold;
   return json;
 }
 
-std::optional<int> column_of(Json const& json, char const* key, std::string const& where) {
+std::optional<int> count_of(Json const& json, char const* key, std::string_view expected, std::string const& where) {
   if (!json.contains(key)) return std::nullopt;
   auto const& value = json[key];
-  if (!value.is_number_integer() || value.get<std::int64_t>() < 1 || value.get<std::int64_t>() > 1'000'000)
+  if (!value.is_number_integer() || value.get<double>() < 1 || value.get<double>() > 1e6)
     throw Error(ErrorCode::InvalidInput,
-                fmt::format("{}: \"{}\" is {}; expected the number of a column, the first is 1", where, key,
-                            quote(value.dump())));
+                fmt::format("{}: \"{}\" is {}; expected {}", where, key, quote(value.dump()), expected));
   return value.get<int>();
 }
 
@@ -76,8 +79,14 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
       throw contradicts(head.task.name,
                         fmt::format("has the pair encoding {}, which this version does not know", quote(word)));
   }
-  head.task.tokens_column = column_of(json, "tokens", where);
-  head.task.tags_column = column_of(json, "tags", where);
+  constexpr std::string_view kColumn = "the number of a column, the first is 1";
+  head.task.tokens_column = count_of(json, "tokens", kColumn, where);
+  head.task.tags_column = count_of(json, "tags", kColumn, where);
+  head.task.start = json.value("start", "");
+  head.task.stride = count_of(json, "stride", "a number of tokens, 1 or more", where);
+  head.task.longest_answer =
+      count_of(json, "longest_answer", "a number of tokens, 1 or more", where).value_or(task::kLongestAnswer);
+  if (json.contains("null_threshold")) head.null_threshold = json["null_threshold"].get<double>();
   try {
     head.labels = task::LabelSet(json.at("labels").get<std::vector<std::string>>());
   } catch (Error const& error) {
@@ -97,7 +106,8 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
       throw contradicts(head.task.name, fmt::format("has the pooler {}; expected \"tanh\"", quote(word)));
     head.pooler = Pooler::Tanh;
   }
-  bool const needs_labels = head.task.type != task::TaskType::Regression;
+  bool const is_span = head.task.type == task::TaskType::Span;
+  bool const needs_labels = task::has_labels(*known);
   if (head.task.name.empty()) throw contradicts(head.task.name, "has no name");
   if (has_control_characters(head.task.name)) throw contradicts(head.task.name, "has control characters in its name");
   if (head.labels.empty() == needs_labels)
@@ -114,10 +124,18 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   if (head.task.text.size() > 2)
     throw contradicts(head.task.name,
                       fmt::format("reads {} columns; expected one text or a pair", head.task.text.size()));
+  if (is_span && head.task.text.size() != 2)
+    throw contradicts(head.task.name,
+                      fmt::format("reads {} columns; expected a question and its context", head.task.text.size()));
+  if (head.null_threshold && !(is_span && std::isfinite(*head.null_threshold)))
+    throw contradicts(head.task.name, fmt::format("has the null threshold {}; expected a number, of a span task alone",
+                                                  *head.null_threshold));
   if (auto const reading = head.reading();
       head.pooler == Pooler::Tanh && reading != Reading::Text && reading != Reading::Pair)
     throw contradicts(head.task.name, fmt::format("has a pooler, which no head over {} has",
-                                                  reading == Reading::Words ? "words" : "two texts by themselves"));
+                                                  reading == Reading::Words     ? "words"
+                                                  : reading == Reading::Passage ? "passages"
+                                                                                : "two texts by themselves"));
   auto const& metrics = task::metrics_of(*known);
   if (std::find(metrics.begin(), metrics.end(), head.task.metric) == metrics.end())
     throw contradicts(head.task.name,
@@ -134,19 +152,21 @@ std::string_view to_string(Reading reading) {
     case Reading::Words: return "words";
     case Reading::Pair: return "pair";
     case Reading::Comparison: return "comparison";
+    case Reading::Passage: return "passage";
   }
   expects(false, "every reading has a name");
   return "";
 }
 
 std::optional<Reading> parse_reading(std::string_view word) {
-  for (auto const reading : {Reading::Text, Reading::Words, Reading::Pair, Reading::Comparison})
+  for (auto const reading : kReadings)
     if (word == to_string(reading)) return reading;
   return std::nullopt;
 }
 
 Reading HeadSpec::reading() const {
   if (task.type == task::TaskType::Tagging) return Reading::Words;
+  if (task.type == task::TaskType::Span) return Reading::Passage;
   if (task.encodes_apart()) return Reading::Comparison;
   return task.text.size() == 2 ? Reading::Pair : Reading::Text;
 }
@@ -157,6 +177,7 @@ std::size_t HeadSpec::n_outputs() const {
     case task::TaskType::Multilabel: return labels.size();
     case task::TaskType::Regression: return 1;
     case task::TaskType::Tagging: return 1 + 2 * labels.size();
+    case task::TaskType::Span: return 2;
   }
   expects(false, "every task type has outputs");
   return 0;

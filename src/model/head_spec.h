@@ -2,6 +2,7 @@
 // (model/model_folder.h).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,12 +13,18 @@
 
 namespace polytask::model {
 
-/// What a task answers about: a text, its words, a pair as one sequence, or two texts each by itself. Tasks of one
-/// reading share every layer of the encoder.
-enum class Reading { Text, Words, Pair, Comparison };
+/// What a task answers about: a text, its words, a pair as one sequence, two texts each by itself, or the words of a
+/// context behind a question. Tasks of one reading share every layer of the encoder.
+enum class Reading { Text, Words, Pair, Comparison, Passage };
+inline constexpr std::array kReadings{Reading::Text, Reading::Words, Reading::Pair, Reading::Comparison,
+                                      Reading::Passage};
 /// Whether a head also sees how two texts differ.
 [[nodiscard]] constexpr bool compares(Reading reading) {
   return reading == Reading::Pair || reading == Reading::Comparison;
+}
+/// Whether a head answers tokens one by one, not a text as a whole.
+[[nodiscard]] constexpr bool answers_tokens(Reading reading) {
+  return reading == Reading::Words || reading == Reading::Passage;
 }
 [[nodiscard]] std::string_view to_string(Reading reading);
 [[nodiscard]] std::optional<Reading> parse_reading(std::string_view word);
@@ -27,7 +34,7 @@ enum class Reading { Text, Words, Pair, Comparison };
 enum class Pooler { None, Tanh };
 
 /// One task's output layer. Outputs: one per label (classification, multilabel), one (regression), or one per BIO tag:
-/// O, then B-x and I-x for each label x in order (tagging).
+/// O, then B-x and I-x for each label x in order (tagging), or two: that an answer starts, and ends, at a token (span).
 struct HeadSpec {
   task::TaskSpec task;
   task::LabelSet labels;
@@ -36,8 +43,10 @@ struct HeadSpec {
   double threshold = 0.5;        ///< multilabel
   double temperature = 1.0;      ///< > 0; classification and multilabel divide their logits by it
   Pooler pooler = Pooler::None;  ///< of the readings Text and Pair alone
+  /// Span: "no answer" must exceed the best piece by more; nothing = there is always an answer.
+  std::optional<double> null_threshold;
   [[nodiscard]] std::size_t n_outputs() const;
-  /// A tagging head reads words, of a pair too.
+  /// A tagging head reads words, of a pair too; a span head a passage.
   [[nodiscard]] Reading reading() const;
   /// A regression over two texts that are encoded apart is a line through their cosine.
   [[nodiscard]] bool sees_cosine() const {

@@ -47,6 +47,7 @@ TEST(HeadSpec, CountsTheOutputsOfEveryType) {
   EXPECT_EQ(head(TaskType::Multilabel, {"a", "b"}).n_outputs(), 2u);
   EXPECT_EQ(head(TaskType::Regression, {}).n_outputs(), 1u);
   EXPECT_EQ(head(TaskType::Tagging, {"a", "b"}).n_outputs(), 5u);
+  EXPECT_EQ(head(TaskType::Span, {}).n_outputs(), 2u);
 }
 
 void expect_equal(HeadSpec const& a, HeadSpec const& b) {
@@ -65,6 +66,10 @@ void expect_equal(HeadSpec const& a, HeadSpec const& b) {
   EXPECT_EQ(a.threshold, b.threshold);
   EXPECT_EQ(a.temperature, b.temperature);
   EXPECT_EQ(a.pooler, b.pooler);
+  EXPECT_EQ(a.null_threshold, b.null_threshold);
+  EXPECT_EQ(a.task.start, b.task.start);
+  EXPECT_EQ(a.task.stride, b.task.stride);
+  EXPECT_EQ(a.task.longest_answer, b.task.longest_answer);
   EXPECT_EQ(a.n_outputs(), b.n_outputs());
 }
 
@@ -84,7 +89,15 @@ TEST(HeadSpec, IsReadAsItWasWritten) {
   places.task.tags_column = 4;
   auto pooled = head(TaskType::Classification, {"b", "a"});
   pooled.pooler = Pooler::Tanh;
-  for (auto const& written : {pair, topics, urgency, places, pooled})
+  auto ask = head(TaskType::Span, {});
+  ask.task.text = {"question", "context"};
+  ask.task.start = "at";
+  ask.task.stride = 40;
+  ask.task.longest_answer = 7;
+  ask.null_threshold = -1.25;
+  auto always = head(TaskType::Span, {});
+  always.task.text = {"question", "context"};
+  for (auto const& written : {pair, topics, urgency, places, pooled, ask, always})
     expect_equal(parse_head_spec(head_json(written), "task.json", "intent"), written);
 }
 
@@ -110,6 +123,25 @@ TEST(HeadSpec, HasAPoolerOverWholeTextsAlone) {
                 task.erase("temperature");
               }),
               HasSubstr("has a pooler, which no head over words has"));
+}
+
+TEST(HeadSpec, OfASpanReadsAQuestionAndAContextAndHasNoLabels) {
+  auto const ask = [](Json& task) {
+    task = Json::parse(R"({"name": "intent", "type": "span", "datasets": ["d"], "text": ["q", "c"], "label": "a",
+                           "labels": [], "metric": "token_f1", "owner": ""})");
+  };
+  EXPECT_EQ(error_with(ask), "no error");
+  auto const with = [&](std::string const& key, Json const& value) {
+    return error_with([&](Json& task) { ask(task), task[key] = value; });
+  };
+  EXPECT_THAT(with("text", {"q"}), HasSubstr("reads 1 columns; expected a question and its context"));
+  EXPECT_THAT(with("labels", {"x"}), HasSubstr("is of type span and has 1 labels"));
+  EXPECT_THAT(with("stride", 0), HasSubstr("\"stride\" is \"0\"; expected a number of tokens, 1 or more"));
+  EXPECT_THAT(with("longest_answer", "7"), HasSubstr("expected a number of tokens, 1 or more"));
+  EXPECT_THAT(with("null_threshold", "x"), HasSubstr("is not a task description"));
+  EXPECT_THAT(with("pooler", "tanh"), HasSubstr("has a pooler, which no head over passages has"));
+  EXPECT_THAT(with("metric", "accuracy"), HasSubstr("has the metric \"accuracy\""));
+  EXPECT_THAT(error_with([](auto& task) { task["null_threshold"] = 1; }), HasSubstr("of a span task alone"));
 }
 
 TEST(HeadSpec, RefusesWhatContradictsItself) {

@@ -52,7 +52,7 @@ void remove_folder(PackageContents& contents, std::string const& prefix) {
 }
 
 void remove_unread_layers(PackageContents& contents) {
-  for (auto const reading : {Reading::Text, Reading::Words, Reading::Pair, Reading::Comparison})
+  for (auto const reading : kReadings)
     if (!package_private_file(contents.spec, reading)) remove_file(contents, private_file("", reading).string());
 }
 

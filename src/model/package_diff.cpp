@@ -64,6 +64,9 @@ TaskDifference compare(TaskIn const& in_first, TaskIn const& in_second, PackageD
   note(a.labels != b.labels, "labels");
   note(a.threshold != b.threshold, "threshold");
   note(a.target_offset != b.target_offset || a.target_scale != b.target_scale, "scale");
+  note(a.null_threshold != b.null_threshold, "null threshold");
+  note(a.task.stride != b.task.stride, "windows");
+  note(a.task.longest_answer != b.task.longest_answer, "longest answer");
   note(a.temperature != b.temperature, "temperature");
   found.probabilities_alone =
       a.task.type == task::TaskType::Classification && found.because == std::vector<std::string>{"temperature"};

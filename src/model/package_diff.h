@@ -16,7 +16,8 @@ struct TaskDifference {
   std::string task;
   InPackages in = InPackages::Both;
   /// Why the task's answers can differ: "encoder", "how texts are read", "precision", "private layers", "head", "type",
-  /// "columns", "labels", "threshold", "temperature", "scale". Empty when no answer can.
+  /// "columns", "labels", "threshold", "temperature", "scale", "null threshold", "windows", "longest answer". Empty
+  /// when no answer can.
   std::vector<std::string> because;
   std::vector<std::string> labels_added;    ///< the second has them, the first has not
   std::vector<std::string> labels_removed;  ///< the other way round

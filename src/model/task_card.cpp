@@ -37,6 +37,10 @@ std::string what_it_answers(HeadSpec const& head) {
     case task::TaskType::Tagging:
       return fmt::format("Spans in {}, of {} kind{}.", columns.empty() ? what : fmt::format("the words of {}", what),
                          head.labels.size(), head.labels.size() == 1 ? "" : "s");
+    case task::TaskType::Span:
+      return fmt::format("The piece of a context that answers a question ({}), of at most {} tokens{}.",
+                         list_of(columns), head.task.longest_answer,
+                         head.null_threshold ? ", or that there is none" : "; there always is one");
   }
   return "";
 }
@@ -83,6 +87,10 @@ std::string card_text(HeadSpec const& head, TaskOrigin const& origin, std::optio
           "\n";
   if (head.temperature != 1.0)
     text += fmt::format("Probabilities are calibrated on dev, with the temperature {:.3f}.\n", head.temperature);
+  if (head.null_threshold)
+    text += fmt::format(
+        "It says that there is no answer where that outscores the best piece by more than {:.3f}, fitted on dev.\n",
+        *head.null_threshold);
   if (plan) text += "\n## Precision\n\n" + precision_lines(head.task.name, *plan);
   text += "\n## Data\n\n";
   if (origin.data.empty()) text += "It is not known what it learned from.\n";
@@ -92,6 +100,8 @@ std::string card_text(HeadSpec const& head, TaskOrigin const& origin, std::optio
       "max_length lets it see.\n"
       "- The score is of rows like those it learned from; of other texts it says nothing.\n";
   if (!head.labels.empty()) text += "- It knows no other labels than these.\n";
+  if (head.task.type == task::TaskType::Span)
+    text += "- It reads a context of any length, in windows; an answer that no window shows whole it does not give.\n";
   if (head.task.type == task::TaskType::Classification) text += "- A text that fits no label gets one all the same.\n";
   return text;
 }

@@ -52,6 +52,17 @@ Probabilities are calibrated on dev, with the temperature 1.250.
 )");
 }
 
+TEST(TaskCard, SaysOfASpanHowLongItsAnswersAreAndWhetherThereCanBeNone) {
+  auto head = head_of("ask", task::TaskType::Span, {});
+  head.task.text = {"question", "context"};
+  EXPECT_THAT(card_text(head, {}),
+              AllOf(HasSubstr("answers a question (question, context), of at most 30 tokens; there "
+                              "always is one."),
+                    HasSubstr("a context of any length, in windows"), Not(HasSubstr("Labels"))));
+  head.null_threshold = -1.5;
+  EXPECT_THAT(card_text(head, {}), AllOf(HasSubstr("or that there is none."), HasSubstr("by more than -1.500")));
+}
+
 TEST(TaskCard, SaysWhatIsNotKnown) {
   EXPECT_THAT(card_text(intent(), {}),
               AllOf(HasSubstr("It is not known how good its answers are"),

@@ -45,9 +45,16 @@ double chance_level(model::HeadSpec const& head, std::vector<double> const& base
       return std::max(total, 1e-3);  // labels that never vary say nothing; do not divide by zero
     }
     case task::TaskType::Regression: return data::kTargetDeviation * data::kTargetDeviation;
+    case task::TaskType::Span: break;
   }
-  expects(false, "every task type has a chance level");
+  expects(false, "every task type has a chance level, span of its windows");
   return 1.0;
+}
+
+double span_chance_level(double no_answer, double log_positions) {
+  constexpr double kLeast = 0.25;  // of ln(tokens): windows that are nearly all alike leave almost nothing to guess
+  double const guessed = entropy(no_answer) + (1 - no_answer) * log_positions;
+  return std::max({guessed, kLeast * log_positions, 1e-3});
 }
 
 Tensor task_loss(model::HeadSpec const& head, LossConfig const& config, Tensor const& logits,
@@ -80,6 +87,18 @@ Tensor task_loss(model::HeadSpec const& head, LossConfig const& config, Tensor c
       std::vector<float> values;
       for (auto const* target : targets) values.push_back(std::get<float>(*target));
       return torch::mse_loss(logits.squeeze(-1), torch::tensor(values).to(logits.device()));
+    }
+    case task::TaskType::Span: {
+      std::int64_t at = 0;
+      std::vector<Tensor> likelihoods;
+      for (auto const* target : targets) {
+        auto const& [start, end, n_tokens] = std::get<data::AnswerTarget>(*target);
+        auto const own = torch::log_softmax(logits.narrow(0, at, n_tokens), 0);
+        likelihoods.push_back(own.select(0, start).select(0, 0) + own.select(0, end).select(0, 1));
+        at += n_tokens;
+      }
+      expects(at == logits.size(0), "a span head gives a row of outputs a token");
+      return torch::stack(likelihoods).mean() / -2;
     }
   }
   expects(false, "every task type has a loss");

@@ -21,8 +21,14 @@ struct LossConfig {
 /// the losses of different tasks comparable. > 0. `base_rates`: by output; unused for regression.
 [[nodiscard]] double chance_level(model::HeadSpec const& head, std::vector<double> const& base_rates);
 
-/// logits: [texts, outputs], or [tagged tokens, outputs] for tagging, in the order of `targets` (and of the tagged
-/// tokens in them). Mean over texts (over tagged tokens for tagging); multilabel sums over labels. A scalar.
+/// The same of a span head, which answers windows: `no_answer` is the share of the training windows without an answer,
+/// `log_positions` the mean over the others of ln(their tokens). The entropy of knowing nothing but these. > 0.
+[[nodiscard]] double span_chance_level(double no_answer, double log_positions);
+
+/// logits: [texts, outputs], or [tagged tokens, outputs] for tagging, or [all tokens, outputs] for span, in the order
+/// of `targets` (and of the tokens in them). Mean over texts (over tagged tokens for tagging); multilabel sums over
+/// labels; span is, for each window, the mean of two cross-entropies over its own tokens, of where the answer starts
+/// and ends (Devlin et al. 2019, arXiv:1810.04805, section 4.2, as BertForQuestionAnswering). A scalar.
 torch::Tensor task_loss(model::HeadSpec const& head, LossConfig const& config, torch::Tensor const& logits,
                         std::vector<data::Target const*> const& targets);
 

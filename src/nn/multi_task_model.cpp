@@ -116,7 +116,7 @@ ReadRows MultiTaskModelImpl::rows_read(std::span<HeadInput const> inputs, TextSe
   std::vector<std::int64_t> tokens;
   for (auto const& input : inputs) {
     auto const reading = spec_.heads[input.head].reading();
-    if (reading == model::Reading::Words) {
+    if (model::answers_tokens(reading)) {
       auto const of_words = own.tokens(input.tokens);
       tokens.insert(tokens.end(), of_words.begin(), of_words.end());
     } else if (model::compares(reading) || spec_.pooling == model::Pooling::Mean) {
@@ -142,7 +142,7 @@ Tensor MultiTaskModelImpl::pooled_states(std::size_t head, TopStates const& top,
 
 Tensor MultiTaskModelImpl::states_of(HeadInput const& input, TopStates const& top) const {
   auto const& spec = spec_.heads[input.head];
-  if (spec.reading() == model::Reading::Words)
+  if (model::answers_tokens(spec.reading()))
     return top.hidden.index_select(0, index_tensor(top.read.places(top.own.tokens(input.tokens)), top.hidden.device()));
   auto const texts = top.own.texts(input.texts);
   if (!model::compares(spec.reading())) return pooled_states(input.head, top, texts);

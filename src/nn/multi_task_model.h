@@ -16,8 +16,9 @@ namespace polytask::nn {
 /// Which tokens or texts of a batch a head looks at.
 struct HeadInput {
   std::size_t head = 0;
-  std::vector<std::int64_t> texts;   ///< indices of texts
-  std::vector<std::int64_t> tokens;  ///< tagging: indices of tokens of those texts in the packed batch
+  std::vector<std::int64_t> texts;  ///< indices of texts
+  /// Tagging: indices of tokens of those texts in the packed batch; span: all of their tokens.
+  std::vector<std::int64_t> tokens;
 };
 
 /// Not thread-safe. A shared handle: copying it aliases the weights.
@@ -31,7 +32,8 @@ class MultiTaskModelImpl : public torch::nn::Module {
   /// states u and v of its two texts differ: [pooled, |u - v|, u * v] (features of Conneau et al. 2017,
   /// arXiv:1705.02364). A regression over two texts that are encoded apart sees sqrt(hidden) * cos(u, v) alone (the
   /// regression objective of Reimers and Gurevych 2019, arXiv:1908.10084, with a line behind it). Where a head has a
-  /// pooler, tanh(W pooled + b) stands in the place of the pooled state (model::Pooler). Returns the logits in
+  /// pooler, tanh(W pooled + b) stands in the place of the pooled state (model::Pooler). A span head sees every token.
+  /// Returns the logits in
   /// the order of `inputs`: [texts, outputs] or [tokens, outputs].
   std::vector<torch::Tensor> forward(PackedTexts const& texts, std::span<HeadInput const> inputs, Pass pass);
 
@@ -44,6 +46,8 @@ class MultiTaskModelImpl : public torch::nn::Module {
 
   /// What the head's logits are divided by when they are decoded; `forward` leaves them as they are.
   void set_temperature(std::size_t head, double temperature) { spec_.heads[head].temperature = temperature; }
+  /// As model::HeadSpec has it.
+  void set_null_threshold(std::size_t head, double threshold) { spec_.heads[head].null_threshold = threshold; }
 
   /// Weights only; the caller adds the tokenizer's files.
   void save(std::filesystem::path const& model_folder) const;

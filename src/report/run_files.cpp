@@ -173,6 +173,32 @@ std::vector<task::Span> read_spans(Record const& record, char const* key, Json c
   return spans;
 }
 
+/// Pieces of the second text: gold ones [{"text": .., "answer_start": ..}, ..], of the answer "start" and "end".
+void read_answers(Record const& record, Json const& gold, Record const& predicted, Miss& miss) {
+  auto const context = miss.texts.size() < 2 ? std::string() : miss.texts[1];
+  Utf8Offsets const offsets(context);
+  if (!gold.is_null() && !gold.is_array()) record.wrong("gold", gold, "a list of answers");
+  for (auto const& one : gold) {
+    if (!one.is_object() || !one.contains("text") || !one["text"].is_string() || !one.contains("answer_start") ||
+        !one["answer_start"].is_number_unsigned())
+      record.wrong("gold", one, R"({"text": .., "answer_start": ..})");
+    auto const begin = offsets.to_bytes(one["answer_start"].get<std::size_t>());
+    auto const text = one["text"].get<std::string>();
+    if (!begin || *begin + text.size() > context.size()) record.wrong("gold", one, "an answer inside the context");
+    miss.gold.spans.push_back({*begin, *begin + text.size(), ""});
+    miss.gold.labels.push_back(text);
+  }
+  if (auto answer = predicted.text("answer"); !answer.empty()) miss.predicted.labels.push_back(std::move(answer));
+  auto const *start = predicted.find("start"), *end = predicted.find("end");
+  if (start != nullptr && end != nullptr) {
+    auto const begin = start->is_number_unsigned() ? offsets.to_bytes(start->get<std::size_t>()) : std::nullopt;
+    auto const stop = end->is_number_unsigned() ? offsets.to_bytes(end->get<std::size_t>()) : std::nullopt;
+    if (!begin || !stop) predicted.wrong("start", *start, "a place in the context");
+    miss.predicted.spans.push_back({*begin, *stop, ""});
+  }
+  if (predicted.find("score") != nullptr) miss.predicted.confidence = predicted.number("score");
+}
+
 Miss read_miss(Record const& record, task::TaskType type) {
   Miss miss{.where = record.text("where"), .texts = record.texts("text")};
   auto const text = miss.texts.empty() ? std::string() : miss.texts[0];
@@ -198,6 +224,7 @@ Miss read_miss(Record const& record, task::TaskType type) {
       if (auto const* spans = predicted.find("spans"))
         miss.predicted.spans = read_spans(predicted, "spans", *spans, text);
       break;
+    case task::TaskType::Span: read_answers(record, *gold, predicted, miss); break;
   }
   return miss;
 }

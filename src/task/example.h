@@ -23,12 +23,27 @@ struct Span {
   friend bool operator==(Span const&, Span const&) = default;
 };
 
+/// A piece of a text: its bytes and what stands there.
+struct TextPiece {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  std::string text;
+  friend bool operator==(TextPiece const&, TextPiece const&) = default;
+};
+
+/// Pieces of a context that answer a question, each of them rightly; none = the context does not answer it.
+struct Answers {
+  std::vector<TextPiece> pieces;
+  friend bool operator==(Answers const&, Answers const&) = default;
+};
+
 /// What one task says about one row; monostate = the row carries no label for it.
 using Label = std::variant<std::monostate,            // not labelled
                            std::string,               // classification
                            std::vector<std::string>,  // multilabel, sorted, each once
                            double,                    // regression
-                           std::vector<Span>>;        // tagging, sorted, not overlapping
+                           std::vector<Span>,         // tagging, sorted, not overlapping
+                           Answers>;                  // span; of texts[1]
 
 [[nodiscard]] inline bool is_labelled(Label const& label) { return label.index() != 0; }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -32,6 +33,14 @@ struct SpanPrediction {
   std::vector<ScoredSpan> spans;  ///< sorted, not overlapping
 };
 
-using Prediction = std::variant<ClassPrediction, MultilabelPrediction, ValuePrediction, SpanPrediction>;
+struct AnswerPrediction {
+  std::optional<TextPiece> answer;  ///< of texts[1]; nothing = the context does not answer the question
+  float score = 0;                  ///< probability of the answer, in the window that gives it (model/decode_answer.h)
+  std::optional<TextPiece> best;    ///< the piece that scored highest, said or not; nothing where none can be said
+  double null_difference = 0;       ///< by how much "no answer" outscores it
+};
+
+using Prediction =
+    std::variant<ClassPrediction, MultilabelPrediction, ValuePrediction, SpanPrediction, AnswerPrediction>;
 
 }  // namespace polytask::task

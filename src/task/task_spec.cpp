@@ -10,18 +10,20 @@ std::string_view to_string(TaskType type) {
     case TaskType::Multilabel: return "multilabel";
     case TaskType::Regression: return "regression";
     case TaskType::Tagging: return "tagging";
+    case TaskType::Span: return "span";
   }
   expects(false, "every task type has a name");
   return {};
 }
 
 std::vector<std::string> const& task_type_names() {
-  static std::vector<std::string> const names{"classification", "multilabel", "regression", "tagging"};
+  static std::vector<std::string> const names{"classification", "multilabel", "regression", "tagging", "span"};
   return names;
 }
 
 std::optional<TaskType> parse_task_type(std::string_view word) {
-  for (auto const type : {TaskType::Classification, TaskType::Multilabel, TaskType::Regression, TaskType::Tagging})
+  for (auto const type :
+       {TaskType::Classification, TaskType::Multilabel, TaskType::Regression, TaskType::Tagging, TaskType::Span})
     if (to_string(type) == word) return type;
   return std::nullopt;
 }
@@ -39,24 +41,27 @@ std::vector<std::string> const& metrics_of(TaskType type) {
   static std::vector<std::string> const multilabel{"micro_f1", "macro_f1", "accuracy", "average_precision"};
   static std::vector<std::string> const regression{"pearson", "spearman"};
   static std::vector<std::string> const tagging{"span_f1"};
+  static std::vector<std::string> const span{"token_f1", "exact_match", "character_f1"};
   switch (type) {
     case TaskType::Classification: return classification;
     case TaskType::Multilabel: return multilabel;
     case TaskType::Regression: return regression;
     case TaskType::Tagging: return tagging;
+    case TaskType::Span: return span;
   }
   expects(false, "every task type has metrics");
   return classification;
 }
 
 bool TaskSpec::encodes_apart() const {
-  if (text.size() != 2 || type == TaskType::Tagging) return false;
+  if (text.size() != 2 || type == TaskType::Tagging || type == TaskType::Span) return false;
   return pair_encoding.value_or(type == TaskType::Regression ? PairEncoding::Bi : PairEncoding::Cross) ==
          PairEncoding::Bi;
 }
 
 bool read_alike(TaskSpec const& a, TaskSpec const& b) {
-  return a.text == b.text && a.tokens_column == b.tokens_column && a.encodes_apart() == b.encodes_apart();
+  return a.text == b.text && a.tokens_column == b.tokens_column && a.encodes_apart() == b.encodes_apart() &&
+         reads_passages(a) == reads_passages(b) && a.stride == b.stride;
 }
 
 std::string default_metric(TaskType type) { return metrics_of(type).front(); }

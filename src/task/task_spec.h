@@ -13,12 +13,18 @@ enum class TaskType {
   Multilabel,      ///< any subset of a label set
   Regression,      ///< a number
   Tagging,         ///< labelled spans of the text
+  Span,            ///< a piece of a context that answers a question, or nothing
 };
 
-/// "classification", "multilabel", "regression", "tagging": the words of the project file.
+/// "classification", "multilabel", "regression", "tagging", "span": the words of the project file.
 [[nodiscard]] std::string_view to_string(TaskType type);
 [[nodiscard]] std::optional<TaskType> parse_task_type(std::string_view word);
 [[nodiscard]] std::vector<std::string> const& task_type_names();
+
+/// Whether what it answers is named by a set of labels.
+[[nodiscard]] constexpr bool has_labels(TaskType type) {
+  return type != TaskType::Regression && type != TaskType::Span;
+}
 
 enum class ClassWeights { None, Balanced };
 
@@ -31,13 +37,20 @@ enum class PairEncoding { Cross, Bi };
 [[nodiscard]] std::string_view to_string(PairEncoding encoding);
 [[nodiscard]] std::optional<PairEncoding> parse_pair_encoding(std::string_view word);
 
+/// Tokens of the longest answer that a span task gives, where its task does not say otherwise.
+inline constexpr int kLongestAnswer = 30;
+
 struct TaskSpec {
   std::string name;
   TaskType type = TaskType::Classification;
   std::vector<std::string> datasets;          ///< names; at least one
-  std::vector<std::string> text;              ///< one column, or two for a pair; empty for CoNLL files
-  std::string label;                          ///< column of the label, the list of labels or the number
+  std::vector<std::string> text;              ///< one column, or two for a pair; empty for CoNLL files; span: question
+                                              ///< and context
+  std::string label;                          ///< column of the label, the list of labels, the number or the answers
   std::string spans;                          ///< tagging: column of [[start, end, "LABEL"], ...] in code points
+  std::string start;                          ///< span: column of where a plain answer starts, in code points
+  std::optional<int> stride;                  ///< span: tokens between the beginnings of windows; unset = half the room
+  int longest_answer = kLongestAnswer;        ///< span: tokens
   std::optional<int> tokens_column;           ///< tagging over CoNLL: 1-based; default the first
   std::optional<int> tags_column;             ///< tagging over CoNLL: 1-based; default the last
   std::vector<std::string> labels;            ///< declared label set; empty = taken from the training rows, sorted
@@ -53,10 +66,13 @@ struct TaskSpec {
   [[nodiscard]] PairEncoding encoding() const { return encodes_apart() ? PairEncoding::Bi : PairEncoding::Cross; }
 };
 
+/// Whether its two texts are a question and a context, read in windows (task/passage.h).
+[[nodiscard]] inline bool reads_passages(TaskSpec const& task) { return task.type == TaskType::Span; }
+
 /// Whether one pass through an encoder serves both: they read the same columns and encode them in the same way.
 [[nodiscard]] bool read_alike(TaskSpec const& a, TaskSpec const& b);
 
-/// accuracy, micro_f1, pearson, span_f1.
+/// accuracy, micro_f1, pearson, span_f1, token_f1.
 [[nodiscard]] std::string default_metric(TaskType type);
 /// The metrics that make sense for a type, the default first.
 [[nodiscard]] std::vector<std::string> const& metrics_of(TaskType type);

@@ -43,7 +43,9 @@ std::vector<std::vector<task::Prediction>> Predictor::predict(std::span<task::Ex
                                                               std::span<std::size_t const> task_indices) const {
   return translated("predicting", [&] {
     std::vector<EncodedText> texts;
-    for (auto const& example : examples) texts.push_back(encode_text(*state_->tokenizer, example, spec().max_length));
+    auto const task = task_indices.empty() ? task::TaskSpec{} : spec().heads[task_indices.front()].task;
+    for (auto const& example : examples)
+      texts.push_back(encode_text(*state_->tokenizer, example, task, spec().max_length));
     return infer(state_->model, texts, task_indices, {.device = state_->device});
   });
 }

@@ -24,7 +24,8 @@ class Predictor {
 
   [[nodiscard]] model::ModelSpec const& spec() const noexcept;
   /// One encoder pass over the texts, then the heads `task_indices` (into spec().heads) names.
-  /// Result: [example][position in task_indices]. An example's answer does not depend on its neighbours (to 1e-5).
+  /// The tasks all read alike (task::read_alike). Result: [example][position in task_indices]. An example's answer does
+  /// not depend on its neighbours (to 1e-5).
   [[nodiscard]] std::vector<std::vector<task::Prediction>> predict(std::span<task::Example const> examples,
                                                                    std::span<std::size_t const> task_indices) const;
 

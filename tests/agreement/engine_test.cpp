@@ -10,6 +10,7 @@
 #include <ostream>
 #include <string>
 
+#include "base/utf8.h"
 #include "nn/multi_task_model.h"
 #include "text/wordpiece_tokenizer.h"
 #include "train/predictor.h"
@@ -98,8 +99,16 @@ model::HeadSpec with_pooler(model::HeadSpec head) {
   return head;
 }
 
+model::HeadSpec span_head(std::string const& name, std::optional<int> stride, std::optional<double> null_threshold) {
+  auto head = head_of(name, TaskType::Span, {}, {"question", "context"});
+  head.task.stride = stride;
+  head.task.longest_answer = 9;
+  head.null_threshold = null_threshold;
+  return head;
+}
+
 /// Heads over one text, then heads over a pair as one sequence, then over two that are encoded apart; then with
-/// poolers.
+/// poolers; then over contexts behind a question, whose windows move by half of their room, and by seven tokens.
 std::vector<model::HeadSpec> every_kind_of_head() {
   std::vector<std::string> const pair{"left", "right"};
   auto urgency = head_of("urgency", TaskType::Regression, {});
@@ -114,7 +123,10 @@ std::vector<model::HeadSpec> every_kind_of_head() {
           head_of("likeness", TaskType::Regression, {}, pair, task::PairEncoding::Bi),
           head_of("duplicate", TaskType::Classification, {"no", "yes"}, pair, task::PairEncoding::Bi),
           with_pooler(head_of("tone", TaskType::Classification, {"a", "b", "c"})),
-          with_pooler(head_of("entails", TaskType::Classification, {"no", "yes"}, pair, task::PairEncoding::Cross))};
+          with_pooler(head_of("entails", TaskType::Classification, {"no", "yes"}, pair, task::PairEncoding::Cross)),
+          span_head("answer", {}, -0.5),
+          span_head("place", {}, {}),
+          span_head("narrow", 7, 0.5)};
 }
 
 class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
@@ -167,13 +179,24 @@ class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
     }
     return examples;
   }
+  /// Contexts from none to several windows; one of the questions is longer than half of the room.
+  [[nodiscard]] static std::vector<task::Example> passages() {
+    auto examples = pairs(false);
+    for (std::size_t i = 0; i < examples.size(); i += 3)
+      for (std::size_t k = 1; k < i % 7; ++k)
+        examples[i].texts[1] += " " + examples[(i + k) % examples.size()].texts[0];
+    for (std::size_t i = 0; i < examples.size(); ++i)
+      if (i % 20 != 5 && examples[i].texts[0].size() > 40) examples[i].texts[0].resize(20);
+    for (auto& example : examples) example.texts[0] = valid_utf8(example.texts[0]);
+    return examples;
+  }
   struct Question {
     std::vector<task::Example> examples;
     std::vector<std::size_t> heads;
   };
   [[nodiscard]] static std::vector<Question> questions() {
-    return {{texts(), {0, 1, 2, 3, 8}}, {texts(), {3, 0}},    {texts(), {8}}, {texts(), {2}},
-            {pairs(false), {4, 5, 9}},  {pairs(true), {6, 7}}};
+    return {{texts(), {0, 1, 2, 3, 8}}, {texts(), {3, 0}},     {texts(), {8}},         {texts(), {2}},
+            {pairs(false), {4, 5, 9}},  {pairs(true), {6, 7}}, {passages(), {10, 11}}, {passages(), {12}}};
   }
   [[nodiscard]] Engine engine(Precision precision, int n_workers = 1,
                               InstructionSet instructions = kernels::detected_instructions()) const {
@@ -198,6 +221,11 @@ double difference(task::Prediction const& a, task::Prediction const& b) {
     differ(several->scores, std::get<task::MultilabelPrediction>(b).scores);
   } else if (auto const* value = std::get_if<task::ValuePrediction>(&a)) {
     most = std::abs(value->value - std::get<task::ValuePrediction>(b).value);
+  } else if (auto const* said = std::get_if<task::AnswerPrediction>(&a)) {
+    auto const& other = std::get<task::AnswerPrediction>(b);
+    most = std::max(std::abs(static_cast<double>(said->score) - other.score),
+                    std::abs(said->null_difference - other.null_difference) / 4);  // a sum of four logits
+    if (!(said->answer == other.answer && said->best == other.best)) most = HUGE_VAL;
   } else {
     std::vector<float> scores_a, scores_b;
     auto const& spans_a = std::get<task::SpanPrediction>(a).spans;

@@ -4,7 +4,7 @@
 //   FOLDER/<model>/answers.json   a list of {"rows", "texts", "units", "logits"}:
 //     rows     [{"ids", "types"}]; two for a pair that is encoded apart, else one
 //     texts    [text]
-//     units    [token] that a tagging answers
+//     units    [token] that a tagging answers; of a question and its context all
 //     logits   {task: [number]}
 #include <exception>
 #include <filesystem>
@@ -86,10 +86,24 @@ OrderedJson rows_of(task::Encoding const& encoding) {
   return json;
 }
 
+/// Of questions and contexts that one window holds.
+void add_passages(engine::Engine const& engine, text::Tokenizer const& tokenizer, OrderedJson& answers) {
+  auto const head = engine.spec().find("where").value();
+  for (auto const& example : pairs(false)) {
+    auto const encoding = text::encode_example(tokenizer, example, engine.spec().max_length);
+    if (encoding.truncated()) continue;
+    OrderedJson one{{"rows", rows_of(encoding)}, {"texts", example.texts}, {"units", OrderedJson::array()}};
+    for (std::size_t token = 0; token < encoding.size(); ++token) one["units"].push_back(token);
+    one["logits"]["where"] = engine.logits(std::span(&example, 1), std::span(&head, 1))[0][0];
+    answers.push_back(std::move(one));
+  }
+}
+
 void write_model(fs::path const& folder, SampleShape const& shape) {
   auto heads = heads_of_texts();
   for (auto const encoding : {task::PairEncoding::Cross, task::PairEncoding::Bi})
     for (auto& head : heads_of_pairs(encoding)) heads.push_back(std::move(head));
+  heads.push_back(head_of("where", TaskType::Span, {}, {"question", "context"}));
   fs::create_directories(folder);
   engine::test_support::write_sample_package(folder / "package", heads, shape);
   auto const engine = engine::Engine::load(folder / "package", {.precision = kernels::Precision::Float32});
@@ -100,7 +114,9 @@ void write_model(fs::path const& folder, SampleShape const& shape) {
       std::vector<std::size_t> asked;
       for (std::size_t i = 0; i < heads.size(); ++i) {
         auto const& task = heads[i].task;
-        if (task.text.size() == example.texts.size() && task.encodes_apart() == example.apart) asked.push_back(i);
+        if (task.text.size() == example.texts.size() && task.encodes_apart() == example.apart &&
+            !task::reads_passages(task))
+          asked.push_back(i);
       }
       auto const encoding = text::encode_example(*tokenizer, example, engine.spec().max_length);
       auto const found = engine.logits(std::span(&example, 1), asked)[0];
@@ -109,6 +125,7 @@ void write_model(fs::path const& folder, SampleShape const& shape) {
       for (std::size_t i = 0; i < asked.size(); ++i) one["logits"][heads[asked[i]].task.name] = found[i];
       answers.push_back(std::move(one));
     }
+  add_passages(engine, *tokenizer, answers);
   write_file_atomically(folder / "answers.json", answers.dump() + "\n");
 }
 

@@ -3,7 +3,7 @@
 #include "engine/test_support.h"
 #include "fuzzing.h"
 
-// Texts that stand behind one another, a zero between them, asked of a package with a task of every kind: any bytes
+// Texts that stand behind one another, a zero between them, asked of a package with a task of every type: any bytes
 // have an answer, and it is the same alone and beside the others.
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   using namespace polytask;
@@ -11,7 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   static fuzzing::Folder const folder;
   static engine::Engine const model = [] {
     auto const package = folder.path() / "package";
-    if (!std::filesystem::exists(package)) engine::test_support::write_sample_package(package);
+    if (!std::filesystem::exists(package))
+      engine::test_support::write_sample_package(package, engine::test_support::every_kind_of_head_and_spans());
     return engine::Engine::load(package, {.precision = kernels::Precision::Float32, .n_workers = 2});
   }();
   fuzzing::expect_value_or_error(data, size, [](std::string_view bytes) {
@@ -31,7 +32,11 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
                          "a row is answered as it is alone");
         auto const answers = parse_json(text, "answer").value();
         for (auto const& answer : answers)
-          if (answer.contains("spans"))
+          if (answer.contains("answer") && !answer["answer"].is_null())
+            fuzzing::require(answer["start"] < answer["end"] && answer["end"] <= count_code_points(asked[i].back()) &&
+                                 asked[i].back().find(answer["answer"].get<std::string>()) != std::string::npos,
+                             "an answer is in its context");
+          else if (answer.contains("spans"))
             for (auto const& span : answer["spans"])
               fuzzing::require(span[0] < span[1] && span[1] <= count_code_points(asked[i][0]), "a span is in its text");
       }

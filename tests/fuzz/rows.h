@@ -15,6 +15,11 @@ inline void check_label(task::Label const& label, task::Example const& example) 
     for (std::size_t i = 0; i < names->size(); ++i)
       require(!(*names)[i].empty() && (i == 0 || (*names)[i - 1] < (*names)[i]), "labels are sorted, each once");
   if (auto const* value = std::get_if<double>(&label)) require(*value - *value == 0.0, "a number is finite");
+  if (auto const* answers = std::get_if<task::Answers>(&label))
+    for (auto const& piece : answers->pieces)
+      require(piece.begin < piece.end && piece.end <= example.texts[1].size() && !find_invalid_utf8(piece.text) &&
+                  example.texts[1].compare(piece.begin, piece.end - piece.begin, piece.text) == 0,
+              "an answer stands in the context where it says");
   auto const* spans = std::get_if<std::vector<task::Span>>(&label);
   if (spans == nullptr) return;
   Utf8Offsets const offsets(example.texts[0]);
@@ -37,6 +42,8 @@ inline void read_all(data::RowReader& reader) {
       {.name = "m", .type = TaskType::Multilabel, .text = {"t"}, .label = "y"},
       {.name = "r", .type = TaskType::Regression, .text = {"t", "u"}, .label = "y"},
       {.name = "s", .type = TaskType::Tagging, .text = {"t"}, .spans = "y"},
+      {.name = "a", .type = TaskType::Span, .text = {"question", "context"}, .label = "answers"},
+      {.name = "p", .type = TaskType::Span, .text = {"t", "u"}, .label = "y", .start = "v"},
       {.name = "w", .type = TaskType::Tagging},
       {.name = "n", .type = TaskType::Tagging, .tokens_column = 2, .tags_column = 3},
   };

@@ -2,6 +2,7 @@
 
 #include "fuzzing.h"
 #include "model/decode.h"
+#include "model/decode_answer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
   using namespace polytask;
@@ -13,6 +14,13 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
                          "a head has outputs, a scale and a temperature");
         fuzzing::require(head.task.text.size() <= 2, "a task reads one text or a pair");
         if (head.task.type == task::TaskType::Tagging) return;
+        if (head.task.type == task::TaskType::Span) {
+          task::Passage const passage{.tokens = {{0, 1}, {2, 3}}, .n_before = 1, .windows = {{0, 2}}};
+          auto const said = model::decode_answer(head, passage, "a b", std::vector<float>{1, 1, 3, -3, -2, 4});
+          fuzzing::require(said.best && said.score >= 0 && said.score <= 1, "an answer has a probability");
+          fuzzing::require(!said.answer || *said.answer == *said.best, "an answer is the best piece");
+          return;
+        }
         std::vector<float> logits(head.n_outputs(), -3.0F);
         logits.back() = 3.0F;
         auto const prediction = model::decode_text(head, logits);

@@ -67,7 +67,7 @@ def compare(session, outputs, examples, batch_sizes, compared):
             for task, values in zip(tasks, found):
                 assert len(values) == (len(part) if apart else len(rows)), (task, values.shape)
                 for example, value in zip(part, values):
-                    if value.ndim == 2:  # a tagging answers at every token
+                    if value.ndim == 2:  # a tagging answers at every token, and a span
                         value = value[example['units']]
                     compared.setdefault(task, Comparison()).add(value, example['logits'][task])
 

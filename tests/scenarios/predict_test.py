@@ -251,7 +251,7 @@ class Predict(Scenario):
         self.expect_one_sentence(self.predict('--text', 'a', '--input', 'b.jsonl'), 2, 'either --text or --input')
         self.expect_one_sentence(self.predict('--text', 'a', '--text', 'b', '--text', 'c'), 2, '--text can be given once, or twice for a pair')
         self.expect_one_sentence(self.predict('--text', 'a', '--run', 'shard'), 3, 'there is no run "shard"', 'did you mean "shared"?')
-        self.expect_one_sentence(self.predict('--format', 'xml', stdin=''), 2, 'expected jsonl, csv, tsv, conll, conllu, lines or text')
+        self.expect_one_sentence(self.predict('--format', 'xml', stdin=''), 2, 'expected jsonl, csv, tsv, conll, conllu, squad, lines or text')
 
     def test_the_output_file_appears_whole_or_not_at_all(self):
         folder = self.project().folder

@@ -27,11 +27,12 @@ bool says_nothing(std::string const& label) {
 bool is_same_row(task::Example const& a, task::Example const& b) { return a.file == b.file && a.line == b.line; }
 
 /// Whether a task of both says that they are not the same: "lights on" and "lights off" are nearly one text, and no
-/// copies.
+/// copies. So are two questions about one context.
 bool differ_in_label(data::Corpus const& corpus, data::Stream const& stream, task::Example const& a,
                      task::Example const& b) {
   for (std::size_t position = 0; position < stream.tasks.size(); ++position) {
     auto const type = corpus.tasks[stream.tasks[position]].type;
+    if (type == task::TaskType::Span && normalised(a.texts[0]) != normalised(b.texts[0])) return true;
     if (type != task::TaskType::Classification && type != task::TaskType::Multilabel) continue;
     auto const& one = a.labels[position];
     auto const& other = b.labels[position];

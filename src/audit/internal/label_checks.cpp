@@ -201,7 +201,7 @@ void check_labels(data::Corpus const& corpus, AuditOptions const& options, Audit
     TaskFacts facts{.name = spec.name, .type = spec.type};
     facts.metric = spec.metric.empty() ? task::default_metric(spec.type) : spec.metric;
     for (auto const split : data::kSplits) facts.n[index_of(split)] = corpus.n_labelled(t, split);
-    if (spec.type != task::TaskType::Regression) facts.labels = label_counts(corpus, t);
+    if (task::has_labels(spec.type)) facts.labels = label_counts(corpus, t);
     find_spellings(facts, audit);
     find_majority(corpus, t, facts, audit);
     find_test_size(facts, options, audit);
@@ -212,7 +212,7 @@ void check_labels(data::Corpus const& corpus, AuditOptions const& options, Audit
 void check_noise(data::Corpus const& corpus, AuditOptions const& options, Audit& audit) {
   for (std::size_t t = 0; t < corpus.tasks.size(); ++t) {
     auto const& spec = corpus.tasks[t];
-    if (spec.type == task::TaskType::Tagging) continue;
+    if (spec.type == task::TaskType::Tagging || spec.type == task::TaskType::Span) continue;
     auto const rows = labelled_rows(corpus, t, std::nullopt);
     auto const found = eval::out_of_fold_scores(spec, corpus.label_sets[t], rows, {.seed = options.seed});
     if (found.rows.empty()) continue;

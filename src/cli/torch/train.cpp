@@ -144,6 +144,7 @@ void write_environment(fs::path const& folder, CommandLine const& line) {
 
 /// What the temperature did on the rows that it was fitted to.
 OrderedJson calibration_json(eval::Calibration const& calibration, eval::TaskScores const& scores) {
+  if (calibration.null_threshold) return {{"null_threshold", *calibration.null_threshold}};
   OrderedJson json{{"temperature", calibration.temperature}};
   if (!calibration.ece_before) return json;
   auto const rounded = [](double error) { return std::round(error * 1e6) / 1e6; };

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
+#include "data/internal/answer_label.h"
 #include "data/internal/readers.h"
 #include "task/bio.h"
 
@@ -84,6 +85,15 @@ int text_rank(std::string const& name) {
   return 0;
 }
 
+namespace {
+
+bool are_answers(Value const& value) {
+  auto const* other = std::get_if<OtherJson>(&value);
+  return other != nullptr && parse_answers(other->text);
+}
+
+}  // namespace
+
 void Column::count(std::string const& value) {
   auto const known = values_.find(value);
   if (known != values_.end())
@@ -119,7 +129,7 @@ void Column::add(Value const& value) {
     // Lists have no other form in a table.
     auto const list = text->starts_with('[') ? parse_value(*text) : Result<Value>(Value());
     if (list && (std::holds_alternative<std::vector<std::string>>(*list) ||
-                 std::holds_alternative<std::vector<task::Span>>(*list)))
+                 std::holds_alternative<std::vector<task::Span>>(*list) || are_answers(*list)))
       return add(*list);
     ++n_;
     add_text(*text);
@@ -135,13 +145,21 @@ void Column::add(Value const& value) {
     count(fmt::format("{}", *real));
   } else if (auto const* flag = std::get_if<bool>(&value)) {
     count(*flag ? "true" : "false");
+  } else if (auto const* other = std::get_if<OtherJson>(&value)) {
+    if (auto const answers = parse_answers(other->text)) ++(answers->empty() ? n_empty_lists_ : n_answers_);
   } else if (auto const* labels = std::get_if<std::vector<std::string>>(&value)) {
     ++n_lists_;
+    n_empty_lists_ += labels->empty();
     for (auto const& label : *labels) count(label);
   } else if (auto const* spans = std::get_if<std::vector<task::Span>>(&value)) {
     ++n_spans_;
     for (auto const& span : *spans) count(span.label);
   }
+}
+
+std::string Column::answer_facts() const {
+  return n_empty_lists_ == 0 ? fmt::format("{} questions, each with an answer", n_)
+                             : fmt::format("{} questions, {} of them without an answer", n_, n_empty_lists_);
 }
 
 bool Column::is_text() const {
@@ -230,6 +248,7 @@ std::set<std::string> Columns::names() const {
 
 std::vector<DiscoveredTask> Columns::tasks() const {
   if (has_too_many_ || is_multiple_choice()) return {};
+  if (auto span = span_task()) return {std::move(*span)};
   std::vector<std::string> texts;
   std::vector<Column const*> others;
   for (auto const& column : columns_)
@@ -260,6 +279,22 @@ std::vector<DiscoveredTask> Columns::tasks() const {
     for (auto& task : tasks) task.doubtful = false;
   std::stable_sort(tasks.begin(), tasks.end(), [](auto const& a, auto const& b) { return a.doubtful < b.doubtful; });
   return tasks;
+}
+
+std::optional<DiscoveredTask> Columns::span_task() const {
+  auto const answers = std::find_if(columns_.begin(), columns_.end(), [](auto const& c) { return c.holds_answers(); });
+  if (answers == columns_.end() || !can_be_named(answers->name())) return std::nullopt;
+  DiscoveredTask found;
+  found.spec.type = task::TaskType::Span;
+  for (auto const* role : {"question", "context"}) {
+    auto const column =
+        std::find_if(columns_.begin(), columns_.end(), [&](auto const& c) { return lower(c.name()) == role; });
+    if (column == columns_.end()) return std::nullopt;
+    found.spec.text.push_back(column->name());
+  }
+  found.spec.label = answers->name();
+  found.facts = answers->answer_facts();
+  return found;
 }
 
 bool Columns::is_multiple_choice() const {

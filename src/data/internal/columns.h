@@ -34,6 +34,9 @@ class Column {
   [[nodiscard]] bool is_identifier() const;
   /// Whether it holds several labels with commas between them, a form that is not read.
   [[nodiscard]] bool has_comma_lists() const { return n_commas_ > 0 && 20 * n_commas_ > n_; }
+  /// Whether its values are pieces of a context (data/internal/answer_label.h).
+  [[nodiscard]] bool holds_answers() const { return n_answers_ > 0 && n_answers_ + n_empty_lists_ == n_; }
+  [[nodiscard]] std::string answer_facts() const;
   /// The task that its values make, without name, dataset and text; nothing when they make none.
   [[nodiscard]] std::optional<DiscoveredTask> as_label() const;
 
@@ -45,6 +48,7 @@ class Column {
   std::string name_;
   std::size_t n_ = 0;  ///< values that are neither null nor empty
   std::size_t n_texts_ = 0, n_whole_ = 0, n_real_ = 0, n_lists_ = 0, n_spans_ = 0;
+  std::size_t n_answers_ = 0, n_empty_lists_ = 0;
   std::size_t n_characters_ = 0, n_spaces_ = 0;  ///< of the texts
   std::size_t n_bars_ = 0, n_commas_ = 0;        ///< texts with "|"; texts with a comma and no space
   double lowest_ = 0, highest_ = 0;              ///< of the numbers
@@ -67,6 +71,8 @@ class Columns {
 
  private:
   [[nodiscard]] bool is_multiple_choice() const;
+  /// A column "question", a column "context" and one of answers.
+  [[nodiscard]] std::optional<DiscoveredTask> span_task() const;
 
   std::vector<Column> columns_;
   std::map<std::string, std::size_t> index_;

@@ -20,6 +20,11 @@ namespace polytask::data {
 /// of spans: "NOUN" is "S-NOUN", "_" is "O". Ranges of words ("3-4") and empty words ("5.1") are skipped.
 [[nodiscard]] std::unique_ptr<RowReader> make_conllu_reader(std::unique_ptr<ByteSource> bytes, std::string name,
                                                             RowReaderOptions const& options);
+/// The documents of SQuAD (Rajpurkar et al. 2016, arXiv:1606.05250; 2018, arXiv:1806.03822): data, paragraphs, qas. A
+/// row a question, with the columns "context", "title" and those of the question; "answers" is empty where it is
+/// impossible. A paragraph is held at a time.
+[[nodiscard]] std::unique_ptr<RowReader> make_squad_reader(std::unique_ptr<ByteSource> bytes, std::string name,
+                                                           RowReaderOptions const& options);
 /// Rows with the columns "text", "file" and "folder", the last parts of `name`; blank lines are skipped.
 [[nodiscard]] std::unique_ptr<RowReader> make_lines_reader(std::unique_ptr<ByteSource> bytes, std::string name,
                                                            RowReaderOptions const& options);

@@ -38,7 +38,7 @@ std::string reason_of(Error const& error, std::string const& name) {
   return start == std::string::npos ? message : message.substr(start);
 }
 
-/// The whole lines at the beginning of a file.
+/// The beginning of a file.
 std::string beginning_of(std::filesystem::path const& file) {
   auto source = open_bytes(file);
   std::string bytes(kMostBytes, '\0');
@@ -49,7 +49,6 @@ std::string beginning_of(std::filesystem::path const& file) {
     n += more;
   }
   bytes.resize(n);
-  if (n == kMostBytes) bytes.resize(bytes.find_last_of('\n') + 1);  // none: nothing is left
   return bytes;
 }
 
@@ -73,6 +72,13 @@ FirstRows first_rows(std::string const& bytes, Format format, std::vector<std::s
       found.error = reason_of(row->error(), "x");
   }
   return found;
+}
+
+/// Documents of SQuAD are long, and often one line.
+bool is_squad(std::string const& bytes) {
+  auto const start = bytes.find_first_not_of("\xEF\xBB\xBF \t\r\n");
+  return start != std::string::npos && bytes[start] == '{' && bytes.find("\"paragraphs\"") != std::string::npos &&
+         !first_rows(bytes, Format::Squad, {}).rows.empty();
 }
 
 /// "O" or a border and a name: B-PERSON.
@@ -155,7 +161,9 @@ Sniffed as_table(std::string const& bytes, Format format) {
 }
 
 Sniffed sniff_bytes(std::filesystem::path const& file) {
-  auto const bytes = beginning_of(file);
+  auto bytes = beginning_of(file);
+  if (is_squad(bytes)) return as(Format::Squad);
+  if (bytes.size() == kMostBytes) bytes.resize(bytes.find_last_of('\n') + 1);  // none: nothing is left
   if (bytes.empty()) {
     std::error_code ignored;
     return unknown(std::filesystem::file_size(file, ignored) == 0 ? "is empty" : "has lines of more than a megabyte");

@@ -86,6 +86,12 @@ class Pass {
     int64_t const begin = tile_.offsets[static_cast<std::size_t>(text)];
     int64_t const end = tile_.offsets[static_cast<std::size_t>(text) + 1];
     auto const reading = head.reading();
+    if (reading == model::Reading::Passage) {
+      work_.states.reserve((end - begin) * hidden_);
+      for (int64_t token = begin; token < end; ++token)
+        std::copy_n(state(token, tokens), hidden_, work_.states.data() + (token - begin) * hidden_);
+      return end - begin;
+    }
     if (reading == model::Reading::Words) {
       auto const n_units = static_cast<int64_t>(encoded.units.size());
       work_.states.reserve(n_units * hidden_);

@@ -37,6 +37,25 @@ EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& e
           example.texts.size()};
 }
 
+EncodedText encode_context(text::Tokenizer const& tokenizer, task::Example const& example,
+                           text::PassageOptions const& options) {
+  EncodedText text;
+  text.passage = text::encode_passage(tokenizer, example, options);
+  text.n_cut = text.passage->n_dropped;
+  text.n_texts = 2;
+  return text;
+}
+
+EncodedText window_of(EncodedText const& text, task::TokenRange const& window) {
+  auto tokens = text.passage.value().window(window);
+  EncodedText result;
+  result.ids = std::move(tokens.ids);
+  result.type_ids = std::move(tokens.type_ids);
+  result.second_text = static_cast<std::int32_t>(text.passage->passage.n_before);
+  result.n_texts = 2;
+  return result;
+}
+
 std::vector<Tile> tiles_of(std::span<EncodedText const> texts, std::int64_t max_tokens) {
   std::vector<Tile> tiles;
   for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "task/example.h"
 #include "task/tagging.h"
+#include "text/encode_passage.h"
 #include "text/tokenizer.h"
 
 namespace polytask::engine {
@@ -18,8 +20,9 @@ struct EncodedText {
   std::int32_t second_text = 0;      ///< text::second_text_of
   std::int32_t second_sequence = 0;  ///< task::Encoding::second_sequence
   std::vector<task::TaggedUnit> units;
-  std::size_t n_cut = 0;    ///< tokens that were cut away
-  std::size_t n_texts = 1;  ///< two for a pair
+  std::size_t n_cut = 0;                        ///< tokens that were cut away
+  std::size_t n_texts = 1;                      ///< two for a pair
+  std::optional<text::EncodedPassage> passage;  ///< a question and its context; `ids` are then empty
 };
 
 enum class Units { None, Tagged };
@@ -27,6 +30,12 @@ enum class Units { None, Tagged };
 /// The first `max_length` tokens (text::encode_example). Units are only looked for where heads tag them.
 [[nodiscard]] EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example,
                                       std::size_t max_length, Units units);
+
+/// A question and its whole context, with the windows that fit.
+[[nodiscard]] EncodedText encode_context(text::Tokenizer const& tokenizer, task::Example const& example,
+                                         text::PassageOptions const& options);
+/// What the encoder reads of one window.
+[[nodiscard]] EncodedText window_of(EncodedText const& text, task::TokenRange const& window);
 
 /// Enough rows for the products to run at the processor's peak, few enough for a layer's rows to stay in its cache.
 constexpr std::int64_t kTokensPerTile = 128;

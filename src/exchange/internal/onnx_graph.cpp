@@ -282,7 +282,7 @@ class GraphBuilder {
     scope_ = fmt::format("readings.{}", to_string(reading));
     std::string state;
     std::optional<Means> means;
-    if (reading == Reading::Words) {
+    if (model::answers_tokens(reading)) {
       state = hidden;
     } else if (reading == Reading::Comparison) {
       bool const all_cosines =
@@ -302,7 +302,7 @@ class GraphBuilder {
   }
 
   void describe_output(HeadSpec const& head) {
-    auto const rows = head.reading() == Reading::Words        ? Values{"batch_size", "sequence_length"}
+    auto const rows = model::answers_tokens(head.reading())   ? Values{"batch_size", "sequence_length"}
                       : head.reading() == Reading::Comparison ? Values{"pairs"}
                                                               : Values{"batch_size"};
     describe(*graph_.add_output(), onnx_output(head), onnx::TensorProto::FLOAT, rows,

@@ -129,6 +129,11 @@ std::string answer_html(task::TaskType type, Miss const& miss, Answer const& ans
       if (answer.confidence) out += fmt::format(" <small>{}</small>", score_text(*answer.confidence));
       return out;
     }
+    case task::TaskType::Span: {
+      auto out = labels_html(answer.labels, answer.labels);
+      if (answer.confidence) out += fmt::format(" <small>{}</small>", score_text(*answer.confidence));
+      return out;
+    }
     case task::TaskType::Regression: return answer.value ? number_text(*answer.value) : "–";
     case task::TaskType::Tagging:
       return spans_html(answer.spans, miss.texts.empty() ? std::string_view() : std::string_view(miss.texts[0]));
@@ -139,7 +144,8 @@ std::string answer_html(task::TaskType type, Miss const& miss, Answer const& ans
 std::string row(TaskReport const& task, Miss const& miss, SpanLabels labels) {
   std::string texts;
   for (std::size_t i = 0; i < miss.texts.size(); ++i) {
-    bool const marked = i == 0 && task.type == task::TaskType::Tagging;
+    bool const marked =
+        (i == 0 && task.type == task::TaskType::Tagging) || (i == 1 && task.type == task::TaskType::Span);
     texts += fmt::format(R"(<p dir="auto">{}</p>)",
                          marked ? marked_text(miss.texts[i], miss.gold.spans, miss.predicted.spans, labels)
                                 : escaped_head(miss.texts[i], kMaxTextCodePoints));
@@ -167,7 +173,7 @@ std::string misses_section(TaskReport const& task) {
   if (n_all == 0 && !task.dev) return {};
   auto out = fmt::format("<h4>{}</h4>", both({"Misses on dev", "開発データの誤り例"}));
   if (n_shown == 0) return out + fmt::format(R"(<p class="note">{}</p>)", both({"none", "なし"}));
-  if (task.type == task::TaskType::Tagging)
+  if (task.type == task::TaskType::Tagging || task.type == task::TaskType::Span)
     out += fmt::format(
         R"(<p class="legend"><mark class="found">{}</mark> <mark class="missed">{}</mark> <mark class="invented">{}</mark> <mark class="differs">{}</mark></p>)",
         both({"found", "正しく検出"}), both({"missed", "見逃し"}), both({"invented", "過剰検出"}),

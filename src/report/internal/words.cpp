@@ -26,6 +26,7 @@ Words type_words(task::TaskType type) {
     case task::TaskType::Multilabel: return {"multi-label", "マルチラベル分類"};
     case task::TaskType::Regression: return {"regression", "回帰"};
     case task::TaskType::Tagging: return {"tagging", "タグ付け"};
+    case task::TaskType::Span: return {"answers in a text", "抽出型の質問応答"};
   }
   expects(false, "every task type has words");
   return {};
@@ -43,6 +44,9 @@ Words metric_words(std::string_view metric) {
       {"pearson", {"linear correlation", "線形相関"}},
       {"spearman", {"correlation of ranks", "順位相関"}},
       {"span_f1", {"F1 of exact spans", "F1(範囲の完全一致)"}},
+      {"token_f1", {"words shared with the answer", "F1(解答と共通する単語)"}},
+      {"exact_match", {"share of answers that are the same", "解答と完全に一致した割合"}},
+      {"character_f1", {"characters shared with the answer", "F1(解答と共通する文字)"}},
       {"ece", {"calibration error, lower is better", "較正誤差(小さいほど良い)"}},
   };
   auto const found = words.find(metric);
@@ -66,6 +70,7 @@ Words miss_order_words(task::TaskType type) {
     case task::TaskType::Multilabel: return {"most wrong labels first", "誤ったラベルの多い順"};
     case task::TaskType::Regression: return {"the worst tenth, largest error first", "誤差の大きい順(上位 1 割)"};
     case task::TaskType::Tagging: return {"most wrong spans first", "誤った範囲の多い順"};
+    case task::TaskType::Span: return {"the most confident first", "確信度の高い順"};
   }
   expects(false, "every task type has an order of misses");
   return {};

@@ -12,7 +12,11 @@ std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedSt
       auto const& target = row.targets[position];
       if (target.index() == 0) continue;
       auto& head = heads[stream.heads[position]];
+      if (std::holds_alternative<data::AnswerTarget>(target))
+        for (auto token = batch.offsets[text]; token < batch.offsets[text + 1]; ++token)
+          head.input.tokens.push_back(token);
       if (auto const* tags = std::get_if<std::vector<std::int32_t>>(&target)) {
+        head.is_mean_of_tokens = true;
         for (std::size_t token = 0; token < tags->size(); ++token)
           if ((*tags)[token] != data::kIgnored)
             head.input.tokens.push_back(batch.offsets[text] + static_cast<std::int64_t>(token));
@@ -23,9 +27,7 @@ std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedSt
   }
   for (std::size_t i = 0; i < n_heads; ++i) {
     heads[i].input.head = i;
-    bool const tags =
-        !heads[i].targets.empty() && std::holds_alternative<std::vector<std::int32_t>>(*heads[i].targets.front());
-    if (tags && heads[i].input.tokens.empty()) heads[i].targets.clear();
+    if (heads[i].is_mean_of_tokens && heads[i].input.tokens.empty()) heads[i].targets.clear();
   }
   return heads;
 }

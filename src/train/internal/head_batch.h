@@ -15,9 +15,11 @@ struct HeadBatch {
   nn::HeadInput input;
   std::vector<data::Target const*> targets;
 
+  bool is_mean_of_tokens = false;  ///< its loss, not one of texts
+
   /// What its loss is a mean over.
   [[nodiscard]] double n_units() const {
-    return static_cast<double>(input.tokens.empty() ? targets.size() : input.tokens.size());
+    return static_cast<double>(is_mean_of_tokens ? input.tokens.size() : targets.size());
   }
 };
 

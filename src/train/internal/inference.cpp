@@ -4,6 +4,7 @@
 
 #include "data/batches.h"
 #include "model/decode.h"
+#include "model/decode_answer.h"
 #include "text/encode_example.h"
 
 namespace polytask::train {
@@ -12,80 +13,158 @@ namespace {
 /// Tokens a portion: enough for the matrix products to be efficient, little enough to stay in the caches.
 constexpr std::size_t kTokensPerPortion = 2'048;
 
-/// Texts that go through the encoder together.
+/// A text, or a window of one.
+struct Piece {
+  std::size_t text = 0;
+  data::Features const* tokens = nullptr;
+};
+
+/// Pieces that go through the encoder together.
 struct Portion {
-  std::size_t first = 0;
-  std::span<EncodedText const> texts;
+  std::vector<Piece> pieces;
   data::Batch batch;
 };
 
-std::vector<nn::HeadInput> inputs_of(Portion const& portion, std::span<std::size_t const> heads,
-                                     model::ModelSpec const& spec) {
-  std::vector<nn::HeadInput> inputs;
-  for (auto const head : heads) {
-    auto& input = inputs.emplace_back();
-    input.head = head;
-    for (std::size_t text = 0; text < portion.texts.size(); ++text) {
-      input.texts.push_back(static_cast<std::int64_t>(text));
-      if (spec.heads[head].task.type == task::TaskType::Tagging)
-        for (auto const& unit : portion.texts[text].units)
-          input.tokens.push_back(portion.batch.offsets[text] + static_cast<std::int64_t>(unit.token));
-    }
-  }
-  return inputs;
-}
+class Inference {
+ public:
+  Inference(nn::MultiTaskModel& model, std::span<EncodedText const> texts, std::span<std::size_t const> heads,
+            InferenceOptions const& options)
+      : model_(model), texts_(texts), heads_(heads), options_(options), results_(texts.size()) {}
 
-void run(Portion const& portion, nn::MultiTaskModel& model, std::span<std::size_t const> heads,
-         InferenceOptions const& options, std::vector<std::vector<task::Prediction>>& results) {
-  auto const& spec = model->spec();
-  std::vector<task::TokenSequence> tokens;
-  for (auto const& text : portion.texts) tokens.push_back(sequence_of(text.tokens));
-  auto const texts = packed_texts(portion.batch, tokens, options.frozen, options.device);
-  auto const inputs = inputs_of(portion, heads, spec);
-  auto const logits = model->forward(texts, inputs, nn::Pass());
-  for (std::size_t position = 0; position < heads.size(); ++position) {
-    auto const& head = spec.heads[heads[position]];
-    auto const values = logits[position].to(torch::kCPU, torch::kFloat32).contiguous();
-    std::span<float const> rest(values.data_ptr<float>(), static_cast<std::size_t>(values.numel()));
-    for (std::size_t text = 0; text < portion.texts.size(); ++text) {
-      bool const tags = head.task.type == task::TaskType::Tagging;
-      std::size_t const n_rows = tags ? portion.texts[text].units.size() : 1;
-      auto const own = rest.first(n_rows * head.n_outputs());
-      rest = rest.subspan(own.size());
-      results[portion.first + text].push_back(tags ? model::decode_units(head, portion.texts[text].units, own)
-                                                   : model::decode_text(head, own));
+  std::vector<std::vector<task::Prediction>> run() {
+    Portion portion;
+    for (std::size_t text = 0; text < texts_.size(); ++text)
+      for (auto const& sequence : texts_[text].sequences) {
+        bool const fits = portion.batch.ids.size() + sequence.ids.size() <= kTokensPerPortion;
+        if (!fits && !portion.pieces.empty()) {
+          if (options_.should_stop && options_.should_stop()) return std::move(results_);
+          pass(portion);
+          portion = Portion();
+        }
+        data::append(portion.batch, {0, text}, sequence);
+        portion.pieces.push_back({text, &sequence});
+      }
+    if (!portion.pieces.empty() && !(options_.should_stop && options_.should_stop())) pass(portion);
+    return std::move(results_);
+  }
+
+ private:
+  [[nodiscard]] model::HeadSpec const& spec(std::size_t position) const {
+    return model_->spec().heads[heads_[position]];
+  }
+
+  /// Tokens of a piece that a head answers one by one.
+  [[nodiscard]] std::size_t n_rows(Piece const& piece, std::size_t position) const {
+    switch (spec(position).reading()) {
+      case model::Reading::Words: return texts_[piece.text].units.size();
+      case model::Reading::Passage: return piece.tokens->ids.size();
+      default: return 1;
     }
   }
-}
+
+  [[nodiscard]] std::vector<nn::HeadInput> inputs_of(Portion const& portion) const {
+    std::vector<nn::HeadInput> inputs;
+    for (std::size_t position = 0; position < heads_.size(); ++position) {
+      auto& input = inputs.emplace_back();
+      input.head = heads_[position];
+      auto const reading = spec(position).reading();
+      for (std::size_t i = 0; i < portion.pieces.size(); ++i) {
+        input.texts.push_back(static_cast<std::int64_t>(i));
+        auto const first = static_cast<std::int64_t>(portion.batch.offsets[i]);
+        if (reading == model::Reading::Words)
+          for (auto const& unit : texts_[portion.pieces[i].text].units)
+            input.tokens.push_back(first + static_cast<std::int64_t>(unit.token));
+        if (reading == model::Reading::Passage)
+          for (std::int64_t token = first; token < portion.batch.offsets[i + 1]; ++token) input.tokens.push_back(token);
+      }
+    }
+    return inputs;
+  }
+
+  void pass(Portion const& portion) {
+    std::vector<task::TokenSequence> tokens;
+    for (auto const& piece : portion.pieces) tokens.push_back(sequence_of(*piece.tokens));
+    auto const packed = packed_texts(portion.batch, tokens, options_.frozen, options_.device);
+    auto const inputs = inputs_of(portion);
+    auto const logits = model_->forward(packed, inputs, nn::Pass());
+    std::vector<torch::Tensor> values;
+    std::vector<std::span<float const>> rest;
+    for (auto const& of_head : logits) {
+      values.push_back(of_head.to(torch::kCPU, torch::kFloat32).contiguous());
+      rest.emplace_back(values.back().data_ptr<float>(), static_cast<std::size_t>(values.back().numel()));
+    }
+    for (auto const& piece : portion.pieces)
+      for (std::size_t position = 0; position < heads_.size(); ++position) {
+        auto const own = rest[position].first(n_rows(piece, position) * spec(position).n_outputs());
+        rest[position] = rest[position].subspan(own.size());
+        take(piece, position, own);
+      }
+  }
+
+  void take(Piece const& piece, std::size_t position, std::span<float const> logits) {
+    auto const& head = spec(position);
+    auto const& text = texts_[piece.text];
+    auto& results = results_[piece.text];
+    switch (head.reading()) {
+      case model::Reading::Words: results.push_back(model::decode_units(head, text.units, logits)); return;
+      case model::Reading::Passage: {
+        of_windows_.resize(heads_.size());
+        auto& all = of_windows_[position];
+        all.insert(all.end(), logits.begin(), logits.end());
+        if (piece.tokens != &text.sequences.back()) return;
+        results.push_back(model::decode_answer(head, *text.passage, text.context, all));
+        all.clear();
+        return;
+      }
+      default: results.push_back(model::decode_text(head, logits));
+    }
+  }
+
+  nn::MultiTaskModel& model_;
+  std::span<EncodedText const> texts_;
+  std::span<std::size_t const> heads_;
+  InferenceOptions const& options_;
+  std::vector<std::vector<task::Prediction>> results_;
+  std::vector<std::vector<float>> of_windows_;  ///< by position in heads: logits of a passage that is not whole yet
+};
 
 }  // namespace
 
-EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length) {
+std::size_t EncodedText::n_tokens() const {
+  std::size_t n = 0;
+  for (auto const& sequence : sequences) n += sequence.ids.size();
+  return n;
+}
+
+EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example, task::TaskSpec const& task,
+                        std::size_t max_length) {
+  EncodedText text;
+  if (task::reads_passages(task)) {
+    auto encoded = text::encode_passage(tokenizer, example, data::passage_options(task, max_length));
+    for (auto const& window : encoded.passage.windows) {
+      auto tokens = encoded.window(window);
+      text.sequences.push_back({.ids = std::move(tokens.ids),
+                                .type_ids = std::move(tokens.type_ids),
+                                .second_text = static_cast<std::int32_t>(encoded.passage.n_before)});
+    }
+    text.passage = std::move(encoded.passage);
+    text.context = example.texts[1];
+    return text;
+  }
   auto encoding = text::encode_example(tokenizer, example, max_length);
-  auto units = task::tagged_units(encoding, example);
+  text.units = task::tagged_units(encoding, example);
   auto const second_text = text::second_text_of(encoding, example);
-  return {{.ids = std::move(encoding.ids),
-           .type_ids = std::move(encoding.type_ids),
-           .second_text = second_text,
-           .apart = encoding.second_sequence > 0},
-          std::move(units)};
+  text.sequences.push_back({.ids = std::move(encoding.ids),
+                            .type_ids = std::move(encoding.type_ids),
+                            .second_text = second_text,
+                            .apart = encoding.second_sequence > 0});
+  return text;
 }
 
 std::vector<std::vector<task::Prediction>> infer(nn::MultiTaskModel& model, std::span<EncodedText const> texts,
                                                  std::span<std::size_t const> heads, InferenceOptions const& options) {
   torch::NoGradGuard const no_grad;
-  std::vector<std::vector<task::Prediction>> results(texts.size());
-  for (std::size_t first = 0, end = 0; first < texts.size(); first = end) {
-    if (options.should_stop && options.should_stop()) break;
-    Portion portion{.first = first};
-    for (; end < texts.size() &&
-           (end == first || portion.batch.ids.size() + texts[end].tokens.ids.size() <= kTokensPerPortion);
-         ++end)
-      data::append(portion.batch, {0, end}, texts[end].tokens);
-    portion.texts = texts.subspan(first, end - first);
-    run(portion, model, heads, options, results);
-  }
-  return results;
+  return Inference(model, texts, heads, options).run();
 }
 
 }  // namespace polytask::train

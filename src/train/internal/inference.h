@@ -2,12 +2,15 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "data/features.h"
 #include "nn/multi_task_model.h"
 #include "task/example.h"
+#include "task/passage.h"
 #include "task/prediction.h"
 #include "task/tagging.h"
 #include "text/tokenizer.h"
@@ -17,12 +20,16 @@ namespace polytask::train {
 
 /// A text as the encoder reads it, with the units that tagging heads answer for. Made once, read as often as wanted.
 struct EncodedText {
-  data::Features tokens;  ///< without targets
+  std::vector<data::Features> sequences;  ///< without targets; one, or the windows of a passage
   std::vector<task::TaggedUnit> units;
+  std::optional<task::Passage> passage;
+  std::string context;  ///< of a passage
+  [[nodiscard]] std::size_t n_tokens() const;
 };
 
+/// `task`: one of those that will be asked, which all read alike.
 [[nodiscard]] EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example,
-                                      std::size_t max_length);
+                                      task::TaskSpec const& task, std::size_t max_length);
 
 struct InferenceOptions {
   torch::Device device;

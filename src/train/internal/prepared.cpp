@@ -26,9 +26,21 @@ std::vector<double> regression_values(data::Corpus const& corpus, std::size_t ta
   return values;
 }
 
+bool some_have_no_answer(data::Corpus const& corpus, std::size_t task_index) {
+  for (auto const& stream : corpus.streams)
+    for (std::size_t position = 0; position < stream.tasks.size(); ++position)
+      if (stream.tasks[position] == task_index)
+        for (auto const& example : stream.of(Split::Train))
+          if (auto const* answers = std::get_if<task::Answers>(&example.labels[position]);
+              answers != nullptr && answers->pieces.empty())
+            return true;
+  return false;
+}
+
 model::HeadSpec head_of(data::Corpus const& corpus, std::size_t task_index) {
   model::HeadSpec head{.task = corpus.tasks[task_index], .labels = corpus.label_sets[task_index]};
   if (head.task.metric.empty()) head.task.metric = task::default_metric(head.task.type);
+  if (head.task.type == task::TaskType::Span && some_have_no_answer(corpus, task_index)) head.null_threshold = 0;
   if (head.task.type == task::TaskType::Regression) {
     auto const [offset, scale] = data::target_scale(regression_values(corpus, task_index));
     head.target_offset = offset;
@@ -65,9 +77,33 @@ LabelCounts count_labels(std::vector<PreparedStream> const& streams, std::size_t
   return counts;
 }
 
+/// Of a span head's training windows.
+double chance_of_windows(std::vector<PreparedStream> const& streams, std::size_t head) {
+  double n = 0, n_empty = 0, log_positions = 0;
+  for (auto const& stream : streams)
+    for (std::size_t position = 0; position < stream.heads.size(); ++position) {
+      if (stream.heads[position] != head) continue;
+      for (auto const& row : stream.rows) {
+        auto const* target = std::get_if<data::AnswerTarget>(&row.targets[position]);
+        if (target == nullptr) continue;
+        n += 1;
+        if (target->end == 0)
+          n_empty += 1;
+        else
+          log_positions += std::log(static_cast<double>(target->n_tokens));
+      }
+    }
+  return nn::span_chance_level(n > 0 ? n_empty / n : 0, n > n_empty ? log_positions / (n - n_empty) : 0);
+}
+
 void set_losses(Prepared& prepared, TrainConfig const& config) {
   for (std::size_t i = 0; i < prepared.spec.heads.size(); ++i) {
     auto const& head = prepared.spec.heads[i];
+    if (head.task.type == task::TaskType::Span) {
+      prepared.losses.emplace_back();
+      prepared.chance_levels.push_back(chance_of_windows(prepared.streams, i));
+      continue;
+    }
     auto counts = count_labels(prepared.streams, i, head.n_outputs());
     nn::LossConfig loss{.label_smoothing = config.label_smoothing};
     if (head.task.type == task::TaskType::Classification && head.task.class_weights == task::ClassWeights::Balanced)
@@ -106,14 +142,22 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
     auto const& head = prepared.spec.heads[task_index];
     targets.push_back({head.task.type, head.labels, head.target_offset, head.target_scale});
   }
-  for (auto const& example : stream.of(Split::Train)) {
-    leave_if_stopped(stop);
-    auto features = data::features_of(example, *prepared.tokenizer, prepared.spec.max_length, targets);
+  auto const add = [&](data::Features features) {
     bool const labelled = std::any_of(features.targets.begin(), features.targets.end(),
                                       [](auto const& target) { return target.index() != 0; });
-    if (!labelled) continue;
+    if (!labelled) return;
     if (features.truncated) ++prepared.truncated_texts[stream.dataset];
     out.rows.push_back(std::move(features));
+  };
+  auto const& first_task = corpus.tasks[stream.tasks.front()];
+  for (auto const& example : stream.of(Split::Train)) {
+    leave_if_stopped(stop);
+    if (!task::reads_passages(first_task)) {
+      add(data::features_of(example, *prepared.tokenizer, prepared.spec.max_length, targets));
+      continue;
+    }
+    auto const options = data::passage_options(first_task, prepared.spec.max_length);
+    for (auto& window : data::features_of_windows(example, *prepared.tokenizer, options)) add(std::move(window));
   }
   if (!out.rows.empty()) prepared.streams.push_back(std::move(out));
 }

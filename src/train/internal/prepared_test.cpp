@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
 #include <functional>
 
 #include "base/error.h"
@@ -183,6 +184,40 @@ TEST(Prepared, IsLeftSoonAfterAStop) {
   } catch (Error const& error) {
     EXPECT_EQ(error.code(), ErrorCode::Interrupted);
   }
+}
+
+/// Questions about contexts of so many words each; "b" is the answer where the context has it.
+data::Corpus corpus_of_contexts(std::vector<std::string> const& contexts) {
+  data::Corpus corpus{.tasks = {{.name = "ask", .type = task::TaskType::Span, .text = {"question", "context"}}},
+                      .label_sets = {task::LabelSet()}};
+  data::Stream stream{.dataset = "d", .text = {"question", "context"}, .tasks = {0}};
+  for (std::size_t i = 0; i < contexts.size(); ++i) {
+    task::Answers answers;
+    if (auto const at = contexts[i].find('b'); at != std::string::npos) answers.pieces.push_back({at, at + 1, "b"});
+    stream.examples[0].push_back({.texts = {"a", contexts[i]}, .labels = {answers}, .line = i + 1});
+  }
+  corpus.streams = {stream};
+  return corpus;
+}
+
+TEST(Windows, OfAContextAreRowsOfTheirOwn) {
+  auto config = small_config();
+  config.max_length = 8;  // room for four
+  auto const prepared = prepare(corpus_of_contexts({"a a a", "a a a a a b"}), config, {}, {});
+  EXPECT_EQ(prepared.n_rows(), 3u);
+  auto const& rows = prepared.streams.at(0).rows;
+  std::vector<std::int32_t> starts;
+  for (auto const& row : rows) starts.push_back(std::get<data::AnswerTarget>(row.targets.at(0)).start);
+  EXPECT_THAT(starts, ElementsAre(0, 0, 3 + 3));
+}
+
+TEST(Windows, HaveTheChanceLevelOfGuessingAmongTheirTokens) {
+  auto const alone = prepare(corpus_of_contexts({"a a b", "b a a"}), small_config(), {}, {});
+  EXPECT_NEAR(alone.chance_levels.at(0), std::log(7.0), 1e-9);
+  EXPECT_FALSE(alone.spec.heads[0].null_threshold) << "there always is an answer";
+  auto const half = prepare(corpus_of_contexts({"a a b", "a a a"}), small_config(), {}, {});
+  EXPECT_NEAR(half.chance_levels.at(0), std::log(2.0) + 0.5 * std::log(7.0), 1e-9);
+  EXPECT_EQ(half.spec.heads[0].null_threshold, 0.0);
 }
 
 }  // namespace

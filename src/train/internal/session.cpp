@@ -35,7 +35,8 @@ std::vector<DevRows> dev_rows(data::Corpus const& corpus, Prepared const& prepar
       leave_if_stopped(stop);
       if (std::none_of(examples[row].labels.begin(), examples[row].labels.end(), task::is_labelled)) continue;
       of_stream.rows.push_back(row);
-      of_stream.texts.push_back(encode_text(*prepared.tokenizer, examples[row], prepared.spec.max_length));
+      of_stream.texts.push_back(encode_text(*prepared.tokenizer, examples[row], corpus.tasks[stream.tasks.front()],
+                                            prepared.spec.max_length));
     }
     if (!of_stream.rows.empty()) dev.push_back(std::move(of_stream));
   }
@@ -83,7 +84,8 @@ void Session::freeze(TrainEvents const& events, std::stop_token const& stop) {
   for (auto const& stream : prepared_.streams)
     for (auto const& row : stream.rows) texts.push_back(sequence_of(row));
   for (auto const& of_stream : dev_)
-    for (auto const& text : of_stream.texts) texts.push_back(sequence_of(text.tokens));
+    for (auto const& text : of_stream.texts)
+      for (auto const& sequence : text.sequences) texts.push_back(sequence_of(sequence));
   auto const on_wait = [&] {
     if (events.on_note)
       events.on_note(fmt::format("{}: another run fills it; waiting for that", options_.states_folder.string()));
@@ -100,7 +102,7 @@ std::vector<std::string> Session::take_problems() {
 std::int64_t Session::n_dev_tokens() const noexcept {
   std::int64_t n = 0;
   for (auto const& of_stream : dev_)
-    for (auto const& text : of_stream.texts) n += static_cast<std::int64_t>(text.tokens.ids.size());
+    for (auto const& text : of_stream.texts) n += static_cast<std::int64_t>(text.n_tokens());
   return n;
 }
 
@@ -321,7 +323,12 @@ std::map<std::string, eval::Calibration> Session::calibrate(std::stop_token cons
     auto const& head = prepared_.spec.heads[i];
     auto const calibration = eval::calibrate(head.task, head.labels, answers->gold[i], answers->predicted[i]);
     if (!calibration) continue;
-    model_->set_temperature(i, calibration->temperature);
+    if (calibration->null_threshold) {
+      if (!head.null_threshold) continue;  // it has not seen what no answer is
+      model_->set_null_threshold(i, *calibration->null_threshold);
+    } else {
+      model_->set_temperature(i, calibration->temperature);
+    }
     found[head.task.name] = *calibration;
   }
   return found;

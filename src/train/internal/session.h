@@ -47,9 +47,9 @@ class Session {
   /// Dev scores of every task that has labelled dev rows; nothing when `should_stop` ended it early. Above frozen
   /// layers from their states, as a step.
   std::optional<std::map<std::string, double>> evaluate(std::function<bool()> const& should_stop);
-  /// Fits the temperatures of the heads to their answers on dev, and sets them: to be called once, with the selected
-  /// weights. The answers are the whole model's, from tokens. By task, what calibrate found. Throws Error{Interrupted}
-  /// soon after `stop` is requested.
+  /// Fits the temperatures and null thresholds of the heads to their answers on dev, and sets them: to be called once,
+  /// with the selected weights. The answers are the whole model's, from tokens. By task, what calibrate found. Throws
+  /// Error{Interrupted} soon after `stop` is requested.
   std::map<std::string, eval::Calibration> calibrate(std::stop_token const& stop);
   /// Seconds per training token, from a few steps that change nothing.
   double seconds_per_token();

@@ -3,7 +3,8 @@
 Made with Python 3.11, torch 2.13.0 (CPU): python make_losses.py
 Tolerance: 1e-6 of the value. All are means over texts (over tagged tokens for tagging): the sum that PyTorch computes
 with reduction='sum', divided by their number. So class weights are not normalised by the weights that occur, and multilabel
-adds its labels up.
+adds its labels up. Span is what BertForQuestionAnswering of transformers computes of a text alone: the mean of two
+cross-entropies over its tokens; here of several texts of different lengths, one behind another.
 """
 import itertools
 import json
@@ -42,6 +43,17 @@ for scale in (1.0, 60.0):  # large logits: no infinity on the way
                       n=5, label_smoothing=0.0, class_weights=[]))
 gold = torch.randn(5)
 cases.append(case('regression', torch.randn(5, 1), gold.tolist(), lambda x: functional.mse_loss(x[:, 0], gold, reduction='sum'), n=5, label_smoothing=0.0, class_weights=[]))
+# Three windows of different lengths, the second without an answer.
+targets = [[4, 6, 9], [0, 0, 5], [11, 11, 12]]
+
+
+def of_windows(x):
+    parts = zip(x.split([n for _, _, n in targets]), targets)
+    return sum((functional.cross_entropy(own[:, 0], torch.tensor(start)) + functional.cross_entropy(own[:, 1], torch.tensor(end))) / 2 for own, (start, end, _) in parts)
+
+
+for scale in (1.0, 60.0):
+    cases.append(case('span', scale * torch.randn(sum(n for _, _, n in targets), 2), targets, of_windows, n=len(targets), label_smoothing=0.0, class_weights=[]))
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'losses.json'), 'w') as out:
     json.dump({'made_with': f'torch {torch.__version__}', 'cases': cases}, out, separators=(',', ':'))
     out.write('\n')
