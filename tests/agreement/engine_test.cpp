@@ -188,7 +188,8 @@ class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
     for (std::size_t i = 0; i < examples.size(); ++i)
       if (i % 20 != 5 && examples[i].texts[0].size() > 40) examples[i].texts[0].resize(20);
     for (auto& example : examples) example.texts[0] = valid_utf8(example.texts[0]);
-    return examples;
+    for (std::size_t i = 1; i < examples.size(); ++i) examples.erase(examples.begin() + static_cast<std::ptrdiff_t>(i));
+    return examples;  // every second
   }
   struct Question {
     std::vector<task::Example> examples;
