@@ -26,6 +26,7 @@ endif()
 
 # So it finds the encoders that come with it, in the build folder too.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/encoders DESTINATION share/polytask)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION share/polytask)  # of the encoders too
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/share/polytask)
 file(CREATE_LINK ${PROJECT_SOURCE_DIR}/encoders ${PROJECT_BINARY_DIR}/share/polytask/encoders SYMBOLIC)
 

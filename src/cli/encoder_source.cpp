@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/hub_environment.h"
+#include "cli/installation.h"
 #include "hub/encoder_files.h"
 #include "hub/hub_cache.h"
 #include "hub/hub_name.h"
@@ -24,12 +25,6 @@ namespace polytask::cli {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path program() {
-  auto const here = fs::canonical("/proc/self/exe").parent_path();
-  auto const beside = here / "polytask-hub";
-  return fs::exists(beside) ? beside : here.parent_path() / "libexec" / "polytask" / "polytask-hub";
-}
 
 /// Ctrl-C goes to the download, which then says how it ended; this process waits for that.
 class WithoutInterrupt {
@@ -57,7 +52,7 @@ struct Child {
 };
 
 Child start(std::string const& word) {
-  auto const path = program();
+  auto const path = companion_executable("polytask-hub");
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0)
     throw Error(ErrorCode::Unavailable, fmt::format("a pipe cannot be made ({})", std::strerror(errno)));

@@ -6,20 +6,18 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
 #include "base/error.h"
+#include "cli/installation.h"
 #include "cli/verbs.h"
 
 namespace {
 
 using namespace polytask;
-namespace fs = std::filesystem;
 
 /// Replaces this process by another executable; returns only by throwing. `reason` is what it is built with.
 [[noreturn]] void become(char const* name, char const* reason, char** argv) {
-  auto const own = fs::canonical("/proc/self/exe");
-  auto const path = own.parent_path().parent_path() / "libexec" / "polytask" / name;
+  auto const path = cli::companion_executable(name);
   ::execv(path.c_str(), argv);
   throw Error(ErrorCode::NotFound,
               fmt::format("{}: cannot be started ({}); it belongs to the installation and is built with {}",

@@ -3,16 +3,13 @@
 #include <algorithm>
 #include <system_error>
 
+#include "cli/installation.h"
+
 namespace polytask::cli {
 
 namespace fs = std::filesystem;
 
-fs::path shipped_encoders_folder() {
-  std::error_code error;
-  auto folder = fs::canonical("/proc/self/exe", error).parent_path();
-  if (folder.parent_path().filename() == "libexec") folder = folder.parent_path();
-  return folder.parent_path() / "share" / "polytask" / "encoders";
-}
+fs::path shipped_encoders_folder() { return installation_folder() / "share" / "polytask" / "encoders"; }
 
 std::vector<std::string> shipped_encoders() {
   std::error_code error;

@@ -14,13 +14,17 @@ class ShippedEncoders : public testing::Test {
  protected:
   void SetUp() override {
     if (fs::exists(shipped_encoders_folder())) GTEST_SKIP() << shipped_encoders_folder() << " is not ours to change";
+    is_ours_ = true;
     fs::create_directories(shipped_encoders_folder() / "tiny");
     std::FILE* const file = std::fopen((shipped_encoders_folder() / "tiny" / "config.json").c_str(), "w");
     ASSERT_NE(file, nullptr);
     std::fclose(file);
     fs::create_directories(shipped_encoders_folder() / "unfinished");
   }
-  void TearDown() override { fs::remove_all(shipped_encoders_folder().parent_path()); }
+  void TearDown() override {
+    if (is_ours_) fs::remove_all(shipped_encoders_folder());
+  }
+  bool is_ours_ = false;
 };
 
 TEST_F(ShippedEncoders, AreFoundByNameWhereNoFolderIsCalledSo) {

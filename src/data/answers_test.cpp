@@ -5,7 +5,7 @@
 
 #include "data/features.h"
 #include "data/internal/answer_fit.h"
-#include "data/row_reader.h"
+#include "data/row_test_support.h"
 #include "text/wordpiece_tokenizer.h"
 
 namespace polytask::data {
@@ -17,22 +17,10 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-struct Read {
-  std::vector<Row> rows;
-  std::vector<std::string> errors;
-};
+using Read = test_support::RowsRead;
 
 Read read(std::string const& bytes, Format format, std::size_t max_row_bytes = 1 << 20) {
-  std::istringstream input(bytes);
-  auto reader = read_rows(input, format, "f", {.max_row_bytes = max_row_bytes});
-  Read found;
-  while (auto row = reader->next()) {
-    if (*row)
-      found.rows.push_back(std::move(**row));
-    else
-      found.errors.emplace_back(row->error().what());
-  }
-  return found;
+  return test_support::read(bytes, format, {.max_row_bytes = max_row_bytes});
 }
 
 task::TaskSpec span_task(std::string start = "") {

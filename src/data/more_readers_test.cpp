@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "data/row_reader.h"
+#include "data/row_test_support.h"
 
 namespace polytask::data {
 namespace {
@@ -11,22 +11,10 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-struct Read {
-  std::vector<Row> rows;
-  std::vector<std::string> errors;
-};
+using Read = test_support::RowsRead;
 
 Read read(std::string const& bytes, Format format, std::string const& name = "f") {
-  std::istringstream input(bytes);
-  auto reader = read_rows(input, format, name, {});
-  Read found;
-  while (auto row = reader->next()) {
-    if (*row)
-      found.rows.push_back(std::move(**row));
-    else
-      found.errors.emplace_back(row->error().what());
-  }
-  return found;
+  return test_support::read(bytes, format, {}, name);
 }
 
 std::string text_of(Row const& row, std::string_view column) { return std::get<std::string>(*row.find(column)); }

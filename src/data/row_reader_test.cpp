@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/utf8.h"
+#include "data/row_test_support.h"
 
 namespace polytask::data {
 namespace {
@@ -21,27 +22,9 @@ using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
 
-struct Answer {
-  std::vector<Row> rows;
-  std::vector<std::string> errors;
-};
-
-Answer drain(RowReader& reader) {
-  Answer answer;
-  while (auto row = reader.next()) {
-    if (*row)
-      answer.rows.push_back(**row);
-    else
-      answer.errors.emplace_back(row->error().what());
-  }
-  EXPECT_FALSE(reader.next()) << "the end stays the end";
-  return answer;
-}
-
-Answer read(std::string const& bytes, Format format, RowReaderOptions const& options = {}) {
-  std::istringstream input(bytes);
-  return drain(*read_rows(input, format, "f", options));
-}
+using Answer = test_support::RowsRead;
+using test_support::drain;
+using test_support::read;
 
 std::string text_at(Row const& row, std::string_view column) {
   auto const* value = row.find(column);

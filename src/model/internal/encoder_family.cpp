@@ -38,13 +38,17 @@ void read_sizes(ConfigReader const& reader, SizeKeys const& keys, EncoderConfig&
     reader.fail(keys.layers, std::to_string(config.num_hidden_layers), fmt::format("at most {}", kMostLayers));
 }
 
-void write_sizes(EncoderConfig const& config, OrderedJson& json) {
+void write_dimensions(EncoderConfig const& config, OrderedJson& json) {
   json["vocab_size"] = config.vocab_size;
   json["hidden_size"] = config.hidden_size;
   json["num_hidden_layers"] = config.num_hidden_layers;
   json["num_attention_heads"] = config.num_attention_heads;
   json["intermediate_size"] = config.intermediate_size;
   json["max_position_embeddings"] = config.max_position_embeddings;
+}
+
+void write_sizes(EncoderConfig const& config, OrderedJson& json) {
+  write_dimensions(config, json);
   json["type_vocab_size"] = config.type_vocab_size;
   json["layer_norm_eps"] = config.layer_norm_eps;
   json["hidden_dropout_prob"] = config.dropout.embeddings;

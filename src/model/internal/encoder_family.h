@@ -23,7 +23,10 @@ struct SizeKeys {
 /// Reads them; sizes that do not fit one another are an error.
 void read_sizes(ConfigReader const& reader, SizeKeys const& keys, EncoderConfig& config);
 
-/// Sizes, rates and the activation under BERT's keys, which several families share.
+/// Sizes of tables and layers, under the keys that all families share.
+void write_dimensions(EncoderConfig const& config, OrderedJson& json);
+
+/// Those, rates and the activation under BERT's keys, which several families share.
 void write_sizes(EncoderConfig const& config, OrderedJson& json);
 
 /// "max_position_embeddings" where no table of that many rows is among the weights: what is laid out for every place

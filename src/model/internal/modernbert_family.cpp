@@ -83,12 +83,7 @@ void read(ConfigReader const& reader, EncoderConfig& config) {
 }
 
 void write(EncoderConfig const& config, OrderedJson& json) {
-  json["vocab_size"] = config.vocab_size;
-  json["hidden_size"] = config.hidden_size;
-  json["num_hidden_layers"] = config.num_hidden_layers;
-  json["num_attention_heads"] = config.num_attention_heads;
-  json["intermediate_size"] = config.intermediate_size;
-  json["max_position_embeddings"] = config.max_position_embeddings;
+  write_dimensions(config, json);
   json["norm_eps"] = config.layer_norm_eps;
   json["embedding_dropout"] = config.dropout.embeddings;
   json["attention_dropout"] = config.dropout.attention;
