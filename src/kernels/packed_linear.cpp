@@ -1,5 +1,8 @@
 #include "kernels/packed_linear.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -26,6 +29,16 @@ std::byte const* ahead_of(Block const& block, std::int64_t n_panels, std::int64_
                                             static_cast<std::uintptr_t>((n_panels + chunk) * block.panel_bytes));
 }
 
+#ifdef POLYTASK_X86_KERNELS
+/// Matrix tiles are for those who ask: their 8 KB are more than systems keep of a thread otherwise.
+bool matrix_tiles_granted() {
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM, which older headers lack
+  constexpr long kTileData = 18;
+  return __builtin_cpu_supports("amx-bf16") && __builtin_cpu_supports("amx-int8") &&
+         syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+#endif
+
 }  // namespace
 
 std::int64_t elements_per_step(Precision precision) {
@@ -45,6 +58,7 @@ MicroKernels micro_kernels(InstructionSet instructions, Precision precision) {
     case InstructionSet::Avx512: return micro_kernels_avx512(precision);
     case InstructionSet::Avx512Vnni: return micro_kernels_avx512_vnni(precision);
     case InstructionSet::Avx512Bf16: return micro_kernels_avx512_bf16(precision);
+    case InstructionSet::Amx: return micro_kernels_amx(precision);
 #else
     default: break;
 #endif
@@ -59,6 +73,7 @@ std::string_view to_string(InstructionSet instructions) {
     case InstructionSet::Avx512: return "AVX-512";
     case InstructionSet::Avx512Vnni: return "AVX-512 with VNNI";
     case InstructionSet::Avx512Bf16: return "AVX-512 with VNNI and BF16";
+    case InstructionSet::Amx: return "AVX-512 and AMX";
   }
   return "";
 }
@@ -67,7 +82,9 @@ InstructionSet detected_instructions() {
 #ifdef POLYTASK_X86_KERNELS
   if (__builtin_cpu_supports("x86-64-v4")) {
     if (!__builtin_cpu_supports("avx512vnni")) return InstructionSet::Avx512;
-    return __builtin_cpu_supports("avx512bf16") ? InstructionSet::Avx512Bf16 : InstructionSet::Avx512Vnni;
+    if (!__builtin_cpu_supports("avx512bf16")) return InstructionSet::Avx512Vnni;
+    static bool const has_tiles = matrix_tiles_granted();
+    return has_tiles ? InstructionSet::Amx : InstructionSet::Avx512Bf16;
   }
   if (__builtin_cpu_supports("x86-64-v3")) return InstructionSet::Avx2;
 #endif
@@ -127,9 +144,11 @@ void PackedLinear::apply(InputRows const& x, Columns columns, Finish const& fini
   expects(columns.begin % kPanel == 0 && columns.begin <= columns.end && columns.end <= shape_.n_out,
           "columns lie in the layer and begin with a panel");
   expects(finish.residual == nullptr || finish.activation == Activation::None, "a residual is added to plain sums");
+  if (x.n_rows == 0) return;
   auto const kernels = micro_kernels(instructions_, precision_);
   std::int64_t const element_bytes = out.type == OutputRows::Type::Float32 ? 4 : 2;
   std::int64_t const n_chunks = ceil_div(x.n_rows, kernels.size.n_rows);
+  BlocksOfProduct const blocks(kernels, x.n_rows);
   for (std::int64_t column = columns.begin; column < columns.end; column += kernels.size.n_panels * kPanel) {
     Block block{.row_bytes = x.row_bytes,
                 .panels = panels_ + column * n_steps_ * 4,
@@ -148,6 +167,7 @@ void PackedLinear::apply(InputRows const& x, Columns columns, Finish const& fini
     for (std::int64_t chunk = 0; chunk < n_chunks; ++chunk) {
       std::int64_t const first = chunk * x.n_rows / n_chunks;
       std::int64_t const n_rows = (chunk + 1) * x.n_rows / n_chunks - first;
+      block.n_rows = n_rows;
       block.ahead = ahead_of(block, kernels.size.n_panels, chunk);
       block.rows = static_cast<std::byte const*>(x.values) + first * x.row_bytes;
       block.row_scales = x.scales == nullptr ? nullptr : x.scales + first;

@@ -16,9 +16,9 @@
 namespace polytask::kernels {
 
 /// Instructions that the products are written for; each includes those before it. Any other processor is Portable.
-enum class InstructionSet { Portable, Avx2, Avx512, Avx512Vnni, Avx512Bf16 };
+enum class InstructionSet { Portable, Avx2, Avx512, Avx512Vnni, Avx512Bf16, Amx };
 [[nodiscard]] std::string_view to_string(InstructionSet instructions);
-/// The best one that this processor has.
+/// The best one that this processor has and its system lets a process use.
 [[nodiscard]] InstructionSet detected_instructions();
 
 enum class Activation { None, Gelu, GeluTanh, Relu };

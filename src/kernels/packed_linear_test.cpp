@@ -24,7 +24,7 @@ std::vector<Case> cases_of_this_processor() {
   std::vector<Case> cases;
   for (auto const precision : {Precision::Float32, Precision::BFloat16, Precision::Int8})
     for (auto const instructions : {InstructionSet::Portable, InstructionSet::Avx2, InstructionSet::Avx512,
-                                    InstructionSet::Avx512Vnni, InstructionSet::Avx512Bf16})
+                                    InstructionSet::Avx512Vnni, InstructionSet::Avx512Bf16, InstructionSet::Amx})
       if (instructions <= detected_instructions()) cases.push_back({precision, instructions});
   return cases;
 }
@@ -88,7 +88,7 @@ class PackedLayer : public testing::TestWithParam<Case> {
 };
 
 TEST_P(PackedLayer, IsTheProductOfTheRoundedNumbersPlusTheBiasForAnyNumberOfRows) {
-  for (std::int64_t const n_rows : {1, 2, 5, 8, 9, 23}) {
+  for (std::int64_t const n_rows : {1, 2, 5, 8, 9, 16, 23, 33, 97}) {
     Rows const x(precision, n_rows, kIn, random_floats(n_rows * kIn, 3));
     auto const y = apply(x.rows);
     for (std::int64_t row = 0; row < n_rows; ++row)
@@ -98,8 +98,13 @@ TEST_P(PackedLayer, IsTheProductOfTheRoundedNumbersPlusTheBiasForAnyNumberOfRows
   }
 }
 
+TEST_P(PackedLayer, WritesNothingForNoRows) {
+  Rows const x(precision, 0, kIn, {});
+  EXPECT_TRUE(apply(x.rows).empty());
+}
+
 TEST_P(PackedLayer, GivesARowTheSameBitsAloneAndAmongOthers) {
-  constexpr std::int64_t kRows = 23;
+  constexpr std::int64_t kRows = 41;
   auto const values = random_floats(kRows * kIn, 3);
   Rows const all(precision, kRows, kIn, values);
   auto const together = apply(all.rows);

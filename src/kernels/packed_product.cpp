@@ -1,6 +1,7 @@
 #include "kernels/internal/packed_product.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <vector>
 
@@ -18,6 +19,9 @@ using Step = std::uint32_t;  ///< of a row: one float, or two bfloat16
 constexpr int64_t kPanel = PackedLinear::kPanel;
 /// Rows whose steps stay in the second cache while all columns pass by.
 constexpr int64_t kRowsPerBlock = 128;
+/// Transposed in the first cache.
+constexpr int64_t kStepsAtOnce = 16;
+constexpr int64_t kMostRowsAtOnce = 32;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -52,7 +56,7 @@ class Product {
   /// Chunks of rows that differ by one at most.
   [[nodiscard]] int64_t first_row(int64_t chunk) const { return chunk * m_ / n_chunks_; }
 
-  /// A chunk of rows: step by step, the rows side by side.
+  /// A chunk of rows, one after another; where the kernels read them so, transposed ones step by step, side by side.
   void pack_rows(Operand const& a, int64_t chunk, Step* out) const {
     int64_t const first = first_row(chunk);
     int64_t const n_rows = first_row(chunk + 1) - first;
@@ -61,7 +65,18 @@ class Product {
       for (int64_t row = 0; row < n_rows; ++row) along(a.values + (first + row) * a.stride, out + row * n_steps_);
       return;
     }
-    for (int64_t step = 0; step < n_steps_; ++step) across(a, first, n_rows, step, out + step * n_rows);
+    if (!kernels_.whole_rows) {
+      for (int64_t step = 0; step < n_steps_; ++step) across(a, first, n_rows, step, out + step * n_rows);
+      return;
+    }
+    std::array<Step, kStepsAtOnce * kMostRowsAtOnce> side_by_side;
+    for (int64_t at = 0; at < n_steps_; at += kStepsAtOnce) {
+      int64_t const n = std::min(kStepsAtOnce, n_steps_ - at);
+      for (int64_t step = 0; step < n; ++step) across(a, first, n_rows, at + step, side_by_side.data() + step * n_rows);
+      for (int64_t row = 0; row < n_rows; ++row)
+        for (int64_t step = 0; step < n; ++step)
+          out[row * n_steps_ + at + step] = side_by_side[static_cast<std::size_t>(step * n_rows + row)];
+    }
   }
 
   void pack_panel(Operand const& b, int64_t panel, Step* out) const {
@@ -86,7 +101,9 @@ class Product {
     }
   }
 
-  /// Some rows times some panels. Rows that were not transposed lie one after another, the others step by step.
+  [[nodiscard]] BlocksOfProduct blocks() const { return {kernels_, m_}; }
+
+  /// Some rows times some panels.
   void multiply(Step const* a, bool a_transposed, Step const* b, int64_t first_chunk, int64_t last_chunk,
                 int64_t first_panel, float const* bias, Write write, float* c, int64_t c_stride) const {
     int64_t const column = first_panel * kPanel;
@@ -98,12 +115,14 @@ class Product {
                 .residual_stride = c_stride,
                 .out = {OutputRows::Type::Float32, nullptr, c_stride}};
     block.ahead = block.panels;
+    bool const side_by_side = a_transposed && !kernels_.whole_rows;
     for (int64_t chunk = first_chunk; chunk < last_chunk; ++chunk) {
       int64_t const first = first_row(chunk);
       int64_t const n_rows = first_row(chunk + 1) - first;
       block.rows = reinterpret_cast<std::byte const*>(a + first * n_steps_);
-      block.row_bytes = a_transposed ? 4 : n_steps_ * 4;
-      block.step_bytes = a_transposed ? n_rows * 4 : 4;
+      block.n_rows = n_rows;
+      block.row_bytes = side_by_side ? 4 : n_steps_ * 4;
+      block.step_bytes = side_by_side ? n_rows * 4 : 4;
       block.out.values = c + first * c_stride + column;
       block.residual = write == Write::Add ? c + first * c_stride + column : nullptr;
       kernels_.choose(n_rows, ceil_div(block.n_columns, kPanel))(block);
@@ -171,6 +190,7 @@ void packed_product(Precision precision, ProductShape const& shape, Operand cons
     for (int64_t chunk = 0; chunk < product.n_chunks(); ++chunk) product.pack_rows(a, chunk, rows);
 #pragma omp for schedule(static)
     for (int64_t panel = 0; panel < product.n_panels(); ++panel) product.pack_panel(b, panel, panels);
+    BlocksOfProduct const blocks = product.blocks();
 #pragma omp for schedule(static)
     for (int64_t at = 0; at < n_blocks * n_groups; ++at) {
       int64_t const first_chunk = at / n_groups * product.chunks_per_block();

@@ -9,7 +9,7 @@
 namespace polytask::kernels {
 
 double measured_peak(Precision precision, InstructionSet instructions) {
-  constexpr std::int64_t kSteps = 360;
+  constexpr std::int64_t kSteps = 384;
   constexpr int kTries = 20;
   constexpr int kCallsPerTry = 400;
   auto const kernels = micro_kernels(instructions, precision);
@@ -19,16 +19,19 @@ double measured_peak(Precision precision, InstructionSet instructions) {
   std::vector<float> zeros(n_columns, 0.0F), scales(static_cast<std::size_t>(kernels.size.n_rows), 1.0F);
   std::vector<std::int32_t> starts(n_columns, 0);
   std::vector<float> out(n_columns * scales.size());
-  Block const block{.rows = row.data(),
+  Block const block{.n_rows = kernels.size.n_rows,
+                    .rows = row.data(),
                     .row_scales = scales.data(),
                     .panels = panel.data(),
                     .n_steps = kSteps,
+                    .ahead = panel.data(),
                     .bias = zeros.data(),
                     .column_scales = zeros.data(),
                     .starts = starts.data(),
                     .n_columns = static_cast<std::int64_t>(n_columns),
                     .out = {OutputRows::Type::Float32, out.data(), static_cast<std::int64_t>(n_columns)}};
   auto const multiply = kernels.choose(kernels.size.n_rows, kernels.size.n_panels);
+  BlocksOfProduct const blocks(kernels, block.n_rows);
   double best = 0;
   for (int i = 0; i < kTries; ++i) {
     auto const start = std::chrono::steady_clock::now();

@@ -244,7 +244,7 @@ double difference(task::Prediction const& a, task::Prediction const& b) {
 TEST_P(EngineBesideLibTorch, AnswersTheSameToTheFourthDigitForEveryTaskAndInstructionSet) {
   auto const reference = train::Predictor::load(folder_, 1);
   for (auto const instructions : {InstructionSet::Portable, InstructionSet::Avx2, InstructionSet::Avx512,
-                                  InstructionSet::Avx512Vnni, InstructionSet::Avx512Bf16}) {
+                                  InstructionSet::Avx512Vnni, InstructionSet::Avx512Bf16, InstructionSet::Amx}) {
     if (instructions > kernels::detected_instructions()) continue;
     auto const tested = engine(Precision::Float32, 1, instructions);
     for (auto const& [examples, heads] : questions()) {

@@ -15,6 +15,7 @@ namespace polytask::kernels {
 
 /// One block of a product. Panels are `panel_bytes` apart; everything about columns starts at the block's first.
 struct Block {
+  std::int64_t n_rows = 0;
   std::byte const* rows = nullptr;
   std::int64_t row_bytes = 0;   ///< between rows
   std::int64_t step_bytes = 4;  ///< between the steps of one
@@ -44,7 +45,28 @@ using MicroKernel = void (*)(Block const&);
 /// 1 <= n_rows, n_panels <= those of the size. Defined once for each instruction set.
 struct MicroKernels {
   BlockSize size;
-  MicroKernel (*choose)(std::int64_t n_rows, std::int64_t n_panels);
+  MicroKernel (*choose)(std::int64_t n_rows, std::int64_t n_panels) = nullptr;
+  /// Matrix tiles: a thread says before its blocks how many rows the product has (at least 1), and afterwards that it
+  /// is through. Blocks of a product of 16 rows or more then have at least 16.
+  void (*begin)(std::int64_t n_rows) = nullptr;
+  void (*end)() = nullptr;
+  bool whole_rows = false;  ///< the steps of a row lie one after another
+};
+
+/// For as long as a thread multiplies blocks of one product.
+class BlocksOfProduct {
+ public:
+  BlocksOfProduct(MicroKernels const& kernels, std::int64_t n_rows) : end_(kernels.end) {
+    if (kernels.begin != nullptr) kernels.begin(n_rows);
+  }
+  ~BlocksOfProduct() {
+    if (end_ != nullptr) end_();
+  }
+  BlocksOfProduct(BlocksOfProduct const&) = delete;
+  BlocksOfProduct& operator=(BlocksOfProduct const&) = delete;
+
+ private:
+  void (*end_)();
 };
 
 [[nodiscard]] std::int64_t elements_per_step(Precision precision);
@@ -56,6 +78,7 @@ struct MicroKernels {
 [[nodiscard]] MicroKernels micro_kernels_avx512(Precision precision);
 [[nodiscard]] MicroKernels micro_kernels_avx512_vnni(Precision precision);
 [[nodiscard]] MicroKernels micro_kernels_avx512_bf16(Precision precision);
+[[nodiscard]] MicroKernels micro_kernels_amx(Precision precision);
 #endif
 
 }  // namespace polytask::kernels
