@@ -81,7 +81,7 @@ OrderedJson to_json(train::TrainConfig const& config) {
                      {"hidden_size", config.scratch.hidden_size},
                      {"heads", config.scratch.heads},
                      {"vocab_size", config.scratch.vocab_size}};
-  json["epochs"] = config.epochs;
+  if (config.epochs) json["epochs"] = *config.epochs;
   json["learning_rate"] = config.learning_rate;
   json["head_learning_rate_factor"] = config.head_learning_rate_factor;
   json["layer_decay"] = config.layer_decay;

@@ -188,7 +188,7 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   if (std::int64_t layers = 0; section.whole("private_layers", layers)) config.private_layers = layers;
   section.whole("frozen_layers", config.frozen_layers);
   section.number("frozen_states_gb", config.frozen_states_gb);
-  section.number("epochs", config.epochs);
+  if (double epochs = 0; section.number("epochs", epochs)) config.epochs = epochs;
   section.number("learning_rate", config.learning_rate);
   section.number("head_learning_rate_factor", config.head_learning_rate_factor);
   section.number("layer_decay", config.layer_decay);

@@ -11,38 +11,15 @@
 #define POLYTASK_LANES 16
 #define POLYTASK_HAS_VNNI
 #define POLYTASK_HAS_BF16
+#include "kernels/internal/matrix_tiles.h"
 #include "kernels/internal/x86_steps.h"
 
 namespace polytask::kernels {
 namespace {
 
-constexpr std::int64_t kTileRows = 16;
-constexpr std::int64_t kTileSteps = 16;
 constexpr std::int64_t kStepBytes = PackedLinear::kPanel * 4;
-constexpr std::int64_t kTileRowBytes = kTileSteps * 4;
 constexpr std::int64_t kMostRows = 2 * kTileRows;
 constexpr std::int64_t kMostPanels = 2;
-
-/// As the processor reads it: every tile of rows and of sums has `n_rows`, at most 16; panels have all.
-struct TileShapes {
-  constexpr explicit TileShapes(std::int64_t n_rows) {
-    for (int tile = 0; tile < 8; ++tile) {
-      row_bytes[tile] = kTileRowBytes;
-      rows[tile] = static_cast<std::uint8_t>(tile < 6 ? n_rows : kTileRows);
-    }
-  }
-  std::uint8_t palette = 1;
-  std::uint8_t start_row = 0;
-  std::uint8_t reserved[14] = {};
-  std::uint16_t row_bytes[16] = {};
-  std::uint8_t rows[16] = {};
-};
-
-/// By number of rows. Constants, as the compiler does not know that the instruction reads all of it.
-constexpr TileShapes kShapes[kTileRows] = {TileShapes(1),  TileShapes(2),  TileShapes(3),  TileShapes(4),
-                                           TileShapes(5),  TileShapes(6),  TileShapes(7),  TileShapes(8),
-                                           TileShapes(9),  TileShapes(10), TileShapes(11), TileShapes(12),
-                                           TileShapes(13), TileShapes(14), TileShapes(15), TileShapes(16)};
 
 // Tiles are named by numbers that must stand in the code: 0 to 3 hold sums (two panels of the first 16 rows, then of
 // the second), 4 and 5 rows, 6 and 7 panels.
@@ -139,9 +116,7 @@ MicroKernel choose(std::int64_t n_rows, std::int64_t n_panels) {
   return n_panels > 1 ? tile_kernel<precision, 1, 2> : tile_kernel<precision, 1, 1>;
 }
 
-/// More than 16 rows are two tiles of 16.
-void shape_tiles(std::int64_t n_rows) { _tile_loadconfig(kShapes + (n_rows < kTileRows ? n_rows : kTileRows) - 1); }
-
+void begin_tiles(std::int64_t n_rows) { shape_tiles(n_rows); }
 void release_tiles() { _tile_release(); }
 
 }  // namespace
@@ -150,8 +125,8 @@ MicroKernels micro_kernels_amx(Precision precision) {
   constexpr BlockSize kSize{kMostRows, kMostPanels};
   switch (precision) {
     case Precision::Float32: return kernels_of<8, 3>(precision);
-    case Precision::BFloat16: return {kSize, choose<Precision::BFloat16>, shape_tiles, release_tiles, true};
-    case Precision::Int8: return {kSize, choose<Precision::Int8>, shape_tiles, release_tiles, true};
+    case Precision::BFloat16: return {kSize, choose<Precision::BFloat16>, begin_tiles, release_tiles, true};
+    case Precision::Int8: return {kSize, choose<Precision::Int8>, begin_tiles, release_tiles, true};
   }
   return {};
 }

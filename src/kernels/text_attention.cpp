@@ -273,8 +273,11 @@ void attend(TextAttention<std::uint16_t> const& text, std::int64_t first_head, s
 #ifdef POLYTASK_X86_KERNELS
   bool const sees_all = text.reach == 0 || text.n_keys - 1 <= text.reach;
   if (instructions >= InstructionSet::Avx512Bf16 && (d == 32 || d == 64) && sees_all && text.distances == nullptr) {
-    float* const work = room(scratch, bfloat16_attention_scratch(text.n_keys, d));
-    for (std::int64_t head = first_head; head < last_head; ++head) attend_head_bfloat16(text, head, work);
+    constexpr std::int64_t kMostWithoutTiles = 16;  // which such texts would hardly fill
+    if (instructions >= InstructionSet::Amx && text.n_keys > kMostWithoutTiles)
+      attend_on_tiles(text, first_head, last_head, room(scratch, tile_attention_scratch(text.n_keys, d)));
+    else
+      attend_bfloat16(text, first_head, last_head, room(scratch, bfloat16_attention_scratch(text.n_keys, d)));
     return;
   }
 #endif

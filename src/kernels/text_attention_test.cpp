@@ -100,6 +100,14 @@ class AttentionInBfloat16 : public AttentionOfAText {
     return out;
   }();
 
+  /// One for each way of computing it.
+  [[nodiscard]] static std::vector<InstructionSet> instructions_of_this_processor() {
+    std::vector<InstructionSet> found;
+    for (auto const instructions : {InstructionSet::Portable, InstructionSet::Avx512Bf16, InstructionSet::Amx})
+      if (instructions <= detected_instructions()) found.push_back(instructions);
+    return found;
+  }
+
   [[nodiscard]] Halves context_of(std::int64_t first, std::int64_t n_queries, InstructionSet instructions) {
     Halves out(static_cast<std::size_t>(n_queries * shape.hidden));
     attend(text(halves, first, n_queries, out.data()), 0, shape.heads, scratch, instructions);
@@ -111,7 +119,7 @@ TEST_P(AttentionInBfloat16, IsThatOfFloatsUpToItsRounding) {
   for (std::size_t i = 0; i < qkv.size(); ++i)
     qkv[i] = std::bit_cast<float>(static_cast<std::uint32_t>(halves[i]) << 16U);
   auto const expected = context(0, shape.n);
-  for (auto const instructions : {InstructionSet::Portable, detected_instructions()}) {
+  for (auto const instructions : instructions_of_this_processor()) {
     auto const found = context_of(0, shape.n, instructions);
     for (std::size_t i = 0; i < found.size(); ++i)
       ASSERT_NEAR(std::bit_cast<float>(static_cast<std::uint32_t>(found[i]) << 16U), expected[i],
@@ -121,7 +129,7 @@ TEST_P(AttentionInBfloat16, IsThatOfFloatsUpToItsRounding) {
 }
 
 TEST_P(AttentionInBfloat16, GivesAQueryTheSameBitsWhicheverOthersAreChosen) {
-  for (auto const instructions : {InstructionSet::Portable, detected_instructions()}) {
+  for (auto const instructions : instructions_of_this_processor()) {
     auto const all = context_of(0, shape.n, instructions);
     for (std::int64_t query = 0; query < shape.n; ++query) {
       auto const one = context_of(query, 1, instructions);

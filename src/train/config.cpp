@@ -56,7 +56,7 @@ std::vector<Problem> problems(TrainConfig const& config) {
       "frozen_states_gb", fmt::format("{}", config.frozen_states_gb), "a number from 0 to 1000000");
   rules.require(config.precision == "f32" || config.precision == "bf16", "precision", quote(config.precision),
                 "\"f32\" or \"bf16\"");
-  rules.positive(config.epochs, 10'000, "epochs");
+  if (config.epochs) rules.positive(*config.epochs, 10'000, "epochs");
   rules.positive(config.learning_rate, "learning_rate");
   rules.positive(config.head_learning_rate_factor, "head_learning_rate_factor");
   rules.require(config.layer_decay > 0 && config.layer_decay <= 1, "layer_decay", fmt::format("{}", config.layer_decay),

@@ -54,8 +54,9 @@ struct TrainConfig {
   SamplingConfig sampling;
   SelectionConfig selection;
   ScratchEncoderConfig scratch;
-  double epochs = 6.0;                    ///< rows drawn, as a multiple of all training rows; > 0, <= 10,000
-  double learning_rate = 2e-4;            ///< of the encoder; > 0
+  std::optional<double> epochs;  ///< rows drawn, as a multiple of all training rows; > 0, <= 10,000; unset = 6, or as
+                                 ///< many as draw 2,500 rows where those are few, at most 40
+  double learning_rate = 2e-4;   ///< of the encoder; > 0
   double head_learning_rate_factor = 20;  ///< heads start from nothing and learn at this times learning_rate; > 0
   double layer_decay = 1;  ///< each layer below the top one learns at this times the rate of the one above it, the
                            ///< embeddings last; > 0, <= 1
@@ -73,7 +74,7 @@ struct TrainConfig {
   double label_smoothing = 0.0;              ///< 0..1
   double head_dropout = 0.1;                 ///< 0..1
   std::optional<double> dropout;             ///< of the encoder; unset = what its config.json says
-  double evaluations_per_epoch = 1.0;        ///< dev evaluations; > 0, <= 1,000
+  double evaluations_per_epoch = 1.0;        ///< dev evaluations; > 0, <= 1,000; unset epochs above 6 count as 6
   std::int64_t early_stopping_patience = 0;  ///< evaluations without a better selection score; 0 = never stop early
   std::int64_t checkpoint_steps = 0;  ///< steps between resumable checkpoints; 0 = about every two minutes of work
 };

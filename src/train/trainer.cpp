@@ -47,7 +47,8 @@ OrderedJson line_of(EvaluationRecord const& record) {
 /// The steps after which dev is evaluated; the last step is always one.
 std::set<std::int64_t> evaluation_steps(TrainConfig const& config, std::int64_t n_steps) {
   std::set<std::int64_t> steps;
-  auto const n = std::clamp<std::int64_t>(std::llround(config.epochs * config.evaluations_per_epoch), 1, n_steps);
+  auto const n =
+      std::clamp<std::int64_t>(std::llround(config.epochs.value() * config.evaluations_per_epoch), 1, n_steps);
   for (std::int64_t i = 1; i <= n; ++i)
     steps.insert(std::max<std::int64_t>(
         1, std::llround(static_cast<double>(n_steps) * static_cast<double>(i) / static_cast<double>(n))));
@@ -158,15 +159,15 @@ class Run {
     }
     auto const selection = selection_score(config_.selection, *scores);
     EvaluationRecord record{.step = state.step, .dev = *scores, .selection = selection.value_or(0.0)};
-    // Without such dev rows there is nothing to choose by: the last evaluation wins.
-    record.is_best = !selection || !state.best_selection || record.selection > *state.best_selection;
+    // Without such dev rows there is nothing to choose by: the last evaluation wins. So it does among equals: few dev
+    // rows soon have the same score again and again while the model still learns.
+    bool const is_better = !selection || !state.best_selection || record.selection > *state.best_selection;
+    record.is_best = is_better || record.selection == *state.best_selection;
+    state.n_evaluations_without_better = is_better ? 0 : state.n_evaluations_without_better + 1;
     if (record.is_best) {
       session_.save_weights(best_);
       state.best_selection = record.selection;
       state.best_step = state.step;
-      state.n_evaluations_without_better = 0;
-    } else {
-      ++state.n_evaluations_without_better;
     }
     state.last_evaluated_step = state.step;
     evaluation_seconds_ = watch.seconds();

@@ -87,7 +87,8 @@ struct TrainResult {
   std::map<std::string, eval::Calibration> calibrations;  ///< of the tasks whose probabilities were calibrated on dev
 };
 
-/// The configuration with what it leaves open filled in, as train() does: `batch_tokens`, `private_layers`, `dropout`.
+/// The configuration with what it leaves open filled in, as train() does: `epochs`, `batch_tokens`, `private_layers`,
+/// `dropout`.
 /// Reads the configuration of the encoder; without one it is the small one from scratch. Throws Error{InvalidUsage} for
 /// settings that the encoder does not allow, and what read_encoder_config throws.
 [[nodiscard]] TrainConfig effective(TrainConfig const& config, data::Corpus const& corpus,

@@ -151,6 +151,26 @@ TEST_F(Training, StopsEarlyWhenDevNoLongerImproves) {
   EXPECT_LT(result.best_step, result.n_steps);
 }
 
+TEST_F(Training, KeepsTheLastOfEqualCheckpoints) {
+  auto corpus = corpus_of(60);
+  for (auto& stream : corpus.streams) stream.examples[1].resize(std::min<std::size_t>(1, stream.examples[1].size()));
+  auto config = small_config();
+  config.epochs = 12;
+  std::vector<EvaluationRecord> seen;
+  auto const result =
+      train(corpus, config, options("a"), {.on_evaluation = [&](auto const& found) { seen.push_back(found); }}, {});
+  double best = 0;
+  std::int64_t last_best = 0;
+  for (auto const& record : seen) {
+    EXPECT_EQ(record.is_best, record.selection >= best);
+    best = std::max(best, record.selection);
+    if (record.selection == best) last_best = record.step;
+  }
+  EXPECT_EQ(result.best_step, last_best);
+  EXPECT_GT(std::count_if(seen.begin(), seen.end(), [&](auto const& record) { return record.selection == best; }), 1)
+      << "equal ones were to be had";
+}
+
 TEST_F(Training, AnAnswerDoesNotDependOnItsNeighbours) {
   (void)train(corpus_of(60), small_config(), options("a"), {}, {});
   auto const predictor = Predictor::load(folder / "a" / "model", 1);

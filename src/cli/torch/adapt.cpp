@@ -48,9 +48,8 @@ train::LanguageSource texts_of(data::Corpus const& corpus) {
 std::map<std::string, double> fine_tuned(data::Corpus const& corpus, Project const& project, fs::path const& encoder,
                                          std::uint64_t seed, fs::path const& folder, CommandLine const& line,
                                          std::stop_token const& stop) {
-  auto config = project.train;
-  config.epochs = std::min(config.epochs, kMostEpochs);
-  config = train::effective(config, corpus, encoder);
+  auto config = train::effective(project.train, corpus, encoder);
+  config.epochs = std::min(config.epochs.value(), kMostEpochs);
   std::map<std::string, double> best;
   make_folders(folder);
   (void)train::train(

@@ -7,10 +7,15 @@
 namespace polytask::kernels {
 
 #ifdef POLYTASK_X86_KERNELS
-/// Floats of scratch that a head needs.
+/// Heads [first_head, last_head) of one text; head sizes are 32 and 64. `scratch`: so many floats.
+void attend_bfloat16(TextAttention<std::uint16_t> const& text, std::int64_t first_head, std::int64_t last_head,
+                     float* scratch);
 [[nodiscard]] std::int64_t bfloat16_attention_scratch(std::int64_t n_keys, std::int64_t head_size);
-/// Head sizes are 32 and 64.
-void attend_head_bfloat16(TextAttention<std::uint16_t> const& text, std::int64_t head, float* scratch);
+
+/// The same on matrix tiles.
+void attend_on_tiles(TextAttention<std::uint16_t> const& text, std::int64_t first_head, std::int64_t last_head,
+                     float* scratch);
+[[nodiscard]] std::int64_t tile_attention_scratch(std::int64_t n_keys, std::int64_t head_size);
 #endif
 
 }  // namespace polytask::kernels

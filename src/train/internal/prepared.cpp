@@ -227,6 +227,17 @@ std::vector<double> specified_shares(Prepared const& prepared, data::Corpus cons
   return shares;
 }
 
+/// A few dozen rows are too few steps at the usual number of epochs; what more of the same rows brings ends soon.
+void set_default_epochs(TrainConfig& config, data::Corpus const& corpus) {
+  constexpr double kUsual = 6, kMost = 40, kRowsToDraw = 2'500;
+  std::int64_t n_rows = 0;
+  for (auto const& stream : corpus.streams)
+    n_rows += std::count_if(stream.of(Split::Train).begin(), stream.of(Split::Train).end(), is_labelled);
+  config.epochs =
+      std::clamp(std::ceil(kRowsToDraw / static_cast<double>(std::max<std::int64_t>(1, n_rows))), kUsual, kMost);
+  config.evaluations_per_epoch *= kUsual / *config.epochs;
+}
+
 /// A step's rows are shared out among the datasets: one that stays as large gives each of n an n-th of them, one that
 /// grows n-fold leaves an n-th of the steps. This goes half way.
 std::int64_t default_batch_tokens(data::Corpus const& corpus) {
@@ -274,7 +285,7 @@ data::BatchPlan Prepared::plan(data::Corpus const& corpus, std::uint64_t seed) c
       break;
     case SamplingType::Specified: shares = specified_shares(*this, corpus, config.sampling); break;
   }
-  auto const n_drawn = std::max<std::int64_t>(1, std::llround(config.epochs * static_cast<double>(n_rows())));
+  auto const n_drawn = std::max<std::int64_t>(1, std::llround(config.epochs.value() * static_cast<double>(n_rows())));
   return {data::Mixture(sizes, shares, seed),
           std::move(lengths),
           {config.batch_tokens.value_or(0), config.batch_size},
@@ -288,6 +299,7 @@ void leave_if_stopped(std::stop_token const& stop) {
 TrainConfig effective(TrainConfig config, data::Corpus const& corpus, model::EncoderConfig const& encoder) {
   for (auto const& problem : problems(config, encoder))
     throw Error(ErrorCode::InvalidUsage, fmt::format("{}: {}", problem.where, problem.message));
+  if (!config.epochs) set_default_epochs(config, corpus);
   if (!config.dropout) config.dropout = model::single_dropout(encoder);
   if (!config.batch_tokens && !config.batch_size) config.batch_tokens = default_batch_tokens(corpus);
   if (config.architecture == Architecture::Shared || tasks_read_alike(corpus))

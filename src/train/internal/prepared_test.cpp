@@ -128,6 +128,21 @@ TEST(Prepared, SaysWhatItMadeOfSettingsThatWereLeftOpen) {
   EXPECT_EQ(prepare(corpus, config, {}, {}).config.batch_tokens, 100);
 }
 
+TEST(Prepared, DrawsFewRowsMoreOften) {
+  auto const chosen = [](std::size_t n_rows) {
+    auto config = small_config();
+    config.epochs = std::nullopt;
+    config.evaluations_per_epoch = 2;
+    return prepare(corpus_of({stream_of("tickets", 0, labels(n_rows / 2, n_rows / 2))}, 1), config, {}, {}).config;
+  };
+  EXPECT_EQ(chosen(10).epochs, 40);
+  EXPECT_EQ(chosen(100).epochs, 25);  // 2,500 rows
+  EXPECT_EQ(chosen(416).epochs, 7);
+  EXPECT_EQ(chosen(418).epochs, 6);
+  EXPECT_EQ(chosen(418).evaluations_per_epoch, 2);
+  EXPECT_DOUBLE_EQ(chosen(10).evaluations_per_epoch * 40, 12) << "no more evaluations than in 6 epochs";
+}
+
 TEST(Prepared, TakesLargerStepsTheMoreDatasetsShareThem) {
   auto const steps = [](std::size_t n_datasets, std::optional<std::int64_t> tokens) {
     std::vector<data::Stream> streams;
