@@ -31,8 +31,7 @@ RECIPES = {
     'words-alone': [*WIDE, 'teacher='],
 }
 SHAPES = {'wide': (4, 256, 8, 15000), 'deep': (8, 192, 6, 15000)}
-FINE_TUNING = {'epochs': 12, 'learning_rate': 2e-4}
-SCRATCH = {'epochs': 20, 'learning_rate': 1e-3, 'head_learning_rate_factor': 1}
+SCRATCH = {'epochs': 20, 'learning_rate': 1e-3, 'head_learning_rate_factor': 1, 'batch_size': 16}  # an encoder that is given has the defaults
 
 cli = argparse.ArgumentParser(usage=__doc__[__doc__.index('usage:') + 7:])
 cli.add_argument('--shared', required=True)
@@ -167,7 +166,7 @@ def score(encoders):
                                    'datasets': {'rows': {'train': 'train.jsonl', 'test': 'test.jsonl', 'split': {'dev': 0.1}}},
                                    'tasks': {name: {'type': 'classification', 'dataset': 'rows', 'metric': 'accuracy', 'label': 'label',
                                                     'text': ['text', 'other'] if 'other' in rows[0] else 'text'}},
-                                   'train': {**(FINE_TUNING if encoder else SCRATCH), 'batch_size': 16}}, file)
+                                   'train': {} if encoder else SCRATCH}, file)
                     run_id = f'{who}-{seed}'
                     run('rm', '-rf', os.path.join(folder, '.polytask/runs', run_id))
                     done = run(options.polytask, 'train', '--project', project, '--run', run_id, '--threads', options.threads, '--output', 'json')

@@ -97,6 +97,51 @@ TEST(Squad, SaysWhatIsWrongWithAParagraphAndReadsTheOthers) {
                           HasSubstr("the paragraph has no text \"context\""), HasSubstr("the paragraph is not JSON")));
 }
 
+TEST(Squad, ATitleMayStandBehindItsParagraphs) {
+  auto const found = read(
+      R"({"data": [{"paragraphs": [{"context": "c", "qas": [{"question": "a"}, {"question": "b"}]}], "title": "Late"},
+                   {"paragraphs": [{"context": "c", "qas": [{"question": "d"}]}]},
+                   {"title": "Early", "paragraphs": [{"context": "c", "qas": [{"question": "e"}]}]}]})",
+      Format::Squad);
+  ASSERT_THAT(found.rows, SizeIs(4));
+  EXPECT_EQ(*found.rows[0].find("title"), Value("Late"));
+  EXPECT_EQ(*found.rows[1].find("title"), Value("Late"));
+  EXPECT_EQ(found.rows[2].find("title"), nullptr);
+  EXPECT_EQ(*found.rows[3].find("title"), Value("Early"));
+}
+
+TEST(Squad, ReadsAnImpossibleQuestionHoweverItSaysThatNothingAnswers) {
+  auto const read_one = [](std::string const& fields) {
+    return read(R"({"data": [{"paragraphs": [{"context": "lamp", "qas": [{"question": "q", )" + fields + "}]}]}]}",
+                Format::Squad);
+  };
+  for (auto const* fields : {R"("is_impossible": true)", R"("answers": null, "is_impossible": true)",
+                             R"("answers": [], "is_impossible": true)",
+                             R"("answers": {"text": [], "answer_start": []}, "is_impossible": true)"}) {
+    auto const found = read_one(fields);
+    ASSERT_THAT(found.rows, SizeIs(1)) << fields;
+    EXPECT_THAT(answers_in(found.rows[0]), IsEmpty()) << fields;
+  }
+  EXPECT_THAT(read_one(R"("answers": {"text": ["lamp"], "answer_start": [0]}, "is_impossible": true)").errors,
+              ElementsAre(HasSubstr("is impossible and has answers")));
+  EXPECT_THAT(read_one(R"("answers": [], "is_impossible": "true")").errors,
+              ElementsAre(HasSubstr("\"is_impossible\" of the question \"q\" is \"true\"; expected true or false")));
+}
+
+TEST(Squad, DropsNothingOfAParagraphThatSaysAThingTwice) {
+  EXPECT_THAT(
+      read(R"({"data": [{"paragraphs": [{"context": "c", "qas": [{"question": "a"}], "qas": []}]}]})", Format::Squad)
+          .errors,
+      ElementsAre(HasSubstr("the paragraph has \"qas\" twice")));
+}
+
+TEST(Squad, RefusesAParagraphWhoseRowsWouldFillTheMemory) {
+  std::string json = R"({"data": [{"paragraphs": [{"context": ")" + std::string(2U << 20U, 'x') + R"(", "qas": [)";
+  for (int i = 0; i < 600; ++i) json += i == 0 ? R"({"question": "q"})" : R"(,{"question": "q"})";
+  EXPECT_THAT(read(json + "]}]}]}", Format::Squad, 8U << 20U).errors,
+              ElementsAre(HasSubstr("the paragraph has 600 questions to a context of 2097152 bytes")));
+}
+
 TEST(Squad, SaysWhereADocumentIsNone) {
   for (auto const& [bytes, reason] : std::vector<std::pair<std::string, std::string>>{
            {"", "f:1: the end of the file stands where a document should begin"},

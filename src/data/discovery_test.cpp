@@ -126,6 +126,26 @@ TEST_F(Discovered, AColumnOfAnswersBesideAQuestionAndAContextIsASpan) {
   EXPECT_EQ(found.datasets[0].tasks[0].spec.type, TaskType::Span);
 }
 
+TEST_F(Discovered, AnswersInAScriptWithoutSpacesAreScoredByCharacters) {
+  write(
+      "train.jsonl",
+      rows(
+          R"({{"question": "誰ですか{0}", "context": "これは長い文章であり答えは鈴木さんの{0}番目の家にあります{1}", "answers": [{{"text": "鈴木", "answer_start": 13}}]}})"));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets.at(0).tasks, SizeIs(1));
+  EXPECT_EQ(found.datasets[0].tasks[0].spec.metric, "character_f1");
+}
+
+TEST_F(Discovered, WhatOnlySeemsToAnswerIsNoLabel) {
+  write(
+      "train.jsonl",
+      rows(
+          R"({{"id": {0}, "plausible_answers": [{{"text": "{0}", "answer_start": 7}}], "question": "which is {0}?", "context": "{1} {0}", "answers": [{{"text": "{0}", "answer_start": 7}}]}})"));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets.at(0).tasks, SizeIs(1));
+  EXPECT_EQ(found.datasets[0].tasks[0].spec.label, "answers");
+}
+
 TEST_F(Discovered, WordsWithTagsAreToldByTheirLinesHoweverTheFileIsCalled) {
   std::string const sentence = "Ken\tB-PER\nmet\tO\nher\tO\nin\tO\nNara\tB-LOC\n\n";
   write("wnut17train.txt", sentence + sentence);

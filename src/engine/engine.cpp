@@ -144,14 +144,14 @@ struct Engine::State {
         units);
   }
 
-  void check_length(task::Example const& example, task::TaskSpec const* of_passage) const {
-    if (of_passage != nullptr) {
-      if (auto const reason = why_unreadable_passage(example))
-        throw Error(ErrorCode::InvalidInput, fmt::format("an example {}", *reason));
-      return;
+  void check_length(std::span<task::Example const> examples, task::TaskSpec const* of_passage) const {
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      auto const reason =
+          of_passage != nullptr ? why_unreadable_passage(examples[i]) : why_unreadable(examples[i], options.long_texts);
+      if (reason)
+        throw Error(ErrorCode::InvalidInput, fmt::format("row {} (id {}) {}{}", i + 1, quote(examples[i].id), *reason,
+                                                         of_passage != nullptr ? "" : ", or have it cut"));
     }
-    if (auto const reason = why_unreadable(example, options.long_texts))
-      throw Error(ErrorCode::InvalidInput, fmt::format("an example {}, or have it cut", *reason));
   }
 
   /// How many of the first examples are encoded at once.
@@ -170,7 +170,7 @@ struct Engine::State {
   void answer(std::span<task::Example const> examples, std::span<std::size_t const> heads, Take const& take) {
     std::lock_guard const lock(one_at_a_time);
     auto const* const of_passage = passage_task(heads);
-    for (auto const& example : examples) check_length(example, of_passage);
+    check_length(examples, of_passage);
     auto const units = std::any_of(heads.begin(), heads.end(), [&](auto head) { return is_tagging(head); })
                            ? Units::Tagged
                            : Units::None;
@@ -360,7 +360,7 @@ std::vector<std::vector<std::vector<float>>> Engine::logits(std::span<task::Exam
 
 std::size_t Engine::n_tokens(task::Example const& example, std::span<std::size_t const> task_indices) const {
   auto const* const of_passage = state_->passage_task(task_indices);
-  state_->check_length(example, of_passage);
+  state_->check_length(std::span(&example, 1), of_passage);
   auto const text = state_->encode(example, Units::None, of_passage);
   if (text.passage) return text.passage->passage.n_tokens();
   std::size_t n = 0;

@@ -46,7 +46,8 @@ typedef struct polytask_model polytask_model;
 /// A text in UTF-8; it need not end with a zero, and zeros in it count as characters. Every byte that is part of no
 /// valid sequence is read as the character U+FFFD, as `predict --text` reads it, and counts as one. It may be empty
 /// (`bytes` may be NULL then). At most 64 MiB. The model reads the first tokens, as many as it was trained for; the
-/// answer says how many it did not read. Opened with "windows", it reads all of a single text, of at most 4 MiB.
+/// answer says how many it did not read. Opened with "windows", it reads all of a single text, of at most 4 MiB. A
+/// question and its context are 4 MiB at most.
 typedef struct polytask_text {
   char const* bytes;
   size_t n_bytes;

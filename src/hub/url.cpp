@@ -62,7 +62,10 @@ std::string Url::origin() const {
   return port == own_port(scheme) ? address : fmt::format("{}:{}", address, port);
 }
 
-bool Url::is_on_this_machine() const { return host == "localhost" || host == "[::1]" || host.starts_with("127."); }
+bool Url::is_on_this_machine() const {
+  bool const is_loopback = host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
+  return host == "localhost" || host == "[::1]" || is_loopback;
+}
 
 std::optional<Url> parse_url(std::string_view text) {
   text = text.substr(0, text.find('#'));

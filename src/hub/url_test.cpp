@@ -44,6 +44,7 @@ TEST(Url, KnowsThisMachine) {
   EXPECT_TRUE(parse_url(kHttps + "127.0.0.1:8000/")->is_on_this_machine());
   EXPECT_TRUE(parse_url("http://localhost/")->is_on_this_machine());
   EXPECT_FALSE(parse_url("http://localhost.example/")->is_on_this_machine());
+  EXPECT_FALSE(parse_url("http://127.mirror.example/")->is_on_this_machine());
 }
 
 TEST(Url, PartsAreEncoded) { EXPECT_EQ(percent_encoded("refs/pr/1 ~é"), "refs%2Fpr%2F1%20~%C3%A9"); }

@@ -41,12 +41,20 @@ struct Candidate {
   double score = -HUGE_VAL;
 };
 
-/// Tokens from `begin` to `end` alone: those of the context.
-Candidate best_piece(WindowLogits const& logits, std::size_t begin, std::size_t end, std::size_t longest) {
+/// Of the context's tokens alone, which stand behind `n_before` others; a piece neither begins nor ends with one that
+/// says nothing.
+Candidate best_piece(WindowLogits const& logits, std::size_t n_before, std::span<task::ByteRange const> tokens,
+                     std::size_t longest) {
+  auto const is_empty = [&](std::size_t token) { return tokens[token].begin == tokens[token].end; };
   Candidate best;
-  for (std::size_t first = begin; first < end; ++first)
-    for (std::size_t last = first; last < std::min(end, first + longest); ++last)
-      if (double const score = logits.score(first, last); score > best.score) best = {first, last, score};
+  for (std::size_t first = 0; first < tokens.size(); ++first) {
+    if (is_empty(first)) continue;
+    for (std::size_t last = first; last < std::min(tokens.size(), first + longest); ++last) {
+      if (is_empty(last)) continue;
+      double const score = logits.score(n_before + first, n_before + last);
+      if (score > best.score) best = {n_before + first, n_before + last, score};
+    }
+  }
   return best;
 }
 
@@ -65,9 +73,9 @@ task::AnswerPrediction decode_answer(HeadSpec const& head, task::Passage const& 
       none = score;
       none_probability = own.probability(0, 0);
     }
-    auto const n_shown = window.end - window.begin;
-    auto const found = best_piece(own, passage.n_before, passage.n_before + n_shown,
-                                  static_cast<std::size_t>(head.task.longest_answer));
+    auto const found =
+        best_piece(own, passage.n_before, std::span(passage.tokens).subspan(window.begin, window.end - window.begin),
+                   static_cast<std::size_t>(head.task.longest_answer));
     if (!(found.score > best)) continue;
     best = found.score;
     best_probability = own.probability(found.first, found.last);

@@ -46,6 +46,16 @@ TEST(DecodeAnswer, NeverEndsBeforeItStartsNorLeavesTheContext) {
   EXPECT_EQ(said(found), "d");
 }
 
+TEST(DecodeAnswer, NeitherBeginsNorEndsWithATokenThatSaysNothing) {
+  auto shown = passage();
+  shown.tokens[0] = {0, 0};
+  shown.tokens[3] = {6, 6};
+  auto const values = logits({0, 9, 2, 1, 0, 0}, {0, 0, 1, 2, 9, 0});
+  EXPECT_EQ(said(decode_answer(span_head(), shown, kContext, values)), "b c");
+  shown.tokens = {{0, 0}, {0, 0}, {0, 0}, {0, 0}};
+  EXPECT_EQ(said(decode_answer(span_head(), shown, kContext, values)), "-");
+}
+
 TEST(DecodeAnswer, KeepsToTheLongestAnswer) {
   auto const values = logits({0, 9, 0, 0, 0, 0}, {0, 0, 1, 0, 9, 0});
   EXPECT_EQ(said(decode_answer(span_head(), passage(), kContext, values)), "a b c d");

@@ -20,7 +20,7 @@ struct TokenRange {
 };
 
 struct Passage {
-  std::vector<ByteRange> tokens;    ///< of the context, in texts[1]
+  std::vector<ByteRange> tokens;    ///< of the context, in texts[1], without white space at their ends
   std::size_t n_before = 0;         ///< tokens of a window in front of the context's; the first stands for "no answer"
   std::size_t n_after = 0;          ///< and behind
   std::vector<TokenRange> windows;  ///< in their order; every token stands in one at least; one where there is no token

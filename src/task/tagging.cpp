@@ -1,5 +1,7 @@
 #include "task/tagging.h"
 
+#include "task/white_space.h"
+
 namespace polytask::task {
 namespace {
 
@@ -12,7 +14,7 @@ std::vector<TaggedUnit> tagged_units(Encoding const& encoding, Example const& ex
   std::size_t word = 0;
   for (std::size_t token = 0; token < encoding.size(); ++token) {
     if (encoding.text_index[token] != 0) continue;
-    auto const& bytes = encoding.offsets[token];
+    auto const bytes = without_white_space(example.texts[0], encoding.offsets[token]);
     if (example.words.empty()) {
       units.push_back({token, bytes});
       continue;

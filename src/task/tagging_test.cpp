@@ -30,6 +30,21 @@ TEST(TaggedUnits, AreTheFirstTokensOfTheGivenWords) {
   EXPECT_EQ(units[2].token, 5u);
 }
 
+TEST(TaggedUnits, LeaveTheSpaceInFrontThatSomeTokensCover) {
+  Encoding const encoding = encoding_of({{0, 3}, {3, 8}, {8, 9}});  // DeBERTa v3's "New", " York", "s"
+  auto const words = tagged_units(encoding, {.texts = {"New Yorks"}, .words = {{0, 3}, {4, 9}}});
+  ASSERT_EQ(words.size(), 2u);
+  EXPECT_EQ(words[1].token, 2u);
+  EXPECT_EQ(words[1].bytes, (ByteRange{4, 9}));
+  EXPECT_EQ(tagged_units(encoding, {.texts = {"New Yorks"}}).at(1).bytes, (ByteRange{4, 8}));
+}
+
+TEST(TaggedUnits, TakeNoTokenOfSpaceAloneForAWord) {
+  auto const units = tagged_units(encoding_of({{0, 1}, {1, 2}, {2, 3}}), {.texts = {"a b"}, .words = {{0, 1}, {2, 3}}});
+  ASSERT_EQ(units.size(), 2u);
+  EXPECT_EQ(units[1].token, 3u);
+}
+
 TEST(TaggedUnits, LeaveOutWordsThatWereCutAwayOrGiveNoToken) {
   Example example{.texts = {"a b c"}, .words = {{0, 1}, {2, 3}, {4, 5}}};
   auto const units = tagged_units(encoding_of({{0, 1}, {4, 5}}), example);

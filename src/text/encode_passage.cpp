@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "task/white_space.h"
 
 namespace polytask::text {
 namespace {
@@ -49,6 +50,7 @@ EncodedPassage encode_passage(Tokenizer const& tokenizer, task::Example const& e
   auto const context = static_cast<std::ptrdiff_t>(passage.n_before);
   passage.tokens.assign(whole.offsets.begin() + context,
                         whole.offsets.begin() + context + static_cast<std::ptrdiff_t>(n_context));
+  for (auto& token : passage.tokens) token = task::without_white_space(example.texts[1], token);
   passage.windows =
       task::windows_over(n_context, options.max_length - passage.n_before - passage.n_after, options.stride);
   result.whole = {std::move(whole.ids), std::move(whole.type_ids)};

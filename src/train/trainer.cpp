@@ -82,16 +82,30 @@ std::optional<double> selection_score(SelectionConfig const& config, std::map<st
   return weights > 0 ? std::optional(sum / weights) : std::nullopt;
 }
 
+/// What one dev row of each task more or less makes in the selection score.
+double one_dev_row(SelectionConfig const& config, data::Corpus const& corpus) {
+  std::map<std::string, std::int64_t> n_rows;
+  for (auto const& stream : corpus.streams)
+    for (auto const& example : stream.of(data::Split::Dev))
+      for (std::size_t i = 0; i < stream.tasks.size(); ++i)
+        n_rows[corpus.tasks[stream.tasks[i]].name] += task::is_labelled(example.labels[i]) ? 1 : 0;
+  std::map<std::string, double> one;
+  for (auto const& [task, n] : n_rows)
+    if (n > 0) one[task] = 1.0 / static_cast<double>(n);
+  return selection_score(config, one).value_or(0.0);
+}
+
 /// Of the loop without its dev evaluations.
 double training_seconds(TrainState const& state) { return state.seconds - state.evaluation_seconds; }
 
 /// The loop's own state that a checkpoint need not hold.
 class Run {
  public:
-  Run(Session& session, TrainConfig const& config, TrainOptions const& options, TrainEvents const& events,
-      std::stop_token stop)
+  Run(Session& session, data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
+      TrainEvents const& events, std::stop_token stop)
       : session_(session),
         config_(config),
+        one_dev_row_(one_dev_row(config.selection, corpus)),
         events_(events),
         processes_(options.processes),
         stop_(std::move(stop)),
@@ -159,14 +173,14 @@ class Run {
     }
     auto const selection = selection_score(config_.selection, *scores);
     EvaluationRecord record{.step = state.step, .dev = *scores, .selection = selection.value_or(0.0)};
-    // Without such dev rows there is nothing to choose by: the last evaluation wins. So it does among equals: few dev
-    // rows soon have the same score again and again while the model still learns.
+    // Without such dev rows there is nothing to choose by: the last evaluation wins. So it does among those that one
+    // row sets apart: few dev rows are soon as right as they will be, while the model still learns.
     bool const is_better = !selection || !state.best_selection || record.selection > *state.best_selection;
-    record.is_best = is_better || record.selection == *state.best_selection;
+    record.is_best = is_better || record.selection >= *state.best_selection - one_dev_row_;
     state.n_evaluations_without_better = is_better ? 0 : state.n_evaluations_without_better + 1;
+    if (is_better) state.best_selection = record.selection;
     if (record.is_best) {
       session_.save_weights(best_);
-      state.best_selection = record.selection;
       state.best_step = state.step;
     }
     state.last_evaluated_step = state.step;
@@ -202,6 +216,7 @@ class Run {
 
   Session& session_;
   TrainConfig const& config_;
+  double one_dev_row_;
   TrainEvents const& events_;
   ProcessGroup* processes_;
   std::stop_token stop_;
@@ -263,7 +278,7 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
     double const seconds_per_token =
         session.seconds_per_token() / (options.processes != nullptr ? options.processes->size() : 1);
     if (events.on_plan) events.on_plan(plan_of(session, corpus, config, seconds_per_token));
-    bool const stopped_early = Run(session, config, options, events, stop).go(seconds_per_token);
+    bool const stopped_early = Run(session, corpus, config, options, events, stop).go(seconds_per_token);
     if (options.processes != nullptr) options.processes->tell(Next::End);
     session.load_weights(options.run_folder / "checkpoints" / "best");
     auto calibrations = session.calibrate(stop);

@@ -401,6 +401,12 @@ class Secret(HubScenario):
         self.assertTrue(all(address.startswith((self.hub.endpoint, self.hub.cdn, proxy.cdn)) for address in proxy.proxied), proxy.proxied)
         self.assertTrue(proxy.proxied)
 
+    def test_a_token_passes_no_proxy_that_could_read_it(self):
+        proxy = self.serve()
+        self.hub.repositories[NAME].private = True
+        self.expect(self.validate(http_proxy=proxy.endpoint, HF_TOKEN=self.hub.token), 0)
+        self.assertFalse([address for address in proxy.proxied if address.startswith(self.hub.endpoint)], proxy.proxied)
+
     @unittest.skipUnless(shutil.which('openssl'), 'there is no openssl to make a certificate')
     def test_certificates_are_checked_and_a_proxy_sees_no_token(self):
         for name, host in (('right', 'DNS:localhost'), ('wrong', 'DNS:other.example')):

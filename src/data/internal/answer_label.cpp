@@ -124,6 +124,8 @@ Result<std::optional<std::vector<GivenAnswer>>> given_answers(Row const& row, ta
 
 /// Where the text stands, nearest to where it is said to.
 std::string nearest_place(std::string_view context, Utf8Offsets const& offsets, GivenAnswer const& answer) {
+  constexpr std::size_t kLongestToLookFor = 4'096;  // a search costs the product of both lengths at worst
+  if (answer.text.size() > kLongestToLookFor) return "copy the answer from there";
   std::optional<std::int64_t> nearest;
   for (auto at = context.find(answer.text); at != std::string_view::npos; at = context.find(answer.text, at + 1)) {
     auto const place = static_cast<std::int64_t>(offsets.to_code_points(at));

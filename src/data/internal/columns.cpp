@@ -168,8 +168,12 @@ bool Column::is_text() const {
   double const characters = static_cast<double>(n_characters_) / static_cast<double>(n_texts_);
   double const words = 1 + static_cast<double>(n_spaces_) / static_cast<double>(n_texts_);
   if (text_rank(name_) > 0) return different > 0.2 || characters > 60;
-  // Scripts without spaces have long words.
-  return different > 0.3 && characters >= 12 && (words >= 2.5 || characters / words >= 12);
+  return different > 0.3 && characters >= 12 && (words >= 2.5 || has_few_spaces());
+}
+
+bool Column::has_few_spaces() const {
+  constexpr std::size_t kLongWord = 12;  // on average: those of scripts without spaces
+  return n_characters_ >= kLongWord * (n_texts_ + n_spaces_);
 }
 
 bool Column::is_identifier() const {
@@ -282,7 +286,14 @@ std::vector<DiscoveredTask> Columns::tasks() const {
 }
 
 std::optional<DiscoveredTask> Columns::span_task() const {
-  auto const answers = std::find_if(columns_.begin(), columns_.end(), [](auto const& c) { return c.holds_answers(); });
+  auto const with_answers = [&](auto const& is_fitting) {
+    return std::find_if(columns_.begin(), columns_.end(),
+                        [&](auto const& c) { return c.holds_answers() && is_fitting(lower(c.name())); });
+  };
+  auto answers = with_answers([](auto const& name) { return name == "answers" || name == "answer"; });
+  // SQuAD 2.0 lists what seems to answer an impossible question too.
+  if (answers == columns_.end())
+    answers = with_answers([](auto const& name) { return name.find("plausible") == std::string::npos; });
   if (answers == columns_.end() || !can_be_named(answers->name())) return std::nullopt;
   DiscoveredTask found;
   found.spec.type = task::TaskType::Span;
@@ -291,6 +302,7 @@ std::optional<DiscoveredTask> Columns::span_task() const {
         std::find_if(columns_.begin(), columns_.end(), [&](auto const& c) { return lower(c.name()) == role; });
     if (column == columns_.end()) return std::nullopt;
     found.spec.text.push_back(column->name());
+    found.spec.metric = column->has_few_spaces() ? "character_f1" : "";  // of the context, which comes last
   }
   found.spec.label = answers->name();
   found.facts = answers->answer_facts();

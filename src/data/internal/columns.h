@@ -37,6 +37,7 @@ class Column {
   /// Whether its values are pieces of a context (data/internal/answer_label.h).
   [[nodiscard]] bool holds_answers() const { return n_answers_ > 0 && n_answers_ + n_empty_lists_ == n_; }
   [[nodiscard]] std::string answer_facts() const;
+  [[nodiscard]] bool has_few_spaces() const;  ///< in its texts, as in Japanese
   /// The task that its values make, without name, dataset and text; nothing when they make none.
   [[nodiscard]] std::optional<DiscoveredTask> as_label() const;
 

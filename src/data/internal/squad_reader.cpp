@@ -54,8 +54,16 @@ class SquadReader final : public RowReader {
       : source_(std::move(bytes)), name_(std::move(name)), max_bytes_(options.max_row_bytes) {}
 
   std::optional<Result<Row>> next() override {
-    while (waiting_.empty() && place_ != Place::End) walk();
-    if (waiting_.empty()) return std::nullopt;
+    while (waiting_.empty()) {
+      if (questions_)
+        add_next_question();
+      else if (place_ != Place::End)
+        walk();
+      else if (is_holding_)
+        release();
+      else
+        return std::nullopt;
+    }
     auto row = std::move(waiting_.front());
     waiting_.pop_front();
     return row;
@@ -64,10 +72,34 @@ class SquadReader final : public RowReader {
  private:
   enum class Place { Begin, Root, Data, Article, Paragraphs, End };
 
+  /// In their order. Those of an article wait for its title, which may stand behind them, but not for ever.
+  void emit(Result<Row> row, std::size_t n_bytes = 0) {
+    constexpr std::size_t kMostHeld = std::size_t{64} << 20U;
+    (is_holding_ ? held_ : waiting_).push_back(std::move(row));
+    held_bytes_ += n_bytes;
+    if (is_holding_ && held_bytes_ > kMostHeld) release();
+  }
+  void release() {
+    auto const title = parse_value(title_.empty() ? "null" : title_);
+    bool const is_there = !title_.empty() && title;
+    for (auto& row : held_) {
+      if (!is_there || !row || row->find("title") != nullptr) {
+        waiting_.push_back(std::move(row));
+        continue;
+      }
+      auto titled = std::move(row).value();
+      titled.fields.emplace_back("title", *title);
+      waiting_.emplace_back(std::move(titled));
+    }
+    held_.clear();
+    held_bytes_ = 0;
+    is_holding_ = false;
+  }
+
   /// A row that cannot be read; the next ones can.
   void fail(std::size_t line, std::string const& reason) {
     last_line_ = std::max(line, last_line_ + 1);
-    waiting_.emplace_back(Error(ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, last_line_, reason)));
+    emit(Error(ErrorCode::InvalidInput, fmt::format("{}:{}: {}", name_, last_line_, reason)));
   }
   /// Nothing behind it can be read.
   void give_up(std::string const& reason) {
@@ -169,6 +201,7 @@ class SquadReader final : public RowReader {
       case Place::Data:
         if (!another(']')) return leave_to(Place::Root);
         title_.clear();
+        is_holding_ = true;
         if (take('{', "an article")) enter(Place::Article);
         return;
       case Place::Article: return walk_article();
@@ -199,7 +232,10 @@ class SquadReader final : public RowReader {
   }
 
   void walk_article() {
-    if (!another('}')) return leave_to(Place::Data);
+    if (!another('}')) {
+      release();
+      return leave_to(Place::Data);
+    }
     auto const name = key();
     if (place_ == Place::End) return;
     if (name == "paragraphs") {
@@ -208,6 +244,7 @@ class SquadReader final : public RowReader {
       constexpr std::size_t kLongestTitle = 10'000;
       auto const captured = capture(kLongestTitle);
       if (captured && !captured->too_long && !find_invalid_utf8(captured->text)) title_ = captured->text;
+      if (!title_.empty()) release();
     } else {
       skip_value();
     }
@@ -229,17 +266,41 @@ class SquadReader final : public RowReader {
     auto const parsed = parser_.parse(text.data(), text.size());
     if (parsed.error() != simdjson::SUCCESS)
       return fail(line, fmt::format("the paragraph is not JSON ({})", simdjson::error_message(parsed.error())));
-    std::string_view context;
-    simdjson::dom::array questions;
-    if (parsed.get(paragraph) != simdjson::SUCCESS || paragraph["context"].get(context) != simdjson::SUCCESS ||
-        paragraph["qas"].get(questions) != simdjson::SUCCESS)
+    Questions found{.first_line = line};
+    bool const is_object = parsed.get(paragraph) == simdjson::SUCCESS;
+    for (auto const* name : {"context", "qas"})
+      if (is_object &&
+          std::count_if(paragraph.begin(), paragraph.end(), [&](auto const& field) { return field.key == name; }) > 1)
+        return fail(line, fmt::format("the paragraph has \"{}\" twice", name));
+    if (!is_object || paragraph["context"].get(found.context) != simdjson::SUCCESS ||
+        paragraph["qas"].get(found.list) != simdjson::SUCCESS)
       return fail(line, "the paragraph has no text \"context\" or no list \"qas\"");
-    auto const lines = lines_of_items(text, "qas");
-    std::size_t i = 0;
-    for (auto const question : questions) {
-      add_question(question, context, line + (i < lines.size() ? lines[i] : 0));
-      ++i;
-    }
+    constexpr std::size_t kMostCopied = std::size_t{1} << 30U;
+    if (found.list.size() > 0 && found.context.size() > kMostCopied / found.list.size())
+      return fail(line, fmt::format("the paragraph has {} questions to a context of {} bytes, and each row has its own "
+                                    "copy: more than {} MiB; cut the context",
+                                    found.list.size(), found.context.size(), kMostCopied >> 20U));
+    found.at = found.list.begin();
+    found.lines = lines_of_items(text, "qas");
+    questions_ = std::move(found);
+  }
+
+  /// One at a time, as each has its own copy of the context.
+  void add_next_question() {
+    auto& from = *questions_;
+    if (from.at == from.list.end()) return questions_.reset();
+    auto const line = from.first_line + (from.n_taken < from.lines.size() ? from.lines[from.n_taken] : 0);
+    add_question(*from.at, from.context, line);
+    ++from.at;
+    ++from.n_taken;
+  }
+
+  /// A list with something in it, or texts and places side by side.
+  static bool holds_any(simdjson::simdjson_result<element> const& answers) {
+    simdjson::dom::array list;
+    object lists;
+    if (answers.get(list) == simdjson::SUCCESS) return list.size() > 0;
+    return answers.get(lists) == simdjson::SUCCESS && (lists["text"].get(list) != simdjson::SUCCESS || list.size() > 0);
   }
 
   void add_question(element const& item, std::string_view context, std::size_t line) {
@@ -248,27 +309,39 @@ class SquadReader final : public RowReader {
     if (item.get(question) != simdjson::SUCCESS || question["question"].get(text) != simdjson::SUCCESS)
       return fail(line, "an item of \"qas\" has no text \"question\"");
     bool is_impossible = false;
-    if (auto const given = question["is_impossible"]; given.error() == simdjson::SUCCESS && given.is_bool())
-      is_impossible = given.get_bool().value_unsafe();
-    simdjson::dom::array answers;
-    bool const has_answers = question["answers"].get(answers) == simdjson::SUCCESS;
-    if (is_impossible && has_answers && answers.size() > 0)
+    if (auto const given = question["is_impossible"];
+        given.error() == simdjson::SUCCESS && !given.is_null() && given.get(is_impossible) != simdjson::SUCCESS)
+      return fail(line, fmt::format("\"is_impossible\" of the question {} is {}; expected true or false", quote(text),
+                                    simdjson::minify(given.value_unsafe())));
+    bool const has_answers = holds_any(question["answers"]);
+    if (is_impossible && has_answers)
       return fail(line, fmt::format("the question {} is impossible and has answers; take the one or the other away",
                                     quote(text)));
+    bool const says_none = is_impossible && !has_answers;
     last_line_ = std::max(line, last_line_ + 1);
     Row row{.line = last_line_};
     row.fields.emplace_back("context", std::string(context));
     if (!title_.empty())
       if (auto title = parse_value(title_)) row.fields.emplace_back("title", *title);
     for (auto const [name, value] : question) {
-      if (row.find(name) != nullptr) continue;
+      if (row.find(name) != nullptr || (says_none && name == "answers")) continue;
       if (name == "id") row.id = simdjson::minify(value);
       auto found = parse_value(simdjson::minify(value));
       if (found) row.fields.emplace_back(std::string(name), *found);
     }
-    if (is_impossible && !has_answers) row.fields.emplace_back("answers", std::vector<std::string>());
-    waiting_.emplace_back(std::move(row));
+    if (says_none) row.fields.emplace_back("answers", std::vector<std::string>());
+    emit(std::move(row), context.size());
   }
+
+  /// Of the last paragraph, which the parser holds.
+  struct Questions {
+    std::size_t first_line = 0;
+    std::string_view context;
+    simdjson::dom::array list{};
+    simdjson::dom::array::iterator at{};
+    std::vector<std::size_t> lines{};
+    std::size_t n_taken = 0;
+  };
 
   CharacterSource source_;
   std::string name_;
@@ -280,7 +353,11 @@ class SquadReader final : public RowReader {
   std::size_t line_ = 1;
   std::size_t last_line_ = 0;  ///< of the last row: every row has a line of its own
   std::deque<Result<Row>> waiting_;
+  std::deque<Result<Row>> held_;  ///< of an article whose title has not come
+  bool is_holding_ = false;
+  std::size_t held_bytes_ = 0;
   simdjson::dom::parser parser_;
+  std::optional<Questions> questions_;
 };
 
 }  // namespace

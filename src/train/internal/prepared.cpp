@@ -157,7 +157,11 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
       continue;
     }
     auto const options = data::passage_options(first_task, prepared.spec.max_length);
-    for (auto& window : data::features_of_windows(example, *prepared.tokenizer, options)) add(std::move(window));
+    bool is_first = true;
+    for (auto& window : data::features_of_windows(example, *prepared.tokenizer, options)) {
+      window.truncated = window.truncated && std::exchange(is_first, false);  // the question, in every window
+      add(std::move(window));
+    }
   }
   if (!out.rows.empty()) prepared.streams.push_back(std::move(out));
 }
