@@ -24,7 +24,7 @@ class LongTexts(Scenario):
         rows = [{'id': 'long', 'body': LONG}, {'id': 'short', 'body': 'find the lamp'}, {'id': 'pair', 'left': 'lamp ' * 100, 'right': 'lamp'},
                 {'id': 'both', 'body': 'lamp ' * 63, 'left': 'lamp ' * 100, 'right': ''}]
         answer = self.expect(self.predict(rows=rows), 0)
-        self.assertEqual(answer.err, 'note: 3 of 4 rows were longer than the model reads and were cut; --long-texts windows reads single texts whole\n')
+        self.assertEqual(answer.err, 'note: 3 of 4 rows were longer than the model reads and were cut; --long-texts windows reads single texts whole, not pairs and questions\n')
         cut = {row['id']: row.get('tokens_cut') for row in answer.rows}
         self.assertGreater(cut['long'], 100)
         self.assertEqual((cut['short'], cut['pair'], cut['both']), (None, 101 - 61, 100 - 61), 'the largest over its questions')
@@ -42,7 +42,7 @@ class LongTexts(Scenario):
         ends = [end for _, end, *_ in answer.rows[1]['tasks']['places']['spans']]
         self.assertGreater(ends[-1], len(LONG) - 60)
         self.assertLess([end for _, end, *_ in cut.rows[1]['tasks']['places']['spans']][-1], 400)
-        self.assertEqual(answer.err, 'note: 1 of 3 rows were longer than the model reads and were cut; pairs are, windows are for single texts\n')
+        self.assertEqual(answer.err, 'note: 1 of 3 rows were longer than the model reads and were cut; pairs and questions are, windows are for single texts and contexts\n')
 
     def test_a_long_row_is_answered_the_same_in_any_company(self):
         rows = [{'id': i, 'body': 'lamp in osaka ' * n} for i, n in enumerate([1, 500, 0, 31, 62, 63, 3, 200])]
