@@ -174,8 +174,8 @@ class BrokenRules(unittest.TestCase):
         self.expect(check.project_file_keys_are_documented, '"momentum"')
 
     def test_a_default_that_has_changed(self):
-        self.replace('src/train/config.h', r'double epochs = [^;]*;', 'double epochs = 77.0;')
-        self.expect(check.training_defaults_are_documented, 'train.epochs', '77')
+        self.replace('src/train/config.h', r'double learning_rate = [^;]*;', 'double learning_rate = 77.0;')
+        self.expect(check.training_defaults_are_documented, 'train.learning_rate', '77')
 
     def test_an_option_without_documentation(self):
         self.append('src/cli/command_line.cpp', '\n// verb->add_option("--colour", line.colour);\n')
