@@ -30,8 +30,9 @@ std::string model_name(ModelPlace const& place) {
 void report_cut(std::size_t n_cut, std::size_t n_rows, engine::LongTexts long_texts) {
   if (n_cut == 0) return;
   std::cerr << fmt::format("note: {} of {} rows were longer than the model reads and were cut; {}\n", n_cut, n_rows,
-                           long_texts == engine::LongTexts::Cut ? "--long-texts windows reads single texts whole, not pairs and questions"
-                                                                : "pairs and questions are, windows are for single texts and contexts");
+                           long_texts == engine::LongTexts::Cut
+                               ? "--long-texts windows reads single texts whole, not pairs and questions"
+                               : "pairs and questions are, windows are for single texts and contexts");
 }
 
 engine::Engine load_engine(std::filesystem::path const& model_folder, CommandLine const& line) {
