@@ -68,6 +68,7 @@ std::string shown(task::Label const& label) {
     return fmt::format("{}", fmt::join(*several, " | "));
   if (auto const* answers = std::get_if<task::Answers>(&label))
     return answers->pieces.empty() ? std::string("-") : answers->pieces.front().text;
+  if (auto const* choice = std::get_if<task::Choice>(&label)) return fmt::format("choice {}", choice->index);
   auto const* spans = std::get_if<std::vector<task::Span>>(&label);
   return spans == nullptr ? std::string("-") : fmt::format("{} spans", spans->size());
 }

@@ -117,6 +117,37 @@ TEST(Audit, TakesQuestionsAboutOneContextForNoCopies) {
   EXPECT_NE(find(project.run(), "leakage"), nullptr) << "the same question about the same context";
 }
 
+TEST(Audit, TakesATextWithOtherChoicesForNoCopy) {
+  Project project;
+  project.corpus.tasks[0] = {.name = "pick",
+                             .type = TaskType::MultipleChoice,
+                             .datasets = {"d"},
+                             .text = {"q"},
+                             .choices = {"a", "b"},
+                             .label = "l"};
+  project.corpus.label_sets[0] = task::LabelSet();
+  for (auto const split : data::kSplits)
+    for (std::size_t i = 0; i < project.rows(split).size(); ++i) {
+      auto& row = project.rows(split)[i];
+      row.texts = {project.rows(split)[i / 4 * 4].texts.front(), fmt::format("thing {}", i), "nothing"};
+      row.labels = {task::Choice{i % 2}};
+    }
+  auto const audit = project.run();
+  EXPECT_EQ(find(audit, "duplicates"), nullptr);
+  EXPECT_EQ(find(audit, "leakage"), nullptr);
+  EXPECT_EQ(find(audit, "label-noise"), nullptr);
+  auto& copied = project.rows(Split::Test);
+  for (std::size_t i = 0; i < 100; ++i) copied[i].texts = project.rows(Split::Train)[i].texts;
+  EXPECT_NE(find(project.run(), "leakage"), nullptr) << "the same text with the same choices";
+  auto& rows = project.rows(Split::Train);
+  for (std::size_t i = 0; i < 100; ++i)
+    rows[i].texts = rows[i + 100].texts, rows[i].labels = {task::Choice{(i + 1) % 2}};
+  auto const with_copies = project.run();
+  auto const* contradicting = find(with_copies, "contradicting-labels");
+  ASSERT_NE(contradicting, nullptr);
+  EXPECT_THAT(contradicting->evidence.at(0).note, testing::HasSubstr("choice 0"));
+}
+
 TEST(Audit, SeesContradictionsAndWrongLabels) {
   Project project;
   for (std::size_t i = 0; i < 20; ++i)

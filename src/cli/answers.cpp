@@ -19,6 +19,7 @@ OrderedJson gold_json(task::Label const& label, std::span<std::string const> tex
                       {"answer_start", count_code_points(std::string_view(texts[1]).substr(0, piece.begin))}});
     return json;
   }
+  if (auto const* choice = std::get_if<task::Choice>(&label)) return choice->index;
   auto const* spans = std::get_if<std::vector<task::Span>>(&label);
   if (spans == nullptr) return nullptr;
   OrderedJson json = OrderedJson::array();

@@ -19,6 +19,7 @@ TEST(GoldJson, SaysWhatTheRowSays) {
   EXPECT_EQ(gold_json(std::string("a"), kTexts).dump(), "\"a\"");
   EXPECT_EQ(gold_json(std::vector<std::string>{"a", "b"}, kTexts).dump(), R"(["a","b"])");
   EXPECT_EQ(gold_json(0.5, kTexts).dump(), "0.5");
+  EXPECT_EQ(gold_json(task::Choice{3}, kTexts).dump(), "3");
   EXPECT_EQ(gold_json(task::Label{}, kTexts).dump(), "null");
 }
 

@@ -52,6 +52,13 @@ std::vector<task::Example> made_up_texts(std::size_t n, std::size_t n_texts, boo
   return examples;
 }
 
+/// Of a made-up example; with choices, as many as the task has columns for.
+std::size_t n_texts_of(task::TaskSpec const& task) {
+  constexpr std::size_t kChoicesOfList = 4;
+  if (task::reads_choices(task)) return 1 + (task.choices.size() == 1 ? kChoicesOfList : task.choices.size());
+  return std::max<std::size_t>(task.text.size(), 1);
+}
+
 /// The rows of a file as the task reads them; labels are not looked at.
 std::vector<task::Example> read_texts(std::string const& file, task::TaskSpec const& task) {
   std::vector<task::Example> examples;
@@ -212,9 +219,8 @@ int bench(CommandLine const& line) {
     double const load_seconds = seconds_since(begin);
     auto const all = tasks_of_one_pass(engine.spec());
     auto const& task = engine.spec().heads[all.front()].task;
-    auto const examples = line.input.empty()
-                              ? made_up_texts(kTexts, std::max<std::size_t>(task.text.size(), 1), task.encodes_apart())
-                              : read_texts(line.input, task);
+    auto const examples = line.input.empty() ? made_up_texts(kTexts, n_texts_of(task), task.encodes_apart())
+                                             : read_texts(line.input, task);
     std::vector<std::vector<std::size_t>> asked{{all.front()}};
     if (all.size() > 1) asked.push_back(all);
     for (auto const& heads : asked) {

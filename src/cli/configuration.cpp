@@ -15,6 +15,7 @@ OrderedJson to_json(task::TaskSpec const& task) {
   json["spans"] = task.spans;
   if (task.tokens_column) json["tokens"] = *task.tokens_column;
   if (task.tags_column) json["tags"] = *task.tags_column;
+  if (task::reads_choices(task)) json["choices"] = task.choices;
   if (task.type == task::TaskType::Span) {
     json["start"] = task.start;
     json["stride"] = task.stride ? OrderedJson(*task.stride) : OrderedJson();

@@ -99,7 +99,8 @@ void probe_encoder(std::filesystem::path const& encoder, data::Corpus const& cor
   States const states(encoder, options);
   for (std::size_t t = 0; t < corpus.tasks.size(); ++t) {
     auto const& spec = corpus.tasks[t];
-    if (spec.type == task::TaskType::Tagging || spec.type == task::TaskType::Span) continue;
+    if (spec.type == task::TaskType::Tagging || spec.type == task::TaskType::Span || task::reads_choices(spec))
+      continue;
     auto const& labels = corpus.label_sets[t];
     auto const split = corpus.n_labelled(t, Split::Test) > 0 ? Split::Test : Split::Dev;
     auto const train = drawn_rows(corpus, t, Split::Train, options.most_train, options.seed);

@@ -143,6 +143,7 @@ class ProjectWriter {
     auto const& spec = task.spec;
     std::string parts = fmt::format("type: {}, dataset: {}", task::to_string(spec.type), scalar(spec.datasets.front()));
     if (!spec.text.empty()) parts += ", text: " + list_of(spec.text);
+    if (!spec.choices.empty()) parts += ", choices: " + list_of(spec.choices);
     if (!spec.label.empty()) parts += ", label: " + scalar(spec.label);
     if (!spec.spans.empty()) parts += ", spans: " + scalar(spec.spans);
     if (spec.tokens_column) parts += fmt::format(", tokens: {}", *spec.tokens_column);

@@ -38,8 +38,10 @@ std::optional<Result<task::Example>> example_for(Question const& question, data:
   if (!row.words.empty())
     return question.reads_words() ? std::optional(data::example_of(row, question.text_of, where)) : std::nullopt;
   auto task = question.text_of;
-  task.text = question.columns();
-  for (auto const& column : task.text) {
+  if (question.reads_words()) task.text = question.columns();
+  auto needed = task.text;
+  if (!task.choices.empty()) needed.push_back(task.choices.front());  // a row may have fewer choices than others
+  for (auto const& column : needed) {
     auto const* value = row.find(column);
     if (value == nullptr || std::holds_alternative<std::monostate>(*value)) return std::nullopt;
   }
@@ -132,21 +134,35 @@ class Answerer {
   std::vector<Question> questions_;
 };
 
+/// What --text puts into the columns of a question that takes as many texts; of choices, as many as there are columns
+/// for.
+std::vector<std::pair<std::string, data::Value>> fields_of(std::vector<std::string> const& texts,
+                                                           Question const& question) {
+  std::vector<std::pair<std::string, data::Value>> fields;
+  auto const columns = question.columns();
+  if (question.text_of.choices.size() == 1) {
+    fields.emplace_back(columns[0], texts[0]);
+    fields.emplace_back(columns[1], std::vector<std::string>(texts.begin() + 1, texts.end()));
+    return fields;
+  }
+  for (std::size_t i = 0; i < std::min(columns.size(), texts.size()); ++i) fields.emplace_back(columns[i], texts[i]);
+  return fields;
+}
+
 /// The row that --text makes, with the columns of each question that takes as many texts.
 data::Row row_of_texts(std::vector<std::string> texts, std::vector<Question> const& questions) {
   for (auto& text : texts) text = valid_utf8(text);
   data::Row row{.line = 1};
   for (auto const& question : questions) {
-    auto const columns = question.columns();
-    if (columns.size() != texts.size()) continue;
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      auto const* given = row.find(columns[i]);
+    if (!question.takes(texts.size())) continue;
+    for (auto& [column, value] : fields_of(texts, question)) {
+      auto const* given = row.find(column);
       if (given == nullptr)
-        row.fields.emplace_back(columns[i], texts[i]);
-      else if (!(*given == data::Value(texts[i])))
+        row.fields.emplace_back(column, std::move(value));
+      else if (!(*given == value))
         throw Error(ErrorCode::InvalidUsage, fmt::format("--text: the tasks do not agree which text is {}; name the "
                                                          "tasks that you want with --task, or give rows with --input",
-                                                         quote(columns[i])));
+                                                         quote(column)));
     }
   }
   return row;
@@ -243,12 +259,19 @@ bool has_several_complete_runs(fs::path const& project_folder) {
 }  // namespace
 
 int predict(CommandLine const& line) {
-  if (line.texts.size() > 2) throw Error(ErrorCode::InvalidUsage, "--text can be given once, or twice for a pair");
+  if (line.texts.size() > 1 + task::kMostChoices)
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("--text can be given once, twice for a pair, or for a text and its choices 3 to {} times",
+                            1 + task::kMostChoices));
   if (line.texts.empty() == line.input.empty())
     throw Error(ErrorCode::InvalidUsage, "predict needs either --text or --input FILE (- for standard input)");
   auto const place = model_place(line);
   auto const engine = load_engine(place.folder, line);
   auto const questions = engine::questions_of(engine.spec(), line.tasks);
+  if (line.texts.size() > 2 && std::none_of(questions.begin(), questions.end(),
+                                            [&](auto const& question) { return question.takes(line.texts.size()); }))
+    throw Error(ErrorCode::InvalidUsage,
+                "--text can be given once, or twice for a pair: no task that answers reads a text and its choices");
   Answerer answerer(engine, questions);
   if (place.run && line.run.empty() && has_several_complete_runs(place.project_folder))
     std::cerr << fmt::format("note: the latest complete run answers, {}; --run chooses another\n",

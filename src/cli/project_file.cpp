@@ -79,13 +79,14 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
   if (known)
     task.type = *known;
   else if (type.empty())
-    section.missing("type", "expected classification, multilabel, regression, tagging or span");
+    section.missing("type", "expected classification, multilabel, regression, tagging, span or multiple_choice");
   else
-    section.wrong(
-        section.get("type"), "type",
-        "classification, multilabel, regression, tagging or span" + did_you_mean(type, task::task_type_names()));
+    section.wrong(section.get("type"), "type",
+                  "classification, multilabel, regression, tagging, span or multiple_choice" +
+                      did_you_mean(type, task::task_type_names()));
   section.texts("dataset", task.datasets);
   section.texts("text", task.text);
+  section.texts("choices", task.choices);
   section.text("label", task.label);
   section.text("spans", task.spans);
   section.text("start", task.start);
@@ -131,6 +132,16 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
     section.missing("text", "name the column that holds its text, or leave \"spans\" out for CoNLL files");
   if (is_span && task.text.size() == 1)
     section.wrong(section.get("text"), "text", "two columns: the question and its context");
+  bool const is_choice = known && *known == task::TaskType::MultipleChoice;
+  if (is_choice && task.text.size() == 2) section.wrong(section.get("text"), "text", "one column, beside the choices");
+  if (is_choice && task.choices.empty())
+    section.missing("choices", "name the column that holds the list of its choices, or one column for each");
+  if (task.choices.size() > task::kMostChoices)
+    section.wrong(section.get("choices"), "choices", fmt::format("at most {} columns", task::kMostChoices));
+  if (known && !is_choice && !task.choices.empty())
+    section.wrong(section.get("choices"), "choices", "none, as it belongs to tasks of the type multiple_choice");
+  if (is_choice && !task.labels.empty())
+    section.wrong(section.get("labels"), "labels", "none, as every row has choices of its own");
   for (auto const& [key, is_given] :
        {std::pair{"start", !task.start.empty()}, std::pair{"stride", task.stride.has_value()},
         std::pair{"longest_answer", has_longest}})

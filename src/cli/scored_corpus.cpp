@@ -24,6 +24,8 @@ void check_same_task(task::TaskSpec const& task, model::HeadSpec const& head, st
   };
   differs("type", std::string(task::to_string(head.task.type)), std::string(task::to_string(task.type)));
   differs("text", fmt::format("{}", fmt::join(head.task.text, ", ")), fmt::format("{}", fmt::join(task.text, ", ")));
+  differs("choices", fmt::format("{}", fmt::join(head.task.choices, ", ")),
+          fmt::format("{}", fmt::join(task.choices, ", ")));
   auto const stride = [](task::TaskSpec const& spec) { return spec.stride ? std::to_string(*spec.stride) : "none"; };
   differs("stride", stride(head.task), stride(task));
   differs("pair encoding", std::string(task::to_string(head.task.encoding())),

@@ -39,6 +39,10 @@ std::optional<double> wrongness(task::LabelSet const& labels, task::Label const&
     bool const is_right = eval::answer_score("exact_match", std::get<task::Answers>(gold), text) == 1;
     return is_right ? std::nullopt : std::optional(static_cast<double>(said->score));
   }
+  if (auto const* chosen = std::get_if<task::ChoicePrediction>(&predicted)) {
+    if (chosen->choice == std::get<task::Choice>(gold).index) return std::nullopt;
+    return static_cast<double>(chosen->scores[chosen->choice]);
+  }
   auto const& wanted = std::get<std::vector<task::Span>>(gold);
   auto const& spans = std::get<task::SpanPrediction>(predicted).spans;
   std::size_t hits = 0;

@@ -34,6 +34,7 @@ task::Label gold_from(Json const& json, task::TaskType type) {
     case task::TaskType::Regression: return json.get<double>();
     case task::TaskType::Tagging: return spans_from(json);
     case task::TaskType::Span: return gold_answers_from(json);
+    case task::TaskType::MultipleChoice: return task::Choice{json.get<std::size_t>()};
   }
   return {};
 }
@@ -72,6 +73,12 @@ task::Prediction prediction_from(Json const& line, task::TaskType type, task::La
         said.answer = task::TextPiece{json.at("start"), json.at("end"), json.at("answer").get<std::string>()};
       said.best = said.answer;
       return said;
+    }
+    case task::TaskType::MultipleChoice: {
+      task::ChoicePrediction chosen{json.at("choice").get<std::size_t>(), json.at("scores").get<std::vector<float>>()};
+      if (chosen.choice >= chosen.scores.size())
+        throw Error(ErrorCode::Corrupt, fmt::format("choice {} of {}", chosen.choice, chosen.scores.size()));
+      return chosen;
     }
   }
   return {};

@@ -4,12 +4,31 @@
 
 namespace polytask::data {
 
+namespace {
+
+void append_choices(Batch& batch, Features const& features) {
+  std::size_t i = 0;
+  for (auto const end : features.choices) {
+    for (std::int64_t position = 0; i < static_cast<std::size_t>(end); ++i, ++position) {
+      batch.ids.push_back(features.ids[i]);
+      batch.positions.push_back(position);
+      batch.type_ids.push_back(features.type_ids[i]);
+    }
+    batch.offsets.push_back(static_cast<std::int32_t>(batch.ids.size()));
+    batch.sequences.push_back(batch.offsets.back());
+    batch.second_text.push_back(batch.offsets.back());
+  }
+}
+
+}  // namespace
+
 void append(Batch& batch, DrawnRow row, Features const& features) {
   if (batch.offsets.empty()) {
     batch.offsets.push_back(0);
     batch.sequences.push_back(0);
   }
   batch.rows.push_back(row);
+  if (!features.choices.empty()) return append_choices(batch, features);
   batch.second_text.push_back(static_cast<std::int32_t>(batch.ids.size()) + features.second_text);
   for (std::size_t i = 0; i < features.ids.size(); ++i) {
     batch.ids.push_back(features.ids[i]);

@@ -11,23 +11,25 @@
 
 namespace polytask::data {
 
+/// A text of a batch is what a head answers about: a row, or one of a row's choices with the text in front of it.
 struct Batch {
   std::vector<DrawnRow> rows;
-  std::vector<std::int32_t> offsets;  ///< rows.size() + 1: where each text's tokens begin
-  std::vector<std::int32_t>
-      second_text;  ///< by row: the token where a pair's second text begins; the row's end where there is one text
-  std::vector<std::int64_t> ids;        ///< [tokens]
-  std::vector<std::int32_t> sequences;  ///< bounds that attention stays inside: those of `offsets` and the middles of
-                                        ///< pairs that are encoded apart
-  std::vector<std::int64_t> positions;  ///< [tokens], from 0 in each sequence
-  std::vector<std::int64_t> type_ids;   ///< [tokens]
+  std::vector<std::int32_t> offsets;      ///< texts + 1: where each text's tokens begin
+  std::vector<std::int32_t> second_text;  ///< by text: the token where a pair's second text begins; the text's end
+                                          ///< where there is one, or a choice
+  std::vector<std::int64_t> ids;          ///< [tokens]
+  std::vector<std::int32_t> sequences;    ///< bounds that attention stays inside: those of `offsets` and the middles of
+                                          ///< pairs that are encoded apart
+  std::vector<std::int64_t> positions;    ///< [tokens], from 0 in each sequence
+  std::vector<std::int64_t> type_ids;     ///< [tokens]
   [[nodiscard]] std::int64_t n_tokens() const { return static_cast<std::int64_t>(ids.size()); }
 };
 
-/// Puts one text at the end of a batch.
+/// Puts the texts of one row at the end of a batch.
 void append(Batch& batch, DrawnRow row, Features const& features);
 
-/// A batch is full at `max_texts` texts, or before the text that would exceed `max_tokens`; one text always fits.
+/// A batch is full at `max_texts` rows, or before the row that would exceed `max_tokens`, with all of its choices; one
+/// row always fits.
 struct BatchBudget {
   std::int64_t max_tokens = 0;  ///< unused when max_texts is set
   std::optional<std::int64_t> max_texts;

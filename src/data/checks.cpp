@@ -14,6 +14,7 @@
 #include "data/internal/answer_fit.h"
 #include "data/internal/repeats.h"
 #include "task/tagging.h"
+#include "text/encode_choices.h"
 #include "text/encode_example.h"
 
 namespace polytask::data {
@@ -240,6 +241,19 @@ struct SpanFit {
   }
 };
 
+/// Of a text with its choices, the pair that loses most.
+std::optional<Problem> cut_choice(Corpus const& corpus, text::Tokenizer const& tokenizer, task::Example const& example,
+                                  std::size_t max_length) {
+  auto const encodings = text::encode_choices(tokenizer, example, max_length);
+  auto const n_dropped = text::n_dropped(encodings);
+  if (n_dropped == 0) return std::nullopt;
+  return Problem{
+      Severity::Warning, "text-cut", corpus.where(example),
+      fmt::format("the text and its longest choice have {} tokens, {} more than train.max_length ({}) keeps; "
+                  "raise it or shorten the text",
+                  max_length + n_dropped, n_dropped, max_length)};
+}
+
 }  // namespace
 
 std::vector<Problem> check_corpus(Corpus const& corpus) { return without_repeats(Checker(corpus).run()); }
@@ -256,6 +270,11 @@ std::vector<Problem> check_tokens(Corpus const& corpus, text::Tokenizer const& t
           for (std::size_t position = 0; position < stream.tasks.size(); ++position)
             answers[stream.tasks[position]].add(corpus, stream.tasks[position], example, example.labels[position],
                                                 passage);
+          continue;
+        }
+        if (task::reads_choices(corpus.tasks[stream.tasks.front()])) {
+          if (auto problem = cut_choice(corpus, tokenizer, example, max_length))
+            problems.push_back(std::move(*problem));
           continue;
         }
         auto const encoding = text::encode_example(tokenizer, example, max_length);

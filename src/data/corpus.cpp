@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/nearest.h"
 #include "data/internal/assign_splits.h"
+#include "data/internal/choices.h"
 #include "data/internal/repeats.h"
 #include "data/row_reader.h"
 #include "task/bio.h"
@@ -139,9 +140,10 @@ class DatasetReader {
         return carries(corpus_.tasks[t].label) || carries(corpus_.tasks[t].spans);
       });
       if (!labelled) return;
-      auto const unknown = std::find_if(first_task.text.begin(), first_task.text.end(),
-                                        [&](auto const& column) { return !columns_.contains(column); });
-      if (unknown == first_task.text.end())
+      auto const read = columns_read(first_task);
+      auto const unknown =
+          std::find_if(read.begin(), read.end(), [&](auto const& column) { return !columns_.contains(column); });
+      if (unknown == read.end())
         report_row(example.error(), "unreadable-row");
       else
         unread_rows_.push_back({*unknown, example.error()});
@@ -242,6 +244,8 @@ class DatasetReader {
         auto const& task = corpus_.tasks[t];
         for (auto const& column : task.text)
           if (said.insert(column).second) require(column, "text", task);
+        for (auto const& column : task.choices)
+          if (said.insert(column).second) require(column, "choice", task);
         require(task.label, "label", task);
         require(task.spans, "spans", task);
         require(task.start, "start", task);

@@ -65,7 +65,8 @@ struct DatasetFacts {
 
 struct Corpus {
   std::vector<task::TaskSpec> tasks;
-  std::vector<task::LabelSet> label_sets;  ///< by task; empty for regression and span; span labels for tagging
+  std::vector<task::LabelSet>
+      label_sets;  ///< by task; empty for regression, span and multiple choice; span labels for tagging
   std::vector<Stream> streams;
   std::vector<DatasetFacts> datasets;
   std::vector<std::string> files;  ///< what Example::file counts

@@ -382,8 +382,10 @@ class Finder {
       if (task.doubtful) return false;
       auto const& label = task.spec.type == task::TaskType::Tagging ? task.spec.spans : task.spec.label;
       if (!has(label) || !std::all_of(task.spec.text.begin(), task.spec.text.end(), has)) return true;
+      if (!task.spec.choices.empty() && !has(task.spec.choices.front())) return true;
       auto const& known = train.find(label)->values();
       auto const& found = columns.find(label)->values();
+      if (task.spec.type == task::TaskType::MultipleChoice) return found.size() == 1 && found.contains("-1");
       return task::has_labels(task.spec.type) && !found.empty() &&
              std::none_of(found.begin(), found.end(), [&](auto const& value) { return known.contains(value.first); });
     });

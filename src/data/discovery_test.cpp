@@ -218,10 +218,8 @@ TEST_F(Discovered, WhatIsLeftOutHasAReason) {
   write("numbers.json", "[\n {\"a\": 1}\n]\n");
   write("empty.jsonl", "");
   write("photo.dat", std::string("a\0b", 3));
-  write(
-      "choices.train.jsonl",
-      rows(
-          R"({{"question": "which one of the {0} is it", "choice0": "a", "choice1": "b", "choice2": "c", "label": 1}})"));
+  write("choices.train.jsonl",
+        rows(R"({{"question": "which one of the {0} is it", "choice0": "a", "choice1": "b", "choice2": "c"}})"));
   auto const found = discover(folder);
   ASSERT_THAT(found.datasets, SizeIs(2));
   EXPECT_THAT(reason_of(found, "signs.test.jsonl"), HasSubstr("no labels"));
@@ -233,8 +231,41 @@ TEST_F(Discovered, WhatIsLeftOutHasAReason) {
   EXPECT_THAT(reason_of(found, "numbers.json"), HasSubstr("no column that reads like a text"));
   EXPECT_THAT(reason_of(found, "empty.jsonl"), HasSubstr("is empty"));
   EXPECT_THAT(reason_of(found, "photo.dat"), HasSubstr("is not text"));
-  EXPECT_THAT(reason_of(found, "choices.train.jsonl"), HasSubstr("multiple choice"));
+  EXPECT_THAT(reason_of(found, "choices.train.jsonl"),
+              HasSubstr("several choices a row, and beside them no text, or no column"));
   EXPECT_THROW((void)discover(folder / "absent"), Error);
+}
+
+TEST_F(Discovered, ChoicesOfARowAreATaskWithTheColumnThatSaysWhichIsRight) {
+  write("numbered.train.jsonl",
+        rows(R"({{"q_id": {0}, "question": "which one is {0}", "choice0": "a{0}", "choice1": "b", "choice10": "c", )"
+             R"("choice2": "d", "label": 3}})"));
+  write("listed.train.jsonl", rows(R"({{"premise": "it is so because of {0}", "options": ["x{0}", "{1}"], "answer": )"
+                                   R"("{1}"}})"));
+  write("listed.test.jsonl",
+        rows(R"({{"premise": "it is so because of {0}", "options": ["x{0}", "y"], "answer": -1}})"));
+  auto const found = discover(folder);
+  ASSERT_THAT(found.datasets, SizeIs(2));
+  for (auto const& dataset : found.datasets) {
+    ASSERT_THAT(dataset.tasks, SizeIs(1)) << dataset.spec.name;
+    auto const& task = dataset.tasks[0];
+    EXPECT_EQ(task.spec.type, TaskType::MultipleChoice);
+    EXPECT_FALSE(task.doubtful);
+    bool const is_listed = dataset.spec.name == "listed";
+    EXPECT_THAT(task.spec.text, ElementsAre(is_listed ? "premise" : "question"));
+    EXPECT_EQ(task.spec.label, is_listed ? "answer" : "label");
+    EXPECT_EQ(task.spec.choices, is_listed ? std::vector<std::string>{"options"}
+                                           : (std::vector<std::string>{"choice0", "choice1", "choice2", "choice10"}));
+    EXPECT_EQ(task.facts, is_listed ? "40 questions, up to 2 choices each" : "40 questions, up to 4 choices each");
+  }
+  EXPECT_THAT(reason_of(found, "listed.test.jsonl"), HasSubstr("no labels"));
+}
+
+TEST_F(Discovered, ChoicesThatNoColumnTellsApartAreNoTask) {
+  // Letters are neither numbers nor the texts of choices.
+  write("train.jsonl",
+        rows(R"({{"question": "which one is {0}", "option1": "a{0}", "option2": "b{0}", "answer": "B"}})"));
+  EXPECT_THAT(discover(folder).datasets, IsEmpty());
 }
 
 TEST_F(Discovered, AnyBytesAreAFileAndNoMistake) {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "text/encode_choices.h"
 #include "text/encode_example.h"
 
 namespace polytask::data {
@@ -32,9 +33,10 @@ Target target_of(task::Label const& label, TargetSpec const& spec, task::Encodin
       for (std::size_t i = 0; i < units.size(); ++i) target[units[i].token] = tags[i];
       return target;
     }
-    case task::TaskType::Span: break;
+    case task::TaskType::Span:
+    case task::TaskType::MultipleChoice: break;
   }
-  expects(false, "every task type has a target, span by windows");
+  expects(false, "every task type has a target, span by windows, multiple choice by choices");
   return {};
 }
 
@@ -81,6 +83,23 @@ Features features_of(task::Example const& example, text::Tokenizer const& tokeni
   features.ids = std::move(encoding.ids);
   features.type_ids = std::move(encoding.type_ids);
   return features;
+}
+
+Features features_of_choices(task::Example const& example, text::Tokenizer const& tokenizer, std::size_t max_length) {
+  auto const encodings = text::encode_choices(tokenizer, example, max_length);
+  Features row{.truncated = text::n_dropped(encodings) > 0};
+  for (auto const& encoding : encodings) {
+    row.ids.insert(row.ids.end(), encoding.ids.begin(), encoding.ids.end());
+    row.type_ids.insert(row.type_ids.end(), encoding.type_ids.begin(), encoding.type_ids.end());
+    row.choices.push_back(static_cast<std::int32_t>(row.ids.size()));
+  }
+  for (auto const& label : example.labels) {
+    auto& target = row.targets.emplace_back();
+    if (auto const* choice = std::get_if<task::Choice>(&label))
+      target = ChoiceTarget{.right = static_cast<std::int32_t>(choice->index),
+                            .n_choices = static_cast<std::int32_t>(encodings.size())};
+  }
+  return row;
 }
 
 text::PassageOptions passage_options(task::TaskSpec const& task, std::size_t max_length) {

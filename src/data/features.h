@@ -24,13 +24,21 @@ struct AnswerTarget {
   friend bool operator==(AnswerTarget const&, AnswerTarget const&) = default;
 };
 
+/// Of one row.
+struct ChoiceTarget {
+  std::int32_t right = 0;      ///< the first choice is 0
+  std::int32_t n_choices = 0;  ///< of the row
+  friend bool operator==(ChoiceTarget const&, ChoiceTarget const&) = default;
+};
+
 /// What a head is trained on for one text.
 using Target = std::variant<std::monostate,             // not labelled
                             std::int32_t,               // classification: label index
                             std::vector<float>,         // multilabel: 0 or 1 per label
                             float,                      // regression: (value - offset) / scale
                             std::vector<std::int32_t>,  // tagging: a tag per token, kIgnored elsewhere
-                            AnswerTarget>;              // span
+                            AnswerTarget,               // span
+                            ChoiceTarget>;              // multiple choice
 
 /// How the targets of one task are made.
 struct TargetSpec {
@@ -53,6 +61,7 @@ struct TargetScale {
 /// are all the same keep their unit. docs/decisions/regression-targets.md has the reasons.
 [[nodiscard]] TargetScale target_scale(std::span<double const> values);
 
+/// Of a row: one sequence, or one for each of its choices, one after another.
 struct Features {
   std::vector<std::int32_t> ids;
   std::vector<std::uint8_t> type_ids;
@@ -60,13 +69,21 @@ struct Features {
       0;  ///< index of the token where a pair's second text begins; the number of tokens where there is one text
   bool apart =
       false;  ///< the texts of the pair are sequences of their own: positions start anew, neither sees the other
-  std::vector<Target> targets;  ///< one per task of the stream
+  std::vector<std::int32_t> choices;  ///< where the tokens of each choice's pair end; empty where there are none
+  std::vector<Target> targets;        ///< one per task of the stream
   bool truncated = false;
+
+  /// In a batch.
+  [[nodiscard]] std::size_t n_texts() const { return choices.empty() ? 1 : choices.size(); }
 };
 
 /// `targets`: one spec per task of the stream. A label outside its set gives no target.
 [[nodiscard]] Features features_of(task::Example const& example, text::Tokenizer const& tokenizer,
                                    std::size_t max_length, std::span<TargetSpec const> targets);
+
+/// The pairs of a text and each of its choices, as one row.
+[[nodiscard]] Features features_of_choices(task::Example const& example, text::Tokenizer const& tokenizer,
+                                           std::size_t max_length);
 
 /// How a span task reads.
 [[nodiscard]] text::PassageOptions passage_options(task::TaskSpec const& task, std::size_t max_length);

@@ -9,15 +9,11 @@
 #include "base/nearest.h"
 #include "base/utf8.h"
 #include "data/internal/answer_label.h"
+#include "data/internal/choices.h"
 #include "data/internal/readers.h"
 #include "task/bio.h"
 
 namespace polytask::data {
-namespace {
-
-Error bad(std::string_view where, std::string const& reason) {
-  return {ErrorCode::InvalidInput, fmt::format("{}: {}", where, reason)};
-}
 
 std::string describe(Value const& value) {
   struct Describer {
@@ -35,6 +31,12 @@ std::string describe(Value const& value) {
     std::string operator()(OtherJson const& json) const { return quote(json.text); }
   };
   return std::visit(Describer{}, value);
+}
+
+namespace {
+
+Error bad(std::string_view where, std::string const& reason) {
+  return {ErrorCode::InvalidInput, fmt::format("{}: {}", where, reason)};
 }
 
 bool is_empty(Value const* value) {
@@ -290,6 +292,11 @@ Result<task::Example> example_of(Row const& row, task::TaskSpec const& task, std
   }
   if (example.texts.empty())
     return bad(where, fmt::format("task {} names no text column; add \"text\"", quote(task.name)));
+  if (task::reads_choices(task)) {
+    auto choices = choices_of(row, task, where);
+    if (!choices) return choices.error();
+    example.texts.insert(example.texts.end(), choices->begin(), choices->end());
+  }
   return example;
 }
 
@@ -309,6 +316,7 @@ Result<task::Label> label_of(Row const& row, task::Example const& example, task:
     case task::TaskType::Multilabel: return label_list(*value, column, where);
     case task::TaskType::Regression: return number_label(*value, column, where);
     case task::TaskType::Tagging: return span_label(*value, column, example, where);
+    case task::TaskType::MultipleChoice: return choice_label(*value, example, column, where);
     case task::TaskType::Span: break;
   }
   expects(false, "every task type has labels");

@@ -74,12 +74,12 @@ struct RowReaderOptions {
 [[nodiscard]] std::unique_ptr<RowReader> read_rows(std::istream& input, Format format, std::string name,
                                                    RowReaderOptions const& options);
 
-/// What an example needs of a row: its texts (and words). Fails with InvalidInput when a text column is missing or is
-/// not text; `where` starts the message.
+/// What an example needs of a row: its texts (and words, or choices). Fails with InvalidInput when a text column is
+/// missing or is not text, and for choices among which none can be right; `where` starts the message.
 [[nodiscard]] Result<task::Example> example_of(Row const& row, task::TaskSpec const& task, std::string_view where);
 /// The task's label of the row: monostate when the column is absent, null or empty.
-/// Fails with InvalidInput for a value of the wrong kind, a malformed tag, spans outside the text or overlapping, or an
-/// answer that does not stand in the context where it is said to.
+/// Fails with InvalidInput for a value of the wrong kind, a malformed tag, spans outside the text or overlapping, an
+/// answer that does not stand in the context where it is said to, or a choice that the row does not give.
 [[nodiscard]] Result<task::Label> label_of(Row const& row, task::Example const& example, task::TaskSpec const& task,
                                            std::string_view where);
 

@@ -49,6 +49,12 @@ OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& pr
     }
     json["score"] = fraction_json(static_cast<double>(said->score));
     json["null_difference"] = quantity_json(said->null_difference);
+  } else if (auto const* chosen = std::get_if<task::ChoicePrediction>(&prediction)) {
+    json["choice"] = chosen->choice;
+    json["text"] = texts[1 + chosen->choice];
+    json["score"] = fraction_json(static_cast<double>(chosen->scores[chosen->choice]));
+    json["scores"] = OrderedJson::array();
+    for (auto const score : chosen->scores) json["scores"].push_back(fraction_json(static_cast<double>(score)));
   } else {
     Utf8Offsets const offsets(texts[0]);
     json["spans"] = OrderedJson::array();

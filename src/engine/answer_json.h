@@ -12,9 +12,11 @@
 
 namespace polytask::engine {
 
-/// {"label":..,"score":..}, {"labels":[..],"scores":{..}}, {"value":..}, {"spans":[[start,end,"LABEL",score],..]}, or
+/// {"label":..,"score":..}, {"labels":[..],"scores":{..}}, {"value":..}, {"spans":[[start,end,"LABEL",score],..]},
+/// {"choice":..,"text":..,"score":..,"scores":[..]}, the number of the choice counted from 0 and what each scores, or
 /// {"answer":..,"start":..,"end":..,"score":..,"null_difference":..}, null and without places where there is no answer.
-/// `texts` are those of the example: spans count the bytes of the first, answers those of the second. Where tokens of
+/// `texts` are those of the example: spans count the bytes of the first, answers those of the second, and
+/// choices stand behind the first. Where tokens of
 /// the example were cut away, "tokens_cut" says how many.
 [[nodiscard]] OrderedJson answer_json(task::LabelSet const& labels, task::Prediction const& prediction,
                                       std::span<std::string const> texts, std::size_t tokens_cut = 0);

@@ -14,7 +14,16 @@
 namespace polytask::engine {
 namespace {
 
-std::string_view name_of(std::size_t n_texts) { return n_texts == 1 ? "one text" : "a pair of texts"; }
+std::string_view name_of(std::size_t n_texts) {
+  return n_texts == 1 ? "one text" : n_texts == 2 ? "a pair of texts" : "a text and its choices";
+}
+
+/// As name_of tells them apart.
+std::size_t kind_of(std::size_t n_texts) { return std::min<std::size_t>(n_texts, 3); }
+
+std::size_t kind_of(Question const& question) {
+  return task::reads_choices(question.text_of) ? 3 : question.columns().size();
+}
 
 /// `"body"`, or `"left" and "right"`.
 std::string quoted(std::vector<std::string> const& columns) {
@@ -23,20 +32,20 @@ std::string quoted(std::vector<std::string> const& columns) {
   return text;
 }
 
-/// The questions that read so many texts.
+/// The questions that read so many texts; `n_texts`: as kind_of has it.
 std::vector<Question> questions_about(model::ModelSpec const& spec, std::span<std::string const> asked,
                                       std::size_t n_texts) {
   auto questions = questions_of(spec, asked);
   auto const misfit = std::find_if(questions.begin(), questions.end(),
-                                   [&](auto const& question) { return question.columns().size() != n_texts; });
+                                   [&](auto const& question) { return kind_of(question) != n_texts; });
   if (misfit != questions.end() && !asked.empty())
     throw Error(ErrorCode::InvalidUsage,
                 fmt::format("task {} reads {} ({}), and was asked about {}", quote(misfit->text_of.name),
-                            name_of(misfit->columns().size()), quoted(misfit->columns()), name_of(n_texts)));
-  std::erase_if(questions, [&](auto const& question) { return question.columns().size() != n_texts; });
+                            name_of(kind_of(*misfit)), quoted(misfit->columns()), name_of(n_texts)));
+  std::erase_if(questions, [&](auto const& question) { return kind_of(question) != n_texts; });
   if (questions.empty())
     throw Error(ErrorCode::InvalidUsage, fmt::format("no task of the model reads {}; expected {}", name_of(n_texts),
-                                                     name_of(n_texts == 1 ? 2 : 1)));
+                                                     name_of(kind_of(questions_of(spec, {}).front()))));
   return questions;
 }
 
@@ -44,7 +53,7 @@ std::vector<Question> questions_about(model::ModelSpec const& spec, std::span<st
 void check_order(std::vector<Question> const& questions) {
   std::map<std::string, std::size_t> places;
   for (auto const& question : questions) {
-    auto const columns = question.columns();
+    auto const columns = question.reads_words() ? question.columns() : question.text_of.text;
     for (std::size_t i = 0; i < columns.size(); ++i)
       if (places.emplace(columns[i], i).first->second != i)
         throw Error(
@@ -56,7 +65,8 @@ void check_order(std::vector<Question> const& questions) {
 /// Whether both make the same example of a text, or pair.
 bool read_texts_alike(Question const& a, Question const& b) {
   return a.reads_words() == b.reads_words() && a.text_of.encodes_apart() == b.text_of.encodes_apart() &&
-         task::reads_passages(a.text_of) == task::reads_passages(b.text_of) && a.text_of.stride == b.text_of.stride;
+         task::reads_passages(a.text_of) == task::reads_passages(b.text_of) &&
+         task::reads_choices(a.text_of) == task::reads_choices(b.text_of) && a.text_of.stride == b.text_of.stride;
 }
 
 std::vector<task::Example> examples_of(Question const& question, std::span<Texts const> rows) {
@@ -73,11 +83,16 @@ std::vector<task::Example> examples_of(Question const& question, std::span<Texts
 std::vector<std::vector<TaskAnswer>> answer_texts(Engine const& engine, std::span<Texts const> rows,
                                                   std::span<std::string const> asked) {
   if (rows.empty()) return {};
-  std::size_t const n_texts = rows[0].size();
-  if (n_texts < 1 || n_texts > 2 ||
-      std::any_of(rows.begin(), rows.end(), [&](auto const& row) { return row.size() != n_texts; }))
-    throw Error(ErrorCode::InvalidUsage, "the rows hold different numbers of texts; expected one each, or two each");
-  auto const questions = questions_about(engine.spec(), asked, n_texts);
+  auto const kind = kind_of(rows[0].size());
+  if (kind < 1 || std::any_of(rows.begin(), rows.end(), [&](auto const& row) { return kind_of(row.size()) != kind; }))
+    throw Error(ErrorCode::InvalidUsage,
+                "the rows hold different numbers of texts; expected one each, two each, or a "
+                "text and its choices each");
+  for (auto const& row : rows)
+    if (row.size() > 1 + task::kMostChoices)
+      throw Error(ErrorCode::InvalidUsage, fmt::format("a row holds a text and {} choices; expected {} to {}",
+                                                       row.size() - 1, task::kFewestChoices, task::kMostChoices));
+  auto const questions = questions_about(engine.spec(), asked, kind);
   check_order(questions);
 
   std::vector<TaskAnswer> unanswered;

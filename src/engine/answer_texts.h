@@ -12,8 +12,9 @@
 
 namespace polytask::engine {
 
-/// One text, or two for a pair; valid UTF-8 (valid_utf8 in base/utf8.h makes it so). A text may be empty, and of any
-/// length: what the model cannot hold is cut off, or read in windows, as the engine's options say.
+/// One text, two for a pair, or three and more, a text and its choices; valid UTF-8 (valid_utf8 in base/utf8.h makes it
+/// so). A text may be empty, and of any length: what the model cannot hold is cut off, or read in windows, as the
+/// engine's options say.
 using Texts = std::vector<std::string>;
 
 struct TaskAnswer {
@@ -22,8 +23,9 @@ struct TaskAnswer {
   std::size_t tokens_cut = 0;  ///< as Answer has it
 };
 
-/// Result: [row][task], in the order in which `predict` prints them. Rows are all single texts, or all pairs. The first
-/// text of a pair stands for the first column that a task was trained on. `asked` names tasks; when it is empty, all
+/// Result: [row][task], in the order in which `predict` prints them. Rows are all single texts, all pairs, or all
+/// texts with their choices, of which each may have another number. The first text of a pair stands for the first
+/// column that a task was trained on. `asked` names tasks; when it is empty, all
 /// that read so many texts answer. As many tasks as possible share a pass through the encoder, whatever their columns
 /// are called; an answer is the same bits in any company. Throws Error{InvalidUsage} where a named task is not in the
 /// model or reads another number of texts, where no task reads so many, and where a text of a pair is the first for one

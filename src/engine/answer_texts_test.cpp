@@ -98,7 +98,7 @@ TEST_F(AnswerTexts, SaysWhatDoesNotFit) {
   EXPECT_EQ(error_of({{"x", "y"}}, {"places"}),
             "task \"places\" reads one text (\"text\"), and was asked about a pair of texts");
   EXPECT_THAT(error_of({{"x"}, {"x", "y"}}), HasSubstr("different numbers of texts"));
-  EXPECT_THAT(error_of({Texts{}}), HasSubstr("expected one each, or two each"));
+  EXPECT_THAT(error_of({Texts{}}), HasSubstr("expected one each, two each, or a text and its choices each"));
 }
 
 TEST(AnswerTextsOfOtherModels, IsRefusedWhereNoTaskReadsSoMany) {

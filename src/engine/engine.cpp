@@ -41,13 +41,14 @@ bool is_whole(task::Example const& example, LongTexts long_texts) {
   return long_texts == LongTexts::Windows && example.texts.size() == 1;
 }
 
-/// A text that fits, or a window of one that does not, or one of a passage.
+/// A text that fits, or a window of one that does not, or one of a passage, or a text with one of its choices.
 struct Piece {
   std::size_t text = 0;
   std::optional<Window> window;
   std::optional<task::TokenRange> of_passage;
+  std::optional<std::size_t> choice;
   bool is_last = true;  ///< of its text
-  [[nodiscard]] bool is_part() const { return window || of_passage; }
+  [[nodiscard]] bool is_part() const { return window || of_passage || choice; }
 };
 
 /// In the order of the texts, and of the windows in each.
@@ -55,14 +56,18 @@ std::vector<Piece> pieces_of(std::span<EncodedText const> texts, std::size_t max
   std::vector<Piece> pieces;
   for (std::size_t text = 0; text < texts.size(); ++text) {
     auto const n = texts[text].ids.size();
-    if (auto const& encoded = texts[text].passage) {
-      for (auto const& window : encoded->passage.windows) pieces.push_back({text, std::nullopt, window, false});
+    if (auto const n_choices = texts[text].choices.size(); n_choices > 0) {
+      for (std::size_t i = 0; i < n_choices; ++i)
+        pieces.push_back({.text = text, .choice = i, .is_last = i + 1 == n_choices});
+    } else if (auto const& encoded = texts[text].passage) {
+      for (auto const& window : encoded->passage.windows)
+        pieces.push_back({.text = text, .of_passage = window, .is_last = false});
       pieces.back().is_last = true;
     } else if (long_texts == LongTexts::Cut || texts[text].n_texts > 1 || n <= max_length) {
       pieces.push_back({.text = text});
     } else {
       for (auto const& window : windows_of(n - 2, max_length - 2))
-        pieces.push_back({text, window, std::nullopt, window.own_end + 2 == n});
+        pieces.push_back({.text = text, .window = window, .is_last = window.own_end + 2 == n});
     }
   }
   return pieces;
@@ -118,39 +123,48 @@ struct Engine::State {
     return network.spec.heads[head].task.type == task::TaskType::Tagging;
   }
 
-  /// The task whose questions and contexts are asked about; null where it is something else.
-  [[nodiscard]] task::TaskSpec const* passage_task(std::span<std::size_t const> heads) const {
+  /// One of the tasks, which all read alike; null where none is asked.
+  [[nodiscard]] task::TaskSpec const* reader_of(std::span<std::size_t const> heads) const {
     if (heads.empty()) return nullptr;
     auto const& first = network.spec.heads[heads.front()].task;
     expects(std::all_of(heads.begin(), heads.end(),
                         [&](auto head) {
                           auto const& other = network.spec.heads[head].task;
                           return task::reads_passages(other) == task::reads_passages(first) &&
+                                 task::reads_choices(other) == task::reads_choices(first) &&
                                  other.stride == first.stride;
                         }),
             "tasks that are asked together read alike");
-    return task::reads_passages(first) ? &first : nullptr;
+    return &first;
+  }
+  [[nodiscard]] static bool is_of_passages(task::TaskSpec const* reader) {
+    return reader != nullptr && task::reads_passages(*reader);
+  }
+  [[nodiscard]] static bool is_of_choices(task::TaskSpec const* reader) {
+    return reader != nullptr && task::reads_choices(*reader);
   }
 
-  [[nodiscard]] EncodedText encode(task::Example const& example, Units units, task::TaskSpec const* of_passage) const {
-    if (of_passage != nullptr)
+  [[nodiscard]] EncodedText encode(task::Example const& example, Units units, task::TaskSpec const* reader) const {
+    if (is_of_choices(reader)) return encode_choices(*tokenizer, example, network.spec.max_length);
+    if (is_of_passages(reader))
       return encode_context(
           *tokenizer, example,
           {.max_length = network.spec.max_length,
-           .stride = of_passage->stride ? std::optional(static_cast<std::size_t>(*of_passage->stride)) : std::nullopt});
+           .stride = reader->stride ? std::optional(static_cast<std::size_t>(*reader->stride)) : std::nullopt});
     return encode_text(
         *tokenizer, example,
         is_whole(example, options.long_texts) ? std::numeric_limits<std::size_t>::max() : network.spec.max_length,
         units);
   }
 
-  void check_length(std::span<task::Example const> examples, task::TaskSpec const* of_passage) const {
+  void check_length(std::span<task::Example const> examples, task::TaskSpec const* reader) const {
+    bool const is_passage = is_of_passages(reader);
     for (std::size_t i = 0; i < examples.size(); ++i) {
       auto const reason =
-          of_passage != nullptr ? why_unreadable_passage(examples[i]) : why_unreadable(examples[i], options.long_texts);
+          is_passage ? why_unreadable_passage(examples[i]) : why_unreadable(examples[i], options.long_texts);
       if (reason)
         throw Error(ErrorCode::InvalidInput, fmt::format("row {} (id {}) {}{}", i + 1, quote(examples[i].id), *reason,
-                                                         of_passage != nullptr ? "" : ", or have it cut"));
+                                                         is_passage ? "" : ", or have it cut"));
     }
   }
 
@@ -169,16 +183,16 @@ struct Engine::State {
   template <typename Take>
   void answer(std::span<task::Example const> examples, std::span<std::size_t const> heads, Take const& take) {
     std::lock_guard const lock(one_at_a_time);
-    auto const* const of_passage = passage_task(heads);
-    check_length(examples, of_passage);
+    auto const* const reader = reader_of(heads);
+    check_length(examples, reader);
     auto const units = std::any_of(heads.begin(), heads.end(), [&](auto head) { return is_tagging(head); })
                            ? Units::Tagged
                            : Units::None;
     for (std::size_t first = 0, n = 0; first < examples.size(); first += n) {
-      n = n_at_once(examples.subspan(first), of_passage != nullptr);
+      n = n_at_once(examples.subspan(first), is_of_passages(reader));
       std::vector<EncodedText> texts(n);
       auto const encode_one = [&](std::size_t i, std::size_t /*worker*/) {
-        texts[i] = encode(examples[first + i], units, of_passage);
+        texts[i] = encode(examples[first + i], units, reader);
       };
       if (n == 1)
         encode_one(0, 0);  // not worth waking the others up
@@ -204,6 +218,7 @@ struct Engine::State {
         auto& text = texts[piece.text];
         encoded.push_back(piece.window       ? window_of(text, *piece.window)
                           : piece.of_passage ? window_of(text, *piece.of_passage)
+                          : piece.choice     ? std::move(text.choices[*piece.choice])
                                              : std::move(text));
         of_windows.emplace_back(piece.is_part() ? heads.size() : 0);
         n_tokens += encoded.back().ids.size();
@@ -218,7 +233,7 @@ struct Engine::State {
       for (std::size_t i = 0; i < encoded.size(); ++i)
         if (auto const& piece = pieces[first + i]; piece.is_part())
           for (std::size_t head = 0; head < heads.size(); ++head) {
-            if (piece.of_passage || is_tagging(heads[head]))
+            if (!piece.window || is_tagging(heads[head]))
               merged[head].add_units(of_windows[i][head]);
             else
               merged[head].add(of_windows[i][head], *piece.window);
@@ -331,7 +346,9 @@ std::vector<Answer> Engine::answer(std::span<task::Example const> examples,
                    auto const& head = spec().heads[task_indices[position]];
                    results[text].tokens_cut = encoded.n_cut;
                    auto& prediction = results[text].predictions[position];
-                   if (encoded.passage)
+                   if (task::reads_choices(head.task))
+                     prediction = model::decode_choices(head, logits);
+                   else if (encoded.passage)
                      prediction = model::decode_answer(head, encoded.passage->passage, examples[text].texts[1], logits);
                    else
                      prediction = head.task.type == task::TaskType::Tagging
@@ -359,11 +376,13 @@ std::vector<std::vector<std::vector<float>>> Engine::logits(std::span<task::Exam
 }
 
 std::size_t Engine::n_tokens(task::Example const& example, std::span<std::size_t const> task_indices) const {
-  auto const* const of_passage = state_->passage_task(task_indices);
-  state_->check_length(std::span(&example, 1), of_passage);
-  auto const text = state_->encode(example, Units::None, of_passage);
+  auto const* const reader = state_->reader_of(task_indices);
+  state_->check_length(std::span(&example, 1), reader);
+  auto const text = state_->encode(example, Units::None, reader);
   if (text.passage) return text.passage->passage.n_tokens();
   std::size_t n = 0;
+  for (auto const& choice : text.choices) n += choice.ids.size();
+  if (n > 0) return n;
   for (auto const& piece : pieces_of(std::span(&text, 1), spec().max_length, state_->options.long_texts))
     n += piece.window ? spec().max_length : text.ids.size();
   return n;

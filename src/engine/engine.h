@@ -20,8 +20,8 @@
 
 namespace polytask::engine {
 
-/// What becomes of a single text that has more tokens than ModelSpec::max_length. A pair is always cut, a context
-/// behind a question always read in windows.
+/// What becomes of a single text that has more tokens than ModelSpec::max_length. A pair is always cut, as
+/// is a text with a choice; a context behind a question is always read in windows.
 enum class LongTexts {
   Cut,     ///< its first tokens are read, and the answer says how many are not
   Windows  ///< all of it is read, in windows of max_length tokens that overlap by a quarter
@@ -73,8 +73,9 @@ class Engine {
   /// With the precisions that were chosen.
   [[nodiscard]] Options const& options() const noexcept;
 
-  /// Result: [example]; task_indices are indices into spec().heads. The examples must fit the tasks (one text, or a
-  /// pair); a span task is asked with tasks alone that read alike (task::read_alike). An example's answer is the same
+  /// Result: [example]; task_indices are indices into spec().heads. The examples must fit the tasks (one text, a
+  /// pair, or a text and its choices); span and multiple choice tasks are asked with tasks alone that read alike
+  /// (task::read_alike). An example's answer is the same
   /// bits whatever stands beside it, in any order and with any number of workers.
   ///
   /// A text in windows (LongTexts::Windows): each of its tokens counts in one window alone, that in which it stands
@@ -91,12 +92,13 @@ class Engine {
   /// The predictions of `answer` alone: [example][position in task_indices].
   [[nodiscard]] std::vector<std::vector<task::Prediction>> predict(std::span<task::Example const> examples,
                                                                    std::span<std::size_t const> task_indices) const;
-  /// The same before decoding: [example][position in task_indices][units * outputs], one unit but for tagging, and for
-  /// span all tokens of all windows.
+  /// The same before decoding: [example][position in task_indices][units * outputs], one unit but for tagging, for span
+  /// all tokens of all windows, and for multiple choice its choices.
   [[nodiscard]] std::vector<std::vector<std::vector<float>>> logits(std::span<task::Example const> examples,
                                                                     std::span<std::size_t const> task_indices) const;
-  /// Tokens that the encoder reads of an example, special tokens included; where windows overlap, they count in each.
-  /// `task_indices`: as for `answer`; they matter for span tasks alone. Throws as `answer` does for a text that is too
+  /// Tokens that the encoder reads of an example, special tokens included; where windows overlap, they count in each,
+  /// and a text with each of its choices. `task_indices`: as for `answer`; they matter for span and multiple choice
+  /// tasks alone. Throws as `answer` does for a text that is too
   /// long.
   [[nodiscard]] std::size_t n_tokens(task::Example const& example,
                                      std::span<std::size_t const> task_indices = {}) const;

@@ -173,7 +173,9 @@ std::vector<std::string> names_in(char const* const* tasks) {
 /// The answers of all rows, one line each.
 std::string lines_of(polytask_model const& model, polytask_text const* texts, std::size_t n_rows, std::size_t n_texts,
                      char const* const* tasks) {
-  if (n_texts < 1 || n_texts > 2) throw misuse(fmt::format("n_texts: found {}, expected 1, or 2 for a pair", n_texts));
+  if (n_texts < 1 || n_texts > 1 + task::kMostChoices)
+    throw misuse(fmt::format("n_texts: found {}, expected 1, 2 for a pair, or 3 to {} for a text and its choices",
+                             n_texts, 1 + task::kMostChoices));
   if (has_lost_its_threads(model))
     throw misuse(
         "the model was opened with threads before this process was forked; open it in this process, or with "

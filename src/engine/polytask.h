@@ -90,9 +90,11 @@ POLYTASK_API size_t polytask_n_tasks(polytask_model const* model);
 /// Name of a task in UTF-8, in the model's order; NULL beyond the last. Valid until the model is closed.
 POLYTASK_API char const* polytask_task_name(polytask_model const* model, size_t index);
 
-/// Answers one text, or a pair.
-/// texts:   [n_texts]; of a pair, the first stands for the first column that a task was trained on (span: the question)
-/// n_texts: 1, or 2 for a pair
+/// Answers one text, a pair, or a text with its choices.
+/// texts:   [n_texts]; of a pair, the first stands for the first column that a task was trained on (span: the
+/// question);
+///          of multiple choice, the first is the text, and the others are the choices
+/// n_texts: 1, 2 for a pair, or 3 to 65 for a text and its choices
 /// tasks:   names of the tasks that answer, a NULL after the last; NULL = all that read so many texts. A name that the
 ///          model does not have, or a named task that reads another number of texts, is POLYTASK_INVALID_USAGE; so is a
 ///          pair that two of the tasks would read in two orders, by the names of their columns.
@@ -102,12 +104,10 @@ POLYTASK_API char const* polytask_task_name(polytask_model const* model, size_t 
 POLYTASK_API int polytask_answer(polytask_model const* model, polytask_text const* texts, size_t n_texts,
                                  char const* const* tasks, char** answer);
 
-/// Answers many texts, or pairs, in one call, which is faster than one after another; each answer is the same as alone.
-/// texts:   [n_rows][n_texts]
-/// n_texts: of each row: 1, or 2 for pairs
-/// tasks:   as above
-/// answers: gets a line for each row, each what polytask_answer gives and "\n"; empty for no rows. All rows are
-/// answered
+/// Answers many texts, pairs, or texts with choices, in one call, which is faster than one after another; each answer
+/// is the same as alone. texts:   [n_rows][n_texts] n_texts: of each row: 1, 2 for pairs, or 3 to 65 for texts that
+/// have as many choices each tasks:   as above answers: gets a line for each row, each what polytask_answer gives and
+/// "\n"; empty for no rows. All rows are answered
 ///          or none: the sentence names the row whose text is wrong.
 POLYTASK_API int polytask_answer_batch(polytask_model const* model, polytask_text const* texts, size_t n_rows,
                                        size_t n_texts, char const* const* tasks, char** answers);

@@ -219,7 +219,10 @@ TEST_F(CInterface, RefusesNullPointersAndOtherMisuse) {
   EXPECT_EQ(refused(polytask_answer(model_, &text, 1, nullptr, nullptr)), "answer is a null pointer");
   EXPECT_EQ(refused(polytask_answer_batch(nullptr, &text, 1, 1, nullptr, &out)), "model is a null pointer");
   EXPECT_EQ(refused(polytask_answer_batch(model_, &text, 1, 1, nullptr, nullptr)), "answers is a null pointer");
-  EXPECT_THAT(refused(polytask_answer(model_, &text, 3, nullptr, &out)), HasSubstr("n_texts: found 3, expected 1"));
+  EXPECT_THAT(refused(polytask_answer(model_, &text, 66, nullptr, &out)), HasSubstr("n_texts: found 66, expected 1"));
+  std::vector<polytask_text> const with_choices(3, text);
+  EXPECT_THAT(refused(polytask_answer(model_, with_choices.data(), 3, nullptr, &out)),
+              HasSubstr("no task of the model reads a text and its choices; expected one text"));
   polytask_text const wrong[] = {text, {nullptr, 7}};
   EXPECT_EQ(refused(polytask_answer_batch(model_, wrong, 2, 1, nullptr, &out)),
             "row 2, text 1: is a null pointer of 7 bytes");

@@ -10,7 +10,15 @@
 namespace polytask::engine {
 
 std::vector<std::string> Question::columns() const {
-  return reads_words() ? std::vector<std::string>{"text"} : text_of.text;
+  if (reads_words()) return {"text"};
+  auto columns = text_of.text;
+  columns.insert(columns.end(), text_of.choices.begin(), text_of.choices.end());
+  return columns;
+}
+
+bool Question::takes(std::size_t n_texts) const {
+  if (task::reads_choices(text_of)) return n_texts > task::kFewestChoices && n_texts <= 1 + task::kMostChoices;
+  return n_texts == columns().size();
 }
 
 std::vector<Question> questions_of(model::ModelSpec const& spec, std::span<std::string const> asked) {

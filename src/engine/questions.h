@@ -20,8 +20,10 @@ struct Question {
 
   /// Whether its tasks were trained on words. Their files have no named columns; a text is cut by words_of.
   [[nodiscard]] bool reads_words() const { return text_of.text.empty(); }
-  /// The columns of its texts, one or two: "text" where it reads words.
+  /// The columns of its texts, one or two, behind them those of choices: "text" where it reads words.
   [[nodiscard]] std::vector<std::string> columns() const;
+  /// Whether so many texts are what it asks about: one, two for a pair, or more, a text and its choices.
+  [[nodiscard]] bool takes(std::size_t n_texts) const;
 };
 
 /// Questions of the named tasks, in the order in which the model first has a task of each; of all its tasks where none

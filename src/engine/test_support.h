@@ -119,7 +119,19 @@ inline std::vector<model::HeadSpec> every_kind_of_head_and_spans() {
   return heads;
 }
 
-/// The same with a pooler before two of them.
+/// The same with tasks over choices, of one column and of several.
+inline std::vector<model::HeadSpec> every_kind_of_head_and_choices() {
+  auto heads = every_kind_of_head_and_spans();
+  for (auto const& [name, choices] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"pick", {"choices"}}, {"pick calmly", {"a", "b", "c"}}}) {
+    heads.push_back(head_of(name, task::TaskType::MultipleChoice, {}, {"question"}));
+    heads.back().task.choices = choices;
+  }
+  heads.back().temperature = 2.5;
+  return heads;
+}
+
+/// The first kinds of heads, some with a pooler before them, and two over choices, with and without one.
 inline std::vector<model::HeadSpec> every_kind_of_head_and_poolers() {
   auto heads = every_kind_of_head();
   for (auto const& [name, text] : std::vector<std::pair<std::string, std::vector<std::string>>>{
@@ -127,6 +139,11 @@ inline std::vector<model::HeadSpec> every_kind_of_head_and_poolers() {
     heads.push_back(head_of(name, task::TaskType::Classification, {"a", "b", "c"}, text));
     heads.back().pooler = model::Pooler::Tanh;
   }
+  for (auto const* name : {"pick", "choose"}) {
+    heads.push_back(head_of(name, task::TaskType::MultipleChoice, {}, {"question"}));
+    heads.back().task.choices = {"choices"};
+  }
+  heads.back().pooler = model::Pooler::Tanh;
   return heads;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "eval/internal/answer_baselines.h"
+#include "eval/internal/choice_baselines.h"
 #include "eval/internal/linear_model.h"
 #include "eval/internal/word_features.h"
 
@@ -149,6 +150,7 @@ std::vector<task::Prediction> majority_baseline(task::TaskSpec const& spec, task
     case task::TaskType::Regression: answer = task::ValuePrediction{mean_value(train, known)}; break;
     case task::TaskType::Tagging: answer = task::SpanPrediction{}; break;
     case task::TaskType::Span: return first_words(train, known, rows);
+    case task::TaskType::MultipleChoice: return most_common_place(train, known, rows);
   }
   return std::vector(rows.size(), answer);
 }
@@ -159,6 +161,7 @@ std::vector<task::Prediction> bag_of_words_baseline(task::TaskSpec const& spec, 
   auto const known = labelled(train);
   if (spec.type == task::TaskType::Tagging) return word_tagger(train, known, rows);
   if (spec.type == task::TaskType::Span) return words_beside_the_question(train, known, rows);
+  if (task::reads_choices(spec)) return words_of_choices(train, known, rows, seed);
   std::vector<task::Example const*> examples;
   for (auto const i : known) examples.push_back(train.examples[i]);
   WordFeatures const words(examples);

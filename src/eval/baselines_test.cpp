@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <deque>
+#include <numeric>
 
 #include "base/random.h"
 #include "eval/scores.h"
@@ -191,6 +192,52 @@ TEST(SpanBaselines, SayNothingWhereMostQuestionsHaveNoAnswer) {
   for (auto const& predicted : {majority_baseline(spec, {}, train.labelled, train.labelled.examples),
                                 bag_of_words_baseline(spec, {}, train.labelled, train.labelled.examples, 1)})
     for (auto const& one : predicted) EXPECT_EQ(said(one), "-");
+}
+
+std::size_t choice_in(task::Prediction const& prediction) {
+  return std::get<task::ChoicePrediction>(prediction).choice;
+}
+
+TEST(ChoiceBaselines, AreTheMostCommonPlaceAndTheWordsOfTheChoices) {
+  task::TaskSpec const spec{.name = "pick", .type = TaskType::MultipleChoice};
+  Rows train;
+  Rng rng(1);
+  // Right is what the question names, or gold where it names nothing that is there.
+  for (std::size_t i = 0; i < 120; ++i) {
+    std::vector<std::string> const colours{"red", "blue", "green"};
+    auto const right = static_cast<std::size_t>(rng.below(3));
+    if (i % 2 == 0)
+      train.add({"the " + colours[right] + " one", "red", "blue", "green"}, task::Choice{right});
+    else
+      train.add({"which", i % 4 == 1 ? "gold" : "tin", i % 4 == 1 ? "tin" : "gold"},
+                task::Choice{i % 4 == 1 ? 0U : 1U});
+  }
+  train.add({"which", "a", "b", "c", "d"}, task::Choice{3});
+  Rows test;
+  test.add({"it is the blue one", "green", "blue", "red"}, task::Choice{1});
+  test.add({"what", "tin", "gold"}, task::Choice{1});
+  test.add({"what", "gold", "tin", "lead", "iron"}, task::Choice{0});
+  auto const words = bag_of_words_baseline(spec, {}, train.labelled, test.labelled.examples, 1);
+  EXPECT_EQ(score(spec, {}, test, words), 1.0);
+  auto const& scores = std::get<task::ChoicePrediction>(words[2]).scores;
+  EXPECT_EQ(scores.size(), 4u);
+  EXPECT_NEAR(std::accumulate(scores.begin(), scores.end(), 0.0), 1, 1e-5);
+
+  Rows places;
+  for (auto const right : {2U, 2U, 2U, 1U, 1U, 0U}) places.add({"q", "a", "b", "c"}, task::Choice{right});
+  auto const common = majority_baseline(spec, {}, places.labelled, test.labelled.examples);
+  EXPECT_EQ(choice_in(common[0]), 2u);
+  EXPECT_EQ(choice_in(common[1]), 1u) << "the most common of the places that the row has";
+  EXPECT_EQ(choice_in(common[2]), 2u);
+}
+
+TEST(ChoiceBaselines, AnswerWhenNoTrainingRowIsLabelled) {
+  task::TaskSpec const spec{.name = "pick", .type = TaskType::MultipleChoice};
+  Rows train;
+  train.add({"q", "a", "b"}, std::monostate{});
+  for (auto const& predicted : {majority_baseline(spec, {}, train.labelled, train.labelled.examples),
+                                bag_of_words_baseline(spec, {}, train.labelled, train.labelled.examples, 1)})
+    EXPECT_EQ(choice_in(predicted.at(0)), 0u);
 }
 
 TEST(BagOfWordsBaseline, AnswersWhenNoTrainingRowIsLabelled) {

@@ -64,27 +64,61 @@ struct Rows {
   bool all_right = true;
 };
 
+/// Rows whose probabilities sum to 1.
+class SoftmaxRows {
+ public:
+  void add(task::Label const& gold, task::Prediction const& predicted) {
+    all_.gold.push_back(&gold);
+    all_.predicted.push_back(&predicted);
+  }
+  /// Of the row that was added last, where a model can give the right answer at all.
+  void learn_from(std::vector<float> const& scores, std::size_t gold) {
+    SoftmaxRow row{.gold = gold};
+    for (auto const score : scores) row.logits.push_back(log_of(score));
+    rows_.push_back(std::move(row));
+  }
+  void see(bool is_right) { all_right_ = all_right_ && is_right; }
+
+  [[nodiscard]] std::optional<Calibration> calibration(task::TaskType type, task::LabelSet const& labels) const {
+    // Where every row is right, the likelihood grows without end as the temperature goes to 0.
+    if (rows_.size() < kFewestRows || all_right_) return std::nullopt;
+    std::vector<std::uint32_t> const once(all_.gold.size(), 1);
+    return Calibration{.temperature = rounded(softmax_temperature(rows_)),
+                       .ece_before = make_metric("ece", type, labels, all_)->value(once)};
+  }
+
+ private:
+  std::vector<SoftmaxRow> rows_;
+  GoldAndPredicted all_;
+  bool all_right_ = true;
+};
+
 std::optional<Calibration> of_classification(task::LabelSet const& labels, std::span<task::Label const> gold,
                                              std::span<task::Prediction const> predicted) {
-  Rows rows;
-  std::vector<std::size_t> right;
-  GoldAndPredicted all;
+  SoftmaxRows rows;
   for (std::size_t i = 0; i < gold.size(); ++i) {
     if (!task::is_labelled(gold[i])) continue;
-    all.gold.push_back(&gold[i]);
-    all.predicted.push_back(&predicted[i]);
+    rows.add(gold[i], predicted[i]);
     auto const index = gold_index(labels, gold[i]);
     auto const& answer = std::get<task::ClassPrediction>(predicted[i]);
-    if (index != answer.label) rows.all_right = false;
-    if (index == labels.size()) continue;  // no temperature gives a label that the model does not know
-    for (auto const score : answer.scores) rows.logits.push_back(log_of(score));
-    right.push_back(index);
+    rows.see(index == answer.label);
+    // No temperature gives a label that the model does not know.
+    if (index < labels.size()) rows.learn_from(answer.scores, index);
   }
-  // Where every row is right, the likelihood grows without end as the temperature goes to 0.
-  if (right.size() < kFewestRows || rows.all_right) return std::nullopt;
-  std::vector<std::uint32_t> const once(all.gold.size(), 1);
-  return Calibration{.temperature = rounded(softmax_temperature(rows.logits, labels.size(), right)),
-                     .ece_before = make_metric("ece", task::TaskType::Classification, labels, all)->value(once)};
+  return rows.calibration(task::TaskType::Classification, labels);
+}
+
+std::optional<Calibration> of_choices(std::span<task::Label const> gold, std::span<task::Prediction const> predicted) {
+  SoftmaxRows rows;
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    if (!task::is_labelled(gold[i])) continue;
+    rows.add(gold[i], predicted[i]);
+    auto const right = std::get<task::Choice>(gold[i]).index;
+    auto const& answer = std::get<task::ChoicePrediction>(predicted[i]);
+    rows.see(right == answer.choice);
+    rows.learn_from(answer.scores, right);
+  }
+  return rows.calibration(task::TaskType::MultipleChoice, {});
 }
 
 std::optional<Calibration> of_multilabel(task::LabelSet const& labels, std::span<task::Label const> gold,
@@ -147,22 +181,21 @@ double best_null_threshold(std::span<NullRow const> rows) {
   return threshold;
 }
 
-double softmax_temperature(std::span<double const> logits, std::size_t n_outputs, std::span<std::size_t const> gold) {
-  expects(logits.size() == n_outputs * gold.size() && !gold.empty(), "every row has a logit of each output");
+double softmax_temperature(std::span<SoftmaxRow const> rows) {
+  expects(!rows.empty(), "a temperature is fitted to something");
   return best_temperature([&](double inverse) {
     Slopes total;
-    for (std::size_t row = 0; row < gold.size(); ++row) {
-      auto const own = logits.subspan(row * n_outputs, n_outputs);
-      double const largest = *std::max_element(own.begin(), own.end());
+    for (auto const& [logits, gold] : rows) {
+      double const largest = *std::max_element(logits.begin(), logits.end());
       double sum = 0, mean = 0, square = 0;  // of the logits under the softmax, counted from the largest
-      for (double const logit : own) {
+      for (double const logit : logits) {
         double const weight = std::exp(inverse * (logit - largest));
         sum += weight;
         mean += weight * (logit - largest);
         square += weight * (logit - largest) * (logit - largest);
       }
       mean /= sum;
-      total.first += mean - (own[gold[row]] - largest);
+      total.first += mean - (logits[gold] - largest);
       total.second += square / sum - mean * mean;
     }
     return total;
@@ -189,6 +222,7 @@ std::optional<Calibration> calibrate(task::TaskSpec const& spec, task::LabelSet 
     case task::TaskType::Classification: return of_classification(labels, gold, predicted);
     case task::TaskType::Multilabel: return of_multilabel(labels, gold, predicted);
     case task::TaskType::Span: return of_span(spec, gold, predicted);
+    case task::TaskType::MultipleChoice: return of_choices(gold, predicted);
     case task::TaskType::Regression:
     case task::TaskType::Tagging: return std::nullopt;
   }

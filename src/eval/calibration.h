@@ -22,17 +22,23 @@ namespace polytask::eval {
 constexpr double kLowestTemperature = 0.05;
 constexpr double kHighestTemperature = 20.0;
 
-/// logits: [rows, n_outputs]; gold: index of the right output of each row. The temperature of the softmax that makes
-/// the right ones most likely.
-[[nodiscard]] double softmax_temperature(std::span<double const> logits, std::size_t n_outputs,
-                                         std::span<std::size_t const> gold);
+/// The outputs of one row, and which is right.
+struct SoftmaxRow {
+  std::vector<double> logits;
+  std::size_t gold = 0;
+};
+
+/// At least one row; their numbers of outputs may differ. The temperature of the softmax that makes the right ones most
+/// likely.
+[[nodiscard]] double softmax_temperature(std::span<SoftmaxRow const> rows);
 /// The same of logistic outputs, of which each is right or not.
 [[nodiscard]] double sigmoid_temperature(std::span<double const> logits, std::vector<bool> const& gold);
 
 struct Calibration {
   double temperature = 1.0;              ///< four decimals
   std::optional<double> null_threshold;  ///< span: as model::HeadSpec has it
-  std::optional<double> ece_before;      ///< classification: calibration error with the temperature 1
+  std::optional<double> ece_before;      ///< classification, multiple choice: calibration error with the
+                                         ///< temperature 1
 };
 
 /// One held-out question.
@@ -46,9 +52,9 @@ struct NullRow {
 /// least one row.
 [[nodiscard]] double best_null_threshold(std::span<NullRow const> rows);
 
-/// Of a classification or multilabel task, from its answers to dev rows, which were made with the temperature 1; of a
-/// span task, from answers with any threshold. Nothing for other tasks, for fewer than 50 labelled rows, where every
-/// row was answered rightly, and where every question of a span task has an answer or none has.
+/// Of a classification, multilabel or multiple choice task, from its answers to dev rows, which were made with the
+/// temperature 1; of a span task, from answers with any threshold. Nothing for other tasks, for fewer than 50 labelled
+/// rows, where every row was answered rightly, and where every question of a span task has an answer or none has.
 [[nodiscard]] std::optional<Calibration> calibrate(task::TaskSpec const& spec, task::LabelSet const& labels,
                                                    std::span<task::Label const> gold,
                                                    std::span<task::Prediction const> predicted);

@@ -41,10 +41,21 @@ struct Simulation {
   std::vector<std::size_t> gold;
 };
 
+/// logits: [rows, n_outputs]
+std::vector<SoftmaxRow> rows_of(std::vector<double> const& logits, std::size_t n_outputs,
+                                std::vector<std::size_t> const& gold) {
+  std::vector<SoftmaxRow> rows;
+  for (std::size_t row = 0; row < gold.size(); ++row) {
+    auto const own = logits.begin() + static_cast<std::ptrdiff_t>(n_outputs * row);
+    rows.push_back({{own, own + static_cast<std::ptrdiff_t>(n_outputs)}, gold[row]});
+  }
+  return rows;
+}
+
 TEST(Calibration, FindsTheTemperatureThatWasHiddenInTheLabels) {
   for (double const temperature : {0.4, 1.0, 2.5, 6.0}) {
     Simulation const made(20'000, 4, temperature);
-    EXPECT_NEAR(softmax_temperature(made.logits, 4, made.gold) / temperature, 1, 0.04) << temperature;
+    EXPECT_NEAR(softmax_temperature(rows_of(made.logits, 4, made.gold)) / temperature, 1, 0.04) << temperature;
   }
   Rng rng(3);
   for (double const temperature : {0.4, 1.0, 2.5, 6.0}) {
@@ -70,9 +81,7 @@ TEST(Calibration, FindsWhatScipyFinds) {  // tests/golden/eval/make_calibration.
     ++n;
   };
   for (auto const& one : golden["softmax"])
-    compare(softmax_temperature(one["logits"].get<std::vector<double>>(), one["n_outputs"].get<std::size_t>(),
-                                one["gold"].get<std::vector<std::size_t>>()),
-            one);
+    compare(softmax_temperature(rows_of(one["logits"], one["n_outputs"], one["gold"])), one);
   for (auto const& one : golden["sigmoid"]) {
     std::vector<bool> gold;
     for (auto const& right : one["gold"]) gold.push_back(right == 1);
@@ -84,13 +93,12 @@ TEST(Calibration, FindsWhatScipyFinds) {  // tests/golden/eval/make_calibration.
 
 TEST(Calibration, StaysBetweenItsBounds) {
   std::vector<double> const logits{5, 0, 0, 5};
-  EXPECT_EQ(softmax_temperature(logits, 2, std::vector<std::size_t>{0, 1}), kLowestTemperature) << "all right";
-  EXPECT_EQ(softmax_temperature(logits, 2, std::vector<std::size_t>{1, 0}), kHighestTemperature) << "all wrong";
+  EXPECT_EQ(softmax_temperature(rows_of(logits, 2, {0, 1})), kLowestTemperature) << "all right";
+  EXPECT_EQ(softmax_temperature(rows_of(logits, 2, {1, 0})), kHighestTemperature) << "all wrong";
   EXPECT_EQ(sigmoid_temperature(std::vector<double>{0.5, -0.5}, {true, false}), kLowestTemperature);
-  EXPECT_EQ(softmax_temperature(std::vector<double>(4, 3.0), 2, std::vector<std::size_t>{1, 0}), 1)
-      << "nothing to be seen";
+  EXPECT_EQ(softmax_temperature(rows_of(std::vector<double>(4, 3.0), 2, {1, 0})), 1) << "nothing to be seen";
   std::vector<double> const far{1e5, 0, 0, 1e5, 1e5, 0};
-  EXPECT_EQ(softmax_temperature(far, 2, std::vector<std::size_t>{0, 1, 1}), kHighestTemperature);
+  EXPECT_EQ(softmax_temperature(rows_of(far, 2, {0, 1, 1})), kHighestTemperature);
 }
 
 task::LabelSet const kLabels({"a", "b", "c"});
@@ -134,6 +142,28 @@ TEST(Calibration, OfAClassificationMakesTheCalibrationErrorSmaller) {
   auto const after = make_metric("ece", TaskType::Classification, kLabels, rows)->value(once);
   EXPECT_GT(*found->ece_before, 0.1);
   EXPECT_LT(after, 0.03);
+}
+
+TEST(Calibration, OfMultipleChoiceTakesRowsOfDifferentNumbersTogether) {
+  std::vector<task::Label> gold;
+  std::vector<task::Prediction> predicted;
+  for (std::size_t const n_choices : {2U, 5U}) {
+    Simulation const made(4'000, n_choices, 2.0);
+    for (std::size_t row = 0; row < made.gold.size(); ++row) {
+      auto const own = made.logits.begin() + static_cast<std::ptrdiff_t>(n_choices * row);
+      auto const end = own + static_cast<std::ptrdiff_t>(n_choices);
+      task::ChoicePrediction answer{.choice = static_cast<std::size_t>(std::max_element(own, end) - own), .scores = {}};
+      for (double const score : softmax({own, end}, 1)) answer.scores.push_back(static_cast<float>(score));
+      predicted.emplace_back(answer);
+      gold.emplace_back(task::Choice{made.gold[row]});
+    }
+  }
+  auto const found = calibrate(of_type(TaskType::MultipleChoice), {}, gold, predicted);
+  ASSERT_TRUE(found);
+  EXPECT_NEAR(found->temperature, 2, 0.15);
+  EXPECT_GT(*found->ece_before, 0.05);
+  for (auto& label : gold) label = {};
+  EXPECT_FALSE(calibrate(of_type(TaskType::MultipleChoice), {}, gold, predicted)) << "no row is labelled";
 }
 
 TEST(Calibration, LeavesTasksWithFewRowsOrNoMistakeAsTheyAre) {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "eval/answer_text.h"
+#include "eval/internal/calibration_error.h"
 
 namespace polytask::eval {
 namespace {
@@ -92,42 +93,19 @@ class ClassMetric final : public Metric {
   std::vector<ClassRow> rows_;
 };
 
-/// Expected calibration error: the mean gap between the top probability and the accuracy over 15 bins of equal width,
-/// (0, 1/15], ..., weighted by their rows (Guo et al. 2017, arXiv:1706.04599, eq. 3).
-class CalibrationError final : public Metric {
- public:
-  CalibrationError(task::LabelSet const& labels, GoldAndPredicted const& rows) {
-    auto const indices = class_rows(labels, rows);
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      auto const& prediction = std::get<task::ClassPrediction>(*rows.predicted[i]);
-      double const top = prediction.scores.empty() ? 1.0 : static_cast<double>(prediction.scores[prediction.label]);
-      auto const bin = static_cast<std::size_t>(std::clamp(std::ceil(top * kBins) - 1, 0.0, kBins - 1.0));
-      rows_.push_back({bin, top, indices[i].gold == indices[i].predicted});
-    }
-  }
+double confidence_in(std::vector<float> const& scores, std::size_t answer) {
+  return scores.empty() ? 1.0 : static_cast<double>(scores[answer]);
+}
 
-  double value(Counts counts) const override {
-    double total = 0;
-    std::vector<double> gap(static_cast<std::size_t>(kBins), 0);
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-      gap[rows_[i].bin] += counts[i] * (rows_[i].top - (rows_[i].hit ? 1.0 : 0.0));
-      total += counts[i];
-    }
-    if (total == 0) return kUndefined;
-    double sum = 0;
-    for (double const of_bin : gap) sum += std::abs(of_bin);
-    return sum / total;
+std::unique_ptr<Metric const> make_class_calibration(task::LabelSet const& labels, GoldAndPredicted const& rows) {
+  std::vector<CalibrationError::Row> of_rows;
+  auto const indices = class_rows(labels, rows);
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    auto const& prediction = std::get<task::ClassPrediction>(*rows.predicted[i]);
+    of_rows.push_back({confidence_in(prediction.scores, prediction.label), indices[i].gold == indices[i].predicted});
   }
-
- private:
-  static constexpr double kBins = 15;
-  struct Row {
-    std::size_t bin;
-    double top;
-    bool hit;
-  };
-  std::vector<Row> rows_;
-};
+  return std::make_unique<CalibrationError>(std::move(of_rows));
+}
 
 /// One row of a multilabel task: for each label whether it is true and whether it was predicted.
 struct LabelRow {
@@ -355,15 +333,10 @@ class SpanF1 final : public Metric {
   std::vector<Row> rows_;
 };
 
-/// The mean over questions of how well the answer fits the best of the gold ones.
-class AnswerMetric final : public Metric {
+/// The mean of what each row scores.
+class MeanOfRows final : public Metric {
  public:
-  AnswerMetric(std::string const& name, GoldAndPredicted const& rows) {
-    for (std::size_t i = 0; i < rows.gold.size(); ++i) {
-      auto const& answer = std::get<task::AnswerPrediction>(*rows.predicted[i]).answer;
-      scores_.push_back(answer_score(name, std::get<task::Answers>(*rows.gold[i]), answer ? answer->text : ""));
-    }
-  }
+  explicit MeanOfRows(std::vector<double> scores) : scores_(std::move(scores)) {}
 
   double value(Counts counts) const override {
     double sum = 0, n = 0;
@@ -377,6 +350,30 @@ class AnswerMetric final : public Metric {
  private:
   std::vector<double> scores_;
 };
+
+/// How well the answer to each question fits the best of the gold ones.
+std::unique_ptr<Metric const> make_answer_metric(std::string const& name, GoldAndPredicted const& rows) {
+  std::vector<double> scores;
+  for (std::size_t i = 0; i < rows.gold.size(); ++i) {
+    auto const& answer = std::get<task::AnswerPrediction>(*rows.predicted[i]).answer;
+    scores.push_back(answer_score(name, std::get<task::Answers>(*rows.gold[i]), answer ? answer->text : ""));
+  }
+  return std::make_unique<MeanOfRows>(std::move(scores));
+}
+
+/// Of multiple choice: accuracy, or ece.
+std::unique_ptr<Metric const> make_choice_metric(std::string const& name, GoldAndPredicted const& rows) {
+  std::vector<double> scores;
+  std::vector<CalibrationError::Row> calibration;
+  for (std::size_t i = 0; i < rows.gold.size(); ++i) {
+    auto const& prediction = std::get<task::ChoicePrediction>(*rows.predicted[i]);
+    bool const is_right = std::get<task::Choice>(*rows.gold[i]).index == prediction.choice;
+    scores.push_back(is_right ? 1 : 0);
+    calibration.push_back({confidence_in(prediction.scores, prediction.choice), is_right});
+  }
+  if (name == "ece") return std::make_unique<CalibrationError>(std::move(calibration));
+  return std::make_unique<MeanOfRows>(std::move(scores));
+}
 
 std::unique_ptr<Metric const> make_average_precision(task::TaskType type, task::LabelSet const& labels,
                                                      GoldAndPredicted const& rows) {
@@ -414,7 +411,7 @@ std::unique_ptr<Metric const> make_metric(std::string const& name, task::TaskTyp
   if (name == "average_precision") return make_average_precision(type, labels, rows);
   switch (type) {
     case task::TaskType::Classification:
-      if (name == "ece") return std::make_unique<CalibrationError>(labels, rows);
+      if (name == "ece") return make_class_calibration(labels, rows);
       // With one label a row the micro average over all labels is the accuracy.
       if (name == "accuracy" || name == "micro_f1")
         return std::make_unique<ClassMetric>(ClassKind::Accuracy, labels.size(), class_rows(labels, rows));
@@ -436,7 +433,10 @@ std::unique_ptr<Metric const> make_metric(std::string const& name, task::TaskTyp
     case task::TaskType::Tagging:
       if (name == "span_f1") return std::make_unique<SpanF1>(rows);
       break;
-    case task::TaskType::Span: return std::make_unique<AnswerMetric>(name, rows);
+    case task::TaskType::Span: return make_answer_metric(name, rows);
+    case task::TaskType::MultipleChoice:
+      if (name == "accuracy" || name == "ece") return make_choice_metric(name, rows);
+      break;
   }
   throw Error(ErrorCode::InvalidUsage,
               "metric " + quote(name) + " is not defined for the task type " + std::string(task::to_string(type)));

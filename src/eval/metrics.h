@@ -30,7 +30,7 @@ struct GoldAndPredicted {
   std::vector<task::Prediction const*> predicted;
 };
 
-/// `name` is one of task::metrics_of(type), or "ece" for classification.
+/// `name` is one of task::metrics_of(type), or "ece" for classification and multiple choice.
 [[nodiscard]] std::unique_ptr<Metric const> make_metric(std::string const& name, task::TaskType type,
                                                         task::LabelSet const& labels, GoldAndPredicted const& rows);
 

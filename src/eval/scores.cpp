@@ -99,7 +99,7 @@ TaskScores score_task(task::TaskSpec const& spec, task::LabelSet const& labels, 
   auto const rows = labelled_rows(gold, predicted);
   TaskScores scores{.task = spec.name, .metric = primary_metric(spec), .n = rows.gold.size()};
   auto names = task::metrics_of(spec.type);
-  if (spec.type == task::TaskType::Classification) names.emplace_back("ece");
+  if (spec.type == task::TaskType::Classification || task::reads_choices(spec)) names.emplace_back("ece");
   for (auto const& name : names)
     scores.all[name] = score_of(*make_metric(name, spec.type, labels, rows), scores.n, options);
   scores.primary = scores.all.at(scores.metric);

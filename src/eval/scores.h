@@ -44,7 +44,8 @@ struct TaskScores {
   std::string metric;  ///< the primary one
   Score primary;
   std::size_t n = 0;                                ///< labelled rows
-  std::map<std::string, Score> all;                 ///< every metric of the type, and "ece" for classification
+  std::map<std::string, Score> all;                 ///< every metric of the type, and "ece" for classification and
+                                                    ///< multiple choice
   std::vector<std::string> confusion_labels;        ///< classification (labels), tagging (labels and "O"); else empty
   std::vector<std::vector<std::size_t>> confusion;  ///< [gold][predicted]
   std::vector<std::pair<std::string, LabelCounts>>

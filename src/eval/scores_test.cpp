@@ -138,6 +138,23 @@ TEST(Scores, EqualSeqevalForTagging) {
   }
 }
 
+TEST(Scores, OfMultipleChoiceAreTheShareOfRightChoicesAndHowSureTheyAre) {
+  task::TaskSpec const spec{.name = "pick", .type = task::TaskType::MultipleChoice};
+  std::vector<task::Label> const gold{task::Choice{1}, task::Choice{0}, task::Choice{4}, task::Label{}};
+  std::vector<task::Prediction> const predicted{
+      task::ChoicePrediction{1, {0.1F, 0.9F}}, task::ChoicePrediction{1, {0.3F, 0.7F}},
+      task::ChoicePrediction{4, {0.1F, 0.1F, 0.1F, 0.1F, 0.6F}}, task::ChoicePrediction{0, {0.5F, 0.5F}}};
+  auto const scores = score_task(spec, {}, gold, predicted, {.n_resamples = 100});
+  EXPECT_EQ(scores.n, 3u);
+  EXPECT_EQ(scores.metric, "accuracy");
+  EXPECT_NEAR(scores.primary.value, 2.0 / 3, 1e-12);
+  EXPECT_NEAR(scores.all.at("ece").value, (0.1 + 0.7 + 0.4) / 3, 1e-6) << "each row in a bin of its own";
+  EXPECT_LE(scores.primary.interval.low, scores.primary.value);
+  EXPECT_GE(scores.primary.interval.high, scores.primary.value);
+  EXPECT_TRUE(scores.confusion_labels.empty());
+  EXPECT_THROW((void)make_metric("macro_f1", task::TaskType::MultipleChoice, {}, {}), Error);
+}
+
 TEST(Scores, RowsWithoutALabelDoNotCount) {
   task::LabelSet const labels({"a", "b"});
   std::vector<task::Label> const gold{std::string("a"), std::monostate{}};

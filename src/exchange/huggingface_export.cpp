@@ -20,12 +20,13 @@ using model::Pooling;
 using model::Reading;
 using model::Tensor;
 
-enum class Form { TokenClassification, SequenceClassification, SentenceTransformer };
+enum class Form { TokenClassification, SequenceClassification, MultipleChoice, SentenceTransformer };
 
 std::string_view to_string(Form form) {
   switch (form) {
     case Form::TokenClassification: return "BertForTokenClassification";
     case Form::SequenceClassification: return "BertForSequenceClassification";
+    case Form::MultipleChoice: return "BertForMultipleChoice";
     case Form::SentenceTransformer: return "SentenceTransformer";
   }
   expects(false, "every form has a name");
@@ -57,6 +58,10 @@ Form form_of(TaskModel const& model) {
   switch (model.head.reading()) {
     case Reading::Words: return Form::TokenClassification;
     case Reading::Passage: refuse_span(model.head.task.name);
+    case Reading::Choices:
+      if (!is_first)
+        refuse("its head sees the mean state of a text and a choice, where the library sees that of the first token");
+      return Form::MultipleChoice;
     case Reading::Text:
       if (is_first) return Form::SequenceClassification;
       if (model.weights.pooler) refuse("its head has a pooler over the mean state, which no class of the library has");
@@ -89,7 +94,8 @@ std::string_view problem_type(task::TaskType type) {
     case task::TaskType::Multilabel: return "multi_label_classification";
     case task::TaskType::Regression: return "regression";
     case task::TaskType::Tagging:
-    case task::TaskType::Span: break;
+    case task::TaskType::Span:
+    case task::TaskType::MultipleChoice: break;
   }
   expects(false, "only heads over whole texts have a problem type");
   return "";
@@ -100,7 +106,7 @@ void write_config(TaskModel const& model, Form form, fs::path const& folder) {
   if (form != Form::SentenceTransformer) {
     json["architectures"] = OrderedJson::array({to_string(form)});
     if (form == Form::SequenceClassification) json["problem_type"] = problem_type(model.head.task.type);
-    add_output_names(json, output_names(model.head));
+    if (form != Form::MultipleChoice) add_output_names(json, output_names(model.head));
   }
   PolytaskSection section{.max_length = model.max_length, .pooling = model.pooling, .head = model.head};
   if (model.head.sees_cosine()) section.cosine = line_of(model);
@@ -139,7 +145,7 @@ void write_classifier(TaskModel const& model, Form form, fs::path const& folder)
   for (auto const& [name, tensor] : model.encoder) tensors.push_back(model::to_write("bert." + name, tensor));
   auto weight = weight_of_pooled(model);
   auto pooler = model.weights.pooler;
-  if (form == Form::SequenceClassification) {
+  if (form == Form::SequenceClassification || form == Form::MultipleChoice) {
     if (!pooler) {
       auto const exponent = linear_pooler_exponent(largest_state(model.encoder, model.config));
       pooler = linear_pooler(model.config.hidden_size, exponent);

@@ -24,6 +24,7 @@ using task::TaskType;
 
 constexpr auto kTokenClassifier = "BertForTokenClassification";
 constexpr auto kSequenceClassifier = "BertForSequenceClassification";
+constexpr auto kMultipleChoice = "BertForMultipleChoice";
 
 /// A folder, looked at as far as it takes to know what it is.
 struct Folder {
@@ -37,14 +38,14 @@ struct Folder {
 
 std::string architecture_of(Json const& config, fs::path const& path) {
   auto const expected = fmt::format(
-      "expected {} or {}, or a folder that `polytask export` wrote; an encoder without a head is named by \"encoder\" "
-      "in a project file",
-      kSequenceClassifier, kTokenClassifier);
+      "expected {}, {} or {}, or a folder that `polytask export` wrote; an encoder without a head is named by "
+      "\"encoder\" in a project file",
+      kSequenceClassifier, kTokenClassifier, kMultipleChoice);
   if (!config.contains("architectures") || !config["architectures"].is_array() || config["architectures"].size() != 1 ||
       !config["architectures"][0].is_string())
     throw refused(path, "does not name one architecture in \"architectures\"; " + expected);
   auto const name = config["architectures"][0].get<std::string>();
-  if (name == kTokenClassifier || name == kSequenceClassifier) return name;
+  if (name == kTokenClassifier || name == kSequenceClassifier || name == kMultipleChoice) return name;
   if (name == "BertModel" && is_there(path.parent_path() / "modules.json") && config.contains("polytask")) return "";
   throw refused(path, fmt::format("is of a {}, which is not read; {}", quote(name), expected));
 }
@@ -102,6 +103,11 @@ TaskType type_of(Folder const& folder, std::size_t n_outputs, ImportOptions cons
                               task::to_string(*own), task::to_string(*said)));
   auto const type =
       options.type.value_or(own.value_or(n_outputs == 1 ? TaskType::Regression : TaskType::Classification));
+  if (type == TaskType::MultipleChoice)
+    throw Error(
+        ErrorCode::InvalidUsage,
+        fmt::format("{}: the task would be of the type multiple_choice, which a {} does not hold; expected a {}",
+                    folder.config_path.string(), folder.architecture, kMultipleChoice));
   if (type == TaskType::Span)
     throw Error(ErrorCode::InvalidUsage,
                 fmt::format("{}: the task would be of the type span, which is not imported yet; train one",
@@ -137,6 +143,7 @@ model::HeadSpec head_of(Folder const& folder, TaskType type, std::vector<std::st
   head.task.name = valid_utf8(fs::weakly_canonical(folder.path).filename().string());
   head.task.type = type;
   head.task.text = {"text"};
+  if (type == TaskType::MultipleChoice) head.task.choices = {"choices"};
   (type == TaskType::Tagging ? head.task.spans : head.task.label) = type == TaskType::Tagging ? "spans" : "label";
   head.task.metric = task::default_metric(type);
   try {
@@ -213,6 +220,21 @@ Tensor widened(Tensor const& weight) {
   return wide;
 }
 
+/// A pooler and a layer over the first token's state.
+void take_pooled_head(std::map<std::string, Tensor> tensors, TaskModel& model) {
+  model.pooling = model::Pooling::First;
+  model.weights.weight = std::move(tensors.at("classifier.weight"));
+  model.weights.bias = std::move(tensors.at("classifier.bias"));
+  model::LinearWeights pooler{std::move(tensors.at("pooler.dense.weight")), std::move(tensors.at("pooler.dense.bias"))};
+  // What the weights are decides, not what the section says.
+  auto const exponent = exponent_of_linear_pooler(pooler, largest_state(model.encoder, model.config));
+  if (exponent)
+    model.weights.weight = scaled(std::move(model.weights.weight), -*exponent);
+  else
+    model.weights.pooler = std::move(pooler);
+  model.head.pooler = exponent ? model::Pooler::None : model::Pooler::Tanh;
+}
+
 void read_token_classifier(Folder const& folder, ImportOptions const& options, TaskModel& model) {
   auto const names = read_output_names(folder.config, folder.config_path.string());
   auto const type = type_of(folder, names.size(), options);
@@ -246,18 +268,34 @@ void read_sequence_classifier(Folder const& folder, ImportOptions const& options
     throw refused(folder.config_path,
                   "\"polytask\" says that two texts are encoded by themselves, a BertForSequenceClassification reads "
                   "them as one; remove the section, or correct it");
-  model.pooling = model::Pooling::First;
-  auto weight = std::move(tensors.at("classifier.weight"));
-  model.weights.bias = std::move(tensors.at("classifier.bias"));
-  model::LinearWeights pooler{std::move(tensors.at("pooler.dense.weight")), std::move(tensors.at("pooler.dense.bias"))};
-  // What the weights are decides, not what the section says.
-  auto const exponent = exponent_of_linear_pooler(pooler, largest_state(model.encoder, model.config));
-  if (exponent)
-    weight = scaled(std::move(weight), -*exponent);
-  else
-    model.weights.pooler = std::move(pooler);
-  model.head.pooler = exponent ? model::Pooler::None : model::Pooler::Tanh;
-  model.weights.weight = model.head.reading() == model::Reading::Pair ? widened(weight) : std::move(weight);
+  take_pooled_head(std::move(tensors), model);
+  if (model.head.reading() == model::Reading::Pair) model.weights.weight = widened(model.weights.weight);
+}
+
+void read_multiple_choice(Folder const& folder, ImportOptions const& options, TaskModel& model) {
+  constexpr auto kType = TaskType::MultipleChoice;
+  if (options.type && *options.type != kType)
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("--type {}: {} is a {}; expected {}", task::to_string(*options.type), folder.path.string(),
+                            kMultipleChoice, task::to_string(kType)));
+  if (folder.section && folder.section->head.task.type != kType)
+    throw refused(
+        folder.config_path,
+        fmt::format("\"polytask\" says that the task is of type {}, \"architectures\" that the model is a {}; "
+                    "remove the section, or correct it",
+                    task::to_string(folder.section->head.task.type), kMultipleChoice));
+  auto const hidden = model.config.hidden_size;
+  auto tensors = model::read_named_tensors(folder.path,
+                                           {{"classifier.weight", {1, hidden}},
+                                            {"classifier.bias", {1}},
+                                            {"pooler.dense.weight", {hidden, hidden}},
+                                            {"pooler.dense.bias", {hidden}}},
+                                           "config.json");
+  model.head = head_of(folder, kType, {});
+  if (options.text.size() > 1)
+    throw Error(ErrorCode::InvalidUsage, "--text: multiple choice reads one text beside its choices, 2 were given");
+  apply(options, model.head.task);
+  take_pooled_head(std::move(tensors), model);
 }
 
 /// Encoder, mean, and a Dense where the head is not a line through the cosine.
@@ -398,6 +436,8 @@ TaskModel import_huggingface(fs::path const& path, ImportOptions const& options)
     read_token_classifier(folder, options, model);
   else if (folder.architecture == kSequenceClassifier)
     read_sequence_classifier(folder, options, model);
+  else if (folder.architecture == kMultipleChoice)
+    read_multiple_choice(folder, options, model);
   else
     read_sentence_transformer(folder, options, model);
   return model;

@@ -35,6 +35,13 @@ TaskModel cosine() { return model_of(head_of(TaskType::Regression, {}, {"left", 
 TaskModel pair() {
   return without_differences(model_of(head_of(TaskType::Classification, {"no", "yes"}, {"left", "right"})));
 }
+TaskModel choices(model::Pooler pooler = model::Pooler::None, model::Pooling pooling = model::Pooling::First) {
+  auto head = head_of(TaskType::MultipleChoice, {});
+  head.task.choices = {"a", "b", "c"};
+  head.temperature = 1.25;
+  head.pooler = pooler;
+  return model_of(head, pooling);
+}
 TaskModel with_pooler() {
   auto head = head_of(TaskType::Multilabel, {"a", "b"});
   head.pooler = model::Pooler::Tanh;
@@ -73,6 +80,8 @@ TEST(HuggingFace, EveryKindOfTaskComesBackAsItWasAndGoesOutInTheSameBytes) {
   expect_round_trip(model_of(head_of(TaskType::Classification, {"no", "yes"}), mean), "SentenceTransformer");
   expect_round_trip(model_of(head_of(TaskType::Regression, {}), mean), "SentenceTransformer");
   expect_round_trip(cosine(), "SentenceTransformer");
+  expect_round_trip(choices(), "BertForMultipleChoice");
+  expect_round_trip(choices(model::Pooler::Tanh), "BertForMultipleChoice");
   expect_round_trip(model_of(head_of(TaskType::Regression, {}, {"left", "right"}), mean, 5), "SentenceTransformer");
 }
 
@@ -139,6 +148,8 @@ TEST(HuggingFace, RefusesHeadsThatNoClassHoldsAndNamesOnnx) {
   auto mean_pooler = with_pooler();
   mean_pooler.pooling = model::Pooling::Mean;
   EXPECT_THAT(export_error(mean_pooler), HasSubstr("pooler over the mean state"));
+  EXPECT_THAT(export_error(choices(model::Pooler::None, model::Pooling::Mean)),
+              AllOf(HasSubstr("mean state of a text and a choice"), HasSubstr("ONNX")));
 }
 
 TEST(HuggingFace, RefusesEncodersOfWhichItWritesNoHead) {
@@ -190,6 +201,23 @@ TEST(HuggingFace, ReadsAClassifierOfOthersWithItsPooler) {
   EXPECT_EQ(named.weights.weight.values[7], model.weights.weight.values[7]);
   EXPECT_EQ(named.weights.weight.values[8], 0);
   EXPECT_EQ(named.weights.weight.values[24], model.weights.weight.values[8]);
+}
+
+TEST(HuggingFace, ReadsChoicesOfOthersInColumnsOfItsOwn) {
+  TemporaryFolder const folder;
+  auto const model = choices(model::Pooler::Tanh);
+  write_foreign(model, folder / "swag");
+  auto const config = json_of(folder / "swag/config.json");
+  EXPECT_EQ(config["architectures"], OrderedJson::array({"BertForMultipleChoice"}));
+  EXPECT_FALSE(config.contains("id2label"));
+  auto const back = import_huggingface(folder / "swag", {.text = {"story"}});
+  EXPECT_EQ(back.head.task.name, "swag");
+  EXPECT_EQ(back.head.task.type, TaskType::MultipleChoice);
+  EXPECT_EQ(back.head.task.text, std::vector<std::string>{"story"});
+  EXPECT_EQ(back.head.task.choices, std::vector<std::string>{"choices"});
+  EXPECT_EQ(back.head.pooler, model::Pooler::Tanh);
+  EXPECT_EQ(back.head.temperature, 1);
+  EXPECT_EQ(back.weights.weight.values, model.weights.weight.values);
 }
 
 TEST(HuggingFace, APairOfNumbersIsReadAsOneSequence) {
@@ -373,6 +401,19 @@ TEST(HuggingFace, ASectionThatSaysSomethingElseThanTheFolderIsRefused) {
               HasSubstr("no folder of sentence-transformers"));
   EXPECT_THAT(config_error(cosine(), [](auto& c) { c["polytask"]["cosine"]["slope"] = 1e300; }),
               HasSubstr("no head can hold"));
+}
+
+TEST(HuggingFace, AMultipleChoiceIsNoOtherTask) {
+  auto const untouched = [](fs::path const&) {};
+  EXPECT_THAT(import_error(choices(), untouched, {.type = TaskType::Classification}),
+              HasSubstr("is a BertForMultipleChoice; expected multiple_choice"));
+  EXPECT_THAT(import_error(choices(), untouched, {.text = {"a", "b"}}), HasSubstr("one text beside its choices"));
+  EXPECT_THAT(
+      config_error(choices(),
+                   [](auto& c) { c["polytask"]["task"] = OrderedJson::parse(model::head_json(tagger().head)); }),
+      HasSubstr("of type tagging, \"architectures\" that the model is a BertForMultipleChoice"));
+  EXPECT_THAT(config_error(classifier(), [](auto& c) { c.erase("polytask"); }, {.type = TaskType::MultipleChoice}),
+              HasSubstr("of the type multiple_choice, which a BertForSequenceClassification does not hold"));
 }
 
 TEST(HuggingFace, ATypeThatTheSectionSaysIsNotBlamedOnTheCommandLine) {

@@ -54,10 +54,16 @@ task::Prediction decode_text(HeadSpec const& head, std::span<float const> logits
     case task::TaskType::Regression:
       return task::ValuePrediction{head.target_offset + head.target_scale * static_cast<double>(logits[0])};
     case task::TaskType::Tagging:
-    case task::TaskType::Span: break;
+    case task::TaskType::Span:
+    case task::TaskType::MultipleChoice: break;
   }
-  expects(false, "tagging is decoded by units, and span by windows");
+  expects(false, "tagging is decoded by units, span by windows, and multiple choice by choices");
   return {};
+}
+
+task::ChoicePrediction decode_choices(HeadSpec const& head, std::span<float const> logits) {
+  auto decoded = decode_class(logits, head.temperature);
+  return {decoded.label, std::move(decoded.scores)};
 }
 
 std::vector<std::int32_t> best_valid_tags(std::span<float const> log_probabilities, std::size_t n_tags) {

@@ -11,8 +11,11 @@
 
 namespace polytask::model {
 
-/// logits: [outputs] of one text, for every type but tagging and span.
+/// logits: [outputs] of one text, for every type but tagging, span and multiple choice.
 [[nodiscard]] task::Prediction decode_text(HeadSpec const& head, std::span<float const> logits);
+
+/// logits: [choices] of one text, at least one. The softmax over them, whatever their number; of equal ones the first.
+[[nodiscard]] task::ChoicePrediction decode_choices(HeadSpec const& head, std::span<float const> logits);
 
 /// logits: [units, outputs]. The best sequence of tags in which an I follows a B or I of its own label (Viterbi over
 /// the tags' log-probabilities with those transitions alone allowed); its spans, scored by the mean probability of

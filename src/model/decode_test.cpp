@@ -58,6 +58,18 @@ TEST(DecodeText, ATemperatureMakesItMoreOrLessSureAndChangesNoChoice) {
   EXPECT_THAT(surer.scores, ElementsAre(FloatNear(0.9F, 1e-6F), FloatNear(0.1F, 1e-6F)));
 }
 
+TEST(DecodeChoices, GivesProbabilitiesOfAsManyChoicesAsThereAre) {
+  auto head = head_of(task::TaskType::MultipleChoice, {});
+  auto const three = decode_choices(head, std::vector<float>{0.0F, std::log(3.0F), 0.0F});
+  EXPECT_EQ(three.choice, 1u);
+  EXPECT_THAT(three.scores, ElementsAre(FloatNear(0.2F, 1e-6F), FloatNear(0.6F, 1e-6F), FloatNear(0.2F, 1e-6F)));
+  head.temperature = 2;  // 9 to 1 becomes 3 to 1
+  auto const two = decode_choices(head, std::vector<float>{std::log(9.0F), 0.0F});
+  EXPECT_EQ(two.choice, 0u);
+  EXPECT_THAT(two.scores, ElementsAre(FloatNear(0.75F, 1e-6F), FloatNear(0.25F, 1e-6F)));
+  EXPECT_EQ(decode_choices(head, std::vector<float>{1.0F, 2.0F, 2.0F}).choice, 1u) << "of equal ones the first";
+}
+
 TEST(BestValidTags, NeverOpensASpanWithAnInside) {
   // Tags O B I; the inside is the most probable everywhere, but nothing has begun.
   std::vector<float> const scores{-2, -1.5F, -0.1F, -3, -3, -0.1F};

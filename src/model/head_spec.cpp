@@ -15,7 +15,8 @@ namespace polytask::model {
 namespace {
 
 bool has_temperature(HeadSpec const& head) {
-  return head.task.type == task::TaskType::Classification || head.task.type == task::TaskType::Multilabel;
+  return head.task.type == task::TaskType::Classification || head.task.type == task::TaskType::Multilabel ||
+         head.task.type == task::TaskType::MultipleChoice;
 }
 
 OrderedJson to_json(HeadSpec const& head) {
@@ -24,6 +25,7 @@ OrderedJson to_json(HeadSpec const& head) {
   json["type"] = task::to_string(head.task.type);
   json["datasets"] = head.task.datasets;
   json["text"] = head.task.text;
+  if (!head.task.choices.empty()) json["choices"] = head.task.choices;
   if (!head.task.label.empty()) json["label"] = head.task.label;
   if (!head.task.spans.empty()) json["spans"] = head.task.spans;
   if (!head.task.start.empty()) json["start"] = head.task.start;
@@ -71,6 +73,7 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   head.task.type = *known;
   head.task.datasets = json.at("datasets").get<std::vector<std::string>>();
   head.task.text = json.at("text").get<std::vector<std::string>>();
+  head.task.choices = json.value("choices", std::vector<std::string>());
   head.task.label = json.value("label", "");
   head.task.spans = json.value("spans", "");
   if (auto const word = json.value("pair_encoding", ""); !word.empty()) {
@@ -127,11 +130,18 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   if (is_span && head.task.text.size() != 2)
     throw contradicts(head.task.name,
                       fmt::format("reads {} columns; expected a question and its context", head.task.text.size()));
+  bool const has_choices = task::reads_choices(head.task);
+  if (has_choices && head.task.text.size() != 1)
+    throw contradicts(head.task.name,
+                      fmt::format("reads {} columns; expected one text beside its choices", head.task.text.size()));
+  if (has_choices == head.task.choices.empty() || head.task.choices.size() > task::kMostChoices)
+    throw contradicts(head.task.name,
+                      fmt::format("is of type {} and has {} columns of choices", type, head.task.choices.size()));
   if (head.null_threshold && !(is_span && std::isfinite(*head.null_threshold)))
     throw contradicts(head.task.name, fmt::format("has the null threshold {}; expected a number, of a span task alone",
                                                   *head.null_threshold));
-  if (auto const reading = head.reading();
-      head.pooler == Pooler::Tanh && reading != Reading::Text && reading != Reading::Pair)
+  if (auto const reading = head.reading(); head.pooler == Pooler::Tanh && reading != Reading::Text &&
+                                           reading != Reading::Pair && reading != Reading::Choices)
     throw contradicts(head.task.name, fmt::format("has a pooler, which no head over {} has",
                                                   reading == Reading::Words     ? "words"
                                                   : reading == Reading::Passage ? "passages"
@@ -153,6 +163,7 @@ std::string_view to_string(Reading reading) {
     case Reading::Pair: return "pair";
     case Reading::Comparison: return "comparison";
     case Reading::Passage: return "passage";
+    case Reading::Choices: return "choices";
   }
   expects(false, "every reading has a name");
   return "";
@@ -167,6 +178,7 @@ std::optional<Reading> parse_reading(std::string_view word) {
 Reading HeadSpec::reading() const {
   if (task.type == task::TaskType::Tagging) return Reading::Words;
   if (task.type == task::TaskType::Span) return Reading::Passage;
+  if (task::reads_choices(task)) return Reading::Choices;
   if (task.encodes_apart()) return Reading::Comparison;
   return task.text.size() == 2 ? Reading::Pair : Reading::Text;
 }
@@ -175,7 +187,8 @@ std::size_t HeadSpec::n_outputs() const {
   switch (task.type) {
     case task::TaskType::Classification:
     case task::TaskType::Multilabel: return labels.size();
-    case task::TaskType::Regression: return 1;
+    case task::TaskType::Regression:
+    case task::TaskType::MultipleChoice: return 1;
     case task::TaskType::Tagging: return 1 + 2 * labels.size();
     case task::TaskType::Span: return 2;
   }

@@ -13,11 +13,12 @@
 
 namespace polytask::model {
 
-/// What a task answers about: a text, its words, a pair as one sequence, two texts each by itself, or the words of a
-/// context behind a question. Tasks of one reading share every layer of the encoder.
-enum class Reading { Text, Words, Pair, Comparison, Passage };
-inline constexpr std::array kReadings{Reading::Text, Reading::Words, Reading::Pair, Reading::Comparison,
-                                      Reading::Passage};
+/// What a task answers about: a text, its words, a pair as one sequence, two texts each by itself, the words of a
+/// context behind a question, or a text with each of its choices. Tasks of one reading share every layer of the
+/// encoder.
+enum class Reading { Text, Words, Pair, Comparison, Passage, Choices };
+inline constexpr std::array kReadings{Reading::Text,       Reading::Words,   Reading::Pair,
+                                      Reading::Comparison, Reading::Passage, Reading::Choices};
 /// Whether a head also sees how two texts differ.
 [[nodiscard]] constexpr bool compares(Reading reading) {
   return reading == Reading::Pair || reading == Reading::Comparison;
@@ -34,19 +35,20 @@ inline constexpr std::array kReadings{Reading::Text, Reading::Words, Reading::Pa
 enum class Pooler { None, Tanh };
 
 /// One task's output layer. Outputs: one per label (classification, multilabel), one (regression), or one per BIO tag:
-/// O, then B-x and I-x for each label x in order (tagging), or two: that an answer starts, and ends, at a token (span).
+/// O, then B-x and I-x for each label x in order (tagging), two: that an answer starts, and ends, at a token (span), or
+/// one: the score of a choice (multiple choice).
 struct HeadSpec {
   task::TaskSpec task;
   task::LabelSet labels;
   double target_offset = 0.0;    ///< regression: the head predicts (value - offset) / scale
   double target_scale = 1.0;     ///< > 0
   double threshold = 0.5;        ///< multilabel
-  double temperature = 1.0;      ///< > 0; classification and multilabel divide their logits by it
-  Pooler pooler = Pooler::None;  ///< of the readings Text and Pair alone
+  double temperature = 1.0;      ///< > 0; classification, multilabel and multiple choice divide their logits by it
+  Pooler pooler = Pooler::None;  ///< of the readings Text, Pair and Choices alone
   /// Span: "no answer" must exceed the best piece by more; nothing = there is always an answer.
   std::optional<double> null_threshold;
   [[nodiscard]] std::size_t n_outputs() const;
-  /// A tagging head reads words, of a pair too; a span head a passage.
+  /// A tagging head reads words, of a pair too; a span head a passage, a multiple choice head choices.
   [[nodiscard]] Reading reading() const;
   /// A regression over two texts that are encoded apart is a line through their cosine.
   [[nodiscard]] bool sees_cosine() const {

@@ -48,6 +48,7 @@ TEST(HeadSpec, CountsTheOutputsOfEveryType) {
   EXPECT_EQ(head(TaskType::Regression, {}).n_outputs(), 1u);
   EXPECT_EQ(head(TaskType::Tagging, {"a", "b"}).n_outputs(), 5u);
   EXPECT_EQ(head(TaskType::Span, {}).n_outputs(), 2u);
+  EXPECT_EQ(head(TaskType::MultipleChoice, {}).n_outputs(), 1u) << "of each choice";
 }
 
 void expect_equal(HeadSpec const& a, HeadSpec const& b) {
@@ -56,6 +57,7 @@ void expect_equal(HeadSpec const& a, HeadSpec const& b) {
   EXPECT_EQ(a.task.datasets, b.task.datasets);
   EXPECT_EQ(a.task.text, b.task.text);
   EXPECT_EQ(a.task.label, b.task.label);
+  EXPECT_EQ(a.task.choices, b.task.choices);
   EXPECT_EQ(a.task.tags_column, b.task.tags_column);
   EXPECT_EQ(a.task.metric, b.task.metric);
   EXPECT_EQ(a.task.owner, b.task.owner);
@@ -97,7 +99,11 @@ TEST(HeadSpec, IsReadAsItWasWritten) {
   ask.null_threshold = -1.25;
   auto always = head(TaskType::Span, {});
   always.task.text = {"question", "context"};
-  for (auto const& written : {pair, topics, urgency, places, pooled, ask, always})
+  auto pick = head(TaskType::MultipleChoice, {});
+  pick.task.choices = {"a", "b"};
+  pick.temperature = 0.75;
+  pick.pooler = Pooler::Tanh;
+  for (auto const& written : {pair, topics, urgency, places, pooled, ask, always, pick})
     expect_equal(parse_head_spec(head_json(written), "task.json", "intent"), written);
 }
 
@@ -142,6 +148,27 @@ TEST(HeadSpec, OfASpanReadsAQuestionAndAContextAndHasNoLabels) {
   EXPECT_THAT(with("pooler", "tanh"), HasSubstr("has a pooler, which no head over passages has"));
   EXPECT_THAT(with("metric", "accuracy"), HasSubstr("has the metric \"accuracy\""));
   EXPECT_THAT(error_with([](auto& task) { task["null_threshold"] = 1; }), HasSubstr("of a span task alone"));
+}
+
+TEST(HeadSpec, OfMultipleChoiceReadsATextAndChoicesAndHasNoLabels) {
+  auto const pick = [](Json& task) {
+    task = Json::parse(R"({"name": "intent", "type": "multiple_choice", "datasets": ["d"], "text": ["q"], "label": "a",
+                           "choices": ["c"], "labels": [], "metric": "accuracy", "owner": ""})");
+  };
+  EXPECT_EQ(error_with(pick), "no error");
+  auto const with = [&](std::string const& key, Json const& value) {
+    return error_with([&](Json& task) { pick(task), task[key] = value; });
+  };
+  EXPECT_EQ(with("pooler", "tanh"), "no error");
+  EXPECT_EQ(with("temperature", 2), "no error");
+  EXPECT_THAT(with("text", {"q", "r"}), HasSubstr("reads 2 columns; expected one text beside its choices"));
+  EXPECT_THAT(with("choices", Json::array()), HasSubstr("is of type multiple_choice and has 0 columns of choices"));
+  EXPECT_THAT(with("choices", std::vector<std::string>(65, "c")), HasSubstr("has 65 columns of choices"));
+  EXPECT_THAT(with("choices", 3), HasSubstr("is not a task description"));
+  EXPECT_THAT(with("labels", {"x"}), HasSubstr("is of type multiple_choice and has 1 labels"));
+  EXPECT_THAT(with("metric", "macro_f1"), HasSubstr("has the metric \"macro_f1\""));
+  EXPECT_THAT(error_with([](auto& task) { task["choices"] = {"c"}; }),
+              HasSubstr("is of type classification and has 1 columns of choices"));
 }
 
 TEST(HeadSpec, RefusesWhatContradictsItself) {

@@ -96,8 +96,8 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where,
       if (!spec.encoder_reading)
         throw Error(
             ErrorCode::InvalidInput,
-            fmt::format("{}: \"encoder_reading\" is {}; expected \"text\", \"words\", \"pair\", \"comparison\" or "
-                        "\"passage\"",
+            fmt::format("{}: \"encoder_reading\" is {}; expected \"text\", \"words\", \"pair\", \"comparison\", "
+                        "\"passage\" or \"choices\"",
                         where, quote(word)));
     }
     for (auto const& name : json.at("tasks").get<std::vector<std::string>>()) {

@@ -107,7 +107,7 @@ void check_belongs(fs::path const& folder, ModelSpec const& spec, EncoderConfig 
         fmt::format("{}: {} layers are private, the encoder has {}; model.json and the encoder do not belong together",
                     folder.string(), spec.private_layers, config.num_hidden_layers));
   for (auto const& head : spec.heads)
-    if (head.task.text.size() == 2 && !head.task.encodes_apart() && !config.reads_pairs())
+    if (head.task.reads_segments() && !config.reads_pairs())
       throw Error(ErrorCode::InvalidInput,
                   fmt::format("{}: task {} reads two texts as one sequence, which needs 2 token types, the encoder has "
                               "{}; the task's head and the encoder do not belong together",

@@ -18,7 +18,8 @@ std::vector<std::string> without(task::LabelSet const& labels, task::LabelSet co
 }
 
 bool same_columns(task::TaskSpec const& a, task::TaskSpec const& b) {
-  return a.text == b.text && a.encoding() == b.encoding() && a.tokens_column == b.tokens_column;
+  return a.text == b.text && a.choices == b.choices && a.encoding() == b.encoding() &&
+         a.tokens_column == b.tokens_column;
 }
 
 /// What the layers compute in: those of all readings, or those that the texts of one reading go through. Two of equal
@@ -68,8 +69,8 @@ TaskDifference compare(TaskIn const& in_first, TaskIn const& in_second, PackageD
   note(a.task.stride != b.task.stride, "windows");
   note(a.task.longest_answer != b.task.longest_answer, "longest answer");
   note(a.temperature != b.temperature, "temperature");
-  found.probabilities_alone =
-      a.task.type == task::TaskType::Classification && found.because == std::vector<std::string>{"temperature"};
+  found.probabilities_alone = (a.task.type == task::TaskType::Classification || task::reads_choices(a.task)) &&
+                              found.because == std::vector<std::string>{"temperature"};
   return found;
 }
 

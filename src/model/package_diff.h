@@ -26,7 +26,7 @@ struct TaskDifference {
   std::pair<std::optional<TaskScore>, std::optional<TaskScore>> score;
 
   [[nodiscard]] bool answers_can_change() const { return !because.empty(); }
-  /// A temperature alone makes a classification more or less sure of the same label.
+  /// A temperature alone makes a classification more or less sure of the same label, or choice.
   bool probabilities_alone = false;
 };
 

@@ -41,6 +41,9 @@ std::string what_it_answers(HeadSpec const& head) {
       return fmt::format("The piece of a context that answers a question ({}), of at most {} tokens{}.",
                          list_of(columns), head.task.longest_answer,
                          head.null_threshold ? ", or that there is none" : "; there always is one");
+    case task::TaskType::MultipleChoice:
+      return fmt::format("One of the choices ({}) that stand beside {}, whatever their number.",
+                         list_of(head.task.choices), what);
   }
   return "";
 }
@@ -102,6 +105,7 @@ std::string card_text(HeadSpec const& head, TaskOrigin const& origin, std::optio
   if (!head.labels.empty()) text += "- It knows no other labels than these.\n";
   if (head.task.type == task::TaskType::Span)
     text += "- It reads a context of any length, in windows; an answer that no window shows whole it does not give.\n";
+  if (task::reads_choices(head.task)) text += "- Where no choice is right it gives one all the same.\n";
   if (head.task.type == task::TaskType::Classification) text += "- A text that fits no label gets one all the same.\n";
   return text;
 }

@@ -63,6 +63,15 @@ TEST(TaskCard, SaysOfASpanHowLongItsAnswersAreAndWhetherThereCanBeNone) {
   EXPECT_THAT(card_text(head, {}), AllOf(HasSubstr("or that there is none."), HasSubstr("by more than -1.500")));
 }
 
+TEST(TaskCard, SaysOfMultipleChoiceWhatStandsBesideTheText) {
+  auto head = head_of("pick", task::TaskType::MultipleChoice, {});
+  head.task.text = {"question"};
+  head.task.choices = {"a", "b"};
+  EXPECT_THAT(card_text(head, {}),
+              AllOf(HasSubstr("One of the choices (a, b) that stand beside a text (question), whatever their number."),
+                    HasSubstr("Where no choice is right it gives one all the same."), Not(HasSubstr("Labels"))));
+}
+
 TEST(TaskCard, SaysWhatIsNotKnown) {
   EXPECT_THAT(card_text(intent(), {}),
               AllOf(HasSubstr("It is not known how good its answers are"),

@@ -45,9 +45,10 @@ double chance_level(model::HeadSpec const& head, std::vector<double> const& base
       return std::max(total, 1e-3);  // labels that never vary say nothing; do not divide by zero
     }
     case task::TaskType::Regression: return data::kTargetDeviation * data::kTargetDeviation;
-    case task::TaskType::Span: break;
+    case task::TaskType::Span:
+    case task::TaskType::MultipleChoice: break;
   }
-  expects(false, "every task type has a chance level, span of its windows");
+  expects(false, "every task type has a chance level, span of its windows, multiple choice of its choices");
   return 1.0;
 }
 
@@ -56,6 +57,8 @@ double span_chance_level(double no_answer, double log_positions) {
   double const guessed = entropy(no_answer) + (1 - no_answer) * log_positions;
   return std::max({guessed, kLeast * log_positions, 1e-3});
 }
+
+double choice_chance_level(double log_choices) { return std::max(log_choices, 1e-3); }
 
 Tensor task_loss(model::HeadSpec const& head, LossConfig const& config, Tensor const& logits,
                  std::vector<data::Target const*> const& targets) {
@@ -99,6 +102,18 @@ Tensor task_loss(model::HeadSpec const& head, LossConfig const& config, Tensor c
       }
       expects(at == logits.size(0), "a span head gives a row of outputs a token");
       return torch::stack(likelihoods).mean() / -2;
+    }
+    case task::TaskType::MultipleChoice: {
+      std::int64_t at = 0;
+      std::vector<Tensor> losses;
+      for (auto const* target : targets) {
+        auto const& [right, n_choices] = std::get<data::ChoiceTarget>(*target);
+        auto const own = logits.narrow(0, at, n_choices).view({1, n_choices});
+        losses.push_back(cross_entropy(own, {right}, {.label_smoothing = config.label_smoothing}));
+        at += n_choices;
+      }
+      expects(at == logits.size(0), "a multiple choice head gives an output a choice");
+      return torch::stack(losses).mean();
     }
   }
   expects(false, "every task type has a loss");

@@ -11,7 +11,7 @@
 namespace polytask::nn {
 
 struct LossConfig {
-  double label_smoothing = 0.0;      ///< classification and tagging, 0..1
+  double label_smoothing = 0.0;      ///< classification, tagging and multiple choice, 0..1
   std::vector<float> class_weights;  ///< classification: by label; empty = all 1
 };
 
@@ -25,10 +25,16 @@ struct LossConfig {
 /// `log_positions` the mean over the others of ln(their tokens). The entropy of knowing nothing but these. > 0.
 [[nodiscard]] double span_chance_level(double no_answer, double log_positions);
 
-/// logits: [texts, outputs], or [tagged tokens, outputs] for tagging, or [all tokens, outputs] for span, in the order
+/// The same of a multiple choice head: the mean over its training rows of ln(their choices). > 0.
+[[nodiscard]] double choice_chance_level(double log_choices);
+
+/// logits: [texts, outputs], or [tagged tokens, outputs] for tagging, or [all tokens, outputs] for span, or
+/// [all choices, 1] for multiple choice, in the order
 /// of `targets` (and of the tokens in them). Mean over texts (over tagged tokens for tagging); multilabel sums over
 /// labels; span is, for each window, the mean of two cross-entropies over its own tokens, of where the answer starts
-/// and ends (Devlin et al. 2019, arXiv:1810.04805, section 4.2, as BertForQuestionAnswering). A scalar.
+/// and ends (Devlin et al. 2019, arXiv:1810.04805, section 4.2, as BertForQuestionAnswering); multiple
+/// choice the cross-entropy of the right one under the softmax over its row's choices (section 4.4, as
+/// BertForMultipleChoice). A scalar.
 torch::Tensor task_loss(model::HeadSpec const& head, LossConfig const& config, torch::Tensor const& logits,
                         std::vector<data::Target const*> const& targets);
 

@@ -25,6 +25,7 @@ model::HeadSpec head_of(std::string const& kind, std::int64_t n_outputs) {
   if (kind == "multilabel") head.task.type = task::TaskType::Multilabel;
   if (kind == "regression") head.task.type = task::TaskType::Regression, n_labels = 0;
   if (kind == "span") head.task.type = task::TaskType::Span, n_labels = 0;
+  if (kind == "multiple_choice") head.task.type = task::TaskType::MultipleChoice, n_labels = 0;
   if (kind == "tagging") head.task.type = task::TaskType::Tagging, n_labels = (n_outputs - 1) / 2;
   std::vector<std::string> labels;
   for (std::int64_t i = 0; i < n_labels; ++i) labels.push_back(fmt::format("l{}", i));
@@ -37,6 +38,7 @@ data::Target target_of(std::string const& kind, Json const& json) {
   if (kind == "regression") return json.get<float>();
   if (kind == "multilabel") return json.get<std::vector<float>>();
   if (kind == "span") return data::AnswerTarget{json[0], json[1], json[2]};
+  if (kind == "multiple_choice") return data::ChoiceTarget{json[0], json[1]};
   return json.get<std::vector<std::int32_t>>();
 }
 
@@ -65,7 +67,7 @@ TEST(TaskLossGolden, ValuesAndGradientsEqualPyTorchs) {
     EXPECT_LT(of_gradient, kTolerance) << kind << ' ' << one["label_smoothing"] << ' ' << one["class_weights"];
     largest = std::max({largest, of_loss, of_gradient});
   }
-  EXPECT_EQ(golden["cases"].size(), 13u);
+  EXPECT_EQ(golden["cases"].size(), 16u);
   fmt::print("{} losses, largest difference {:.1e}\n", golden["cases"].size(), largest);
 }
 

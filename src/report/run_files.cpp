@@ -199,6 +199,20 @@ void read_answers(Record const& record, Json const& gold, Record const& predicte
   if (predicted.find("score") != nullptr) miss.predicted.confidence = predicted.number("score");
 }
 
+/// Which of the choices behind the first text is right, and which was answered.
+void read_choices(Record const& record, Record const& predicted, Miss& miss) {
+  auto const text_of = [&](Record const& of, char const* key) {
+    auto const* value = of.find(key);
+    if (value == nullptr) return std::vector<std::string>();
+    if (!value->is_number_unsigned() || value->get<std::size_t>() + 1 >= miss.texts.size())
+      of.wrong(key, *value, "the number of a choice");
+    return std::vector<std::string>{miss.texts[1 + value->get<std::size_t>()]};
+  };
+  miss.gold.labels = text_of(record, "gold");
+  miss.predicted.labels = text_of(predicted, "choice");
+  if (predicted.find("score") != nullptr) miss.predicted.confidence = predicted.number("score");
+}
+
 Miss read_miss(Record const& record, task::TaskType type) {
   Miss miss{.where = record.text("where"), .texts = record.texts("text")};
   auto const text = miss.texts.empty() ? std::string() : miss.texts[0];
@@ -225,6 +239,7 @@ Miss read_miss(Record const& record, task::TaskType type) {
         miss.predicted.spans = read_spans(predicted, "spans", *spans, text);
       break;
     case task::TaskType::Span: read_answers(record, *gold, predicted, miss); break;
+    case task::TaskType::MultipleChoice: read_choices(record, predicted, miss); break;
   }
   return miss;
 }

@@ -37,19 +37,26 @@ struct Answers {
   friend bool operator==(Answers const&, Answers const&) = default;
 };
 
+/// Which of a row's choices is right.
+struct Choice {
+  std::size_t index = 0;  ///< the first is 0
+  friend bool operator==(Choice const&, Choice const&) = default;
+};
+
 /// What one task says about one row; monostate = the row carries no label for it.
 using Label = std::variant<std::monostate,            // not labelled
                            std::string,               // classification
                            std::vector<std::string>,  // multilabel, sorted, each once
                            double,                    // regression
                            std::vector<Span>,         // tagging, sorted, not overlapping
-                           Answers>;                  // span; of texts[1]
+                           Answers,                   // span; of texts[1]
+                           Choice>;                   // multiple choice; of texts[1], texts[2], ...
 
 [[nodiscard]] inline bool is_labelled(Label const& label) { return label.index() != 0; }
 
 struct Example {
   std::string id;                  ///< as JSON text (`7`, `"a-3"`); the row's number where the file gives none
-  std::vector<std::string> texts;  ///< one, or two for a pair; valid UTF-8
+  std::vector<std::string> texts;  ///< one, two for a pair, or one and at least two choices behind it; valid UTF-8
   std::vector<ByteRange> words;    ///< the given tokens of texts[0] (CoNLL); empty when the text was not cut
   bool apart = false;              ///< a pair whose texts are encoded each by itself
   std::vector<Label> labels;       ///< one per task of the stream that the example belongs to

@@ -40,7 +40,12 @@ struct AnswerPrediction {
   double null_difference = 0;       ///< by how much "no answer" outscores it
 };
 
-using Prediction =
-    std::variant<ClassPrediction, MultilabelPrediction, ValuePrediction, SpanPrediction, AnswerPrediction>;
+struct ChoicePrediction {
+  std::size_t choice = 0;     ///< index of the most probable choice
+  std::vector<float> scores;  ///< probability of each of the row's choices, sums to 1
+};
+
+using Prediction = std::variant<ClassPrediction, MultilabelPrediction, ValuePrediction, SpanPrediction,
+                                AnswerPrediction, ChoicePrediction>;
 
 }  // namespace polytask::task

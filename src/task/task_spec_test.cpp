@@ -12,7 +12,7 @@ TEST(TaskType, IsReadFromTheWordThatItIsWrittenAs) {
     ASSERT_TRUE(type) << name;
     EXPECT_EQ(to_string(*type), name);
   }
-  EXPECT_EQ(task_type_names().size(), 5u);
+  EXPECT_EQ(task_type_names().size(), 6u);
   for (auto const* word : {"", "Tagging", "tagging ", "regresion"}) EXPECT_FALSE(parse_task_type(word)) << word;
 }
 

@@ -107,8 +107,15 @@ model::HeadSpec span_head(std::string const& name, std::optional<int> stride, st
   return head;
 }
 
+model::HeadSpec choice_head(std::string const& name) {
+  auto head = head_of(name, TaskType::MultipleChoice, {});
+  head.task.choices = {"choices"};
+  return head;
+}
+
 /// Heads over one text, then heads over a pair as one sequence, then over two that are encoded apart; then with
-/// poolers; then over contexts behind a question, whose windows move by half of their room, and by seven tokens.
+/// poolers; then over contexts behind a question, whose windows move by half of their room, and by seven tokens; then
+/// over choices, with and without a pooler.
 std::vector<model::HeadSpec> every_kind_of_head() {
   std::vector<std::string> const pair{"left", "right"};
   auto urgency = head_of("urgency", TaskType::Regression, {});
@@ -126,7 +133,9 @@ std::vector<model::HeadSpec> every_kind_of_head() {
           with_pooler(head_of("entails", TaskType::Classification, {"no", "yes"}, pair, task::PairEncoding::Cross)),
           span_head("answer", {}, -0.5),
           span_head("place", {}, {}),
-          span_head("narrow", 7, 0.5)};
+          span_head("narrow", 7, 0.5),
+          choice_head("pick"),
+          with_pooler(choice_head("choose"))};
 }
 
 class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
@@ -191,13 +200,24 @@ class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
     for (std::size_t i = 1; i < examples.size(); ++i) examples.erase(examples.begin() + static_cast<std::ptrdiff_t>(i));
     return examples;  // every second
   }
+  /// Texts with two to six choices; some pairs are cut.
+  [[nodiscard]] static std::vector<task::Example> choices() {
+    auto examples = texts();
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      examples[i].words.clear();
+      for (std::size_t k = 0; k < 2 + i % 5; ++k)
+        examples[i].texts.push_back(std::to_string(k) + " " + examples[(i * 5 + 3 * k) % examples.size()].texts[0]);
+    }
+    return examples;
+  }
   struct Question {
     std::vector<task::Example> examples;
     std::vector<std::size_t> heads;
   };
   [[nodiscard]] static std::vector<Question> questions() {
     return {{texts(), {0, 1, 2, 3, 8}}, {texts(), {3, 0}},     {texts(), {8}},         {texts(), {2}},
-            {pairs(false), {4, 5, 9}},  {pairs(true), {6, 7}}, {passages(), {10, 11}}, {passages(), {12}}};
+            {pairs(false), {4, 5, 9}},  {pairs(true), {6, 7}}, {passages(), {10, 11}}, {passages(), {12}},
+            {choices(), {13, 14}}};
   }
   [[nodiscard]] Engine engine(Precision precision, int n_workers = 1,
                               InstructionSet instructions = kernels::detected_instructions()) const {
@@ -222,6 +242,8 @@ double difference(task::Prediction const& a, task::Prediction const& b) {
     differ(several->scores, std::get<task::MultilabelPrediction>(b).scores);
   } else if (auto const* value = std::get_if<task::ValuePrediction>(&a)) {
     most = std::abs(value->value - std::get<task::ValuePrediction>(b).value);
+  } else if (auto const* chosen = std::get_if<task::ChoicePrediction>(&a)) {
+    differ(chosen->scores, std::get<task::ChoicePrediction>(b).scores);
   } else if (auto const* said = std::get_if<task::AnswerPrediction>(&a)) {
     auto const& other = std::get<task::AnswerPrediction>(b);
     most = std::max(std::abs(static_cast<double>(said->score) - other.score),

@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "engine/test_support.h"
 #include "task/tagging.h"
+#include "text/encode_choices.h"
 #include "text/encode_example.h"
 
 namespace polytask {
@@ -99,11 +100,33 @@ void add_passages(engine::Engine const& engine, text::Tokenizer const& tokenizer
   }
 }
 
+/// Each choice is a row of the graph.
+void add_choices(engine::Engine const& engine, text::Tokenizer const& tokenizer, OrderedJson& answers) {
+  auto const head = engine.spec().find("pick").value();
+  auto examples = texts();
+  for (std::size_t i = 0; i < examples.size(); ++i) {
+    auto& example = examples[i];
+    example.words.clear();
+    example.texts.insert(example.texts.end(), {"a lamp", example.texts[0] + " of osaka"});
+    auto const logits = engine.logits(std::span(&example, 1), std::span(&head, 1))[0][0];
+    auto const encodings = text::encode_choices(tokenizer, example, engine.spec().max_length);
+    for (std::size_t choice = 0; choice < encodings.size(); ++choice) {
+      OrderedJson one{{"rows", rows_of(encodings[choice])},
+                      {"texts", {example.texts[0], example.texts[1 + choice]}},
+                      {"units", OrderedJson::array()}};
+      one["logits"]["pick"] = {logits[choice]};
+      answers.push_back(std::move(one));
+    }
+  }
+}
+
 void write_model(fs::path const& folder, SampleShape const& shape) {
   auto heads = heads_of_texts();
   for (auto const encoding : {task::PairEncoding::Cross, task::PairEncoding::Bi})
     for (auto& head : heads_of_pairs(encoding)) heads.push_back(std::move(head));
   heads.push_back(head_of("where", TaskType::Span, {}, {"question", "context"}));
+  heads.push_back(head_of("pick", TaskType::MultipleChoice, {}, {"question"}));
+  heads.back().task.choices = {"choices"};
   fs::create_directories(folder);
   engine::test_support::write_sample_package(folder / "package", heads, shape);
   auto const engine = engine::Engine::load(folder / "package", {.precision = kernels::Precision::Float32});
@@ -115,7 +138,7 @@ void write_model(fs::path const& folder, SampleShape const& shape) {
       for (std::size_t i = 0; i < heads.size(); ++i) {
         auto const& task = heads[i].task;
         if (task.text.size() == example.texts.size() && task.encodes_apart() == example.apart &&
-            !task::reads_passages(task))
+            !task::reads_passages(task) && !task::reads_choices(task))
           asked.push_back(i);
       }
       auto const encoding = text::encode_example(*tokenizer, example, engine.spec().max_length);
@@ -126,6 +149,7 @@ void write_model(fs::path const& folder, SampleShape const& shape) {
       answers.push_back(std::move(one));
     }
   add_passages(engine, *tokenizer, answers);
+  add_choices(engine, *tokenizer, answers);
   write_file_atomically(folder / "answers.json", answers.dump() + "\n");
 }
 

@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   static engine::Engine const model = [] {
     auto const package = folder.path() / "package";
     if (!std::filesystem::exists(package))
-      engine::test_support::write_sample_package(package, engine::test_support::every_kind_of_head_and_spans());
+      engine::test_support::write_sample_package(package, engine::test_support::every_kind_of_head_and_choices());
     return engine::Engine::load(package, {.precision = kernels::Precision::Float32, .n_workers = 2});
   }();
   fuzzing::expect_value_or_error(data, size, [](std::string_view bytes) {
@@ -45,6 +45,10 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     std::vector<Texts> pairs;
     for (std::size_t i = 0; i + 1 < rows.size(); ++i) pairs.push_back({rows[i][0], rows[i + 1][0]});
     if (!pairs.empty()) texts_are_answered(pairs);
+    if (rows.size() < 3) return;
+    Texts with_choices;
+    for (auto const& row : rows) with_choices.push_back(row[0]);
+    texts_are_answered({with_choices, Texts(with_choices.begin(), with_choices.begin() + 3)});
   });
   return 0;
 }

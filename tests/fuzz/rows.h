@@ -20,6 +20,8 @@ inline void check_label(task::Label const& label, task::Example const& example) 
       require(piece.begin < piece.end && piece.end <= example.texts[1].size() && !find_invalid_utf8(piece.text) &&
                   example.texts[1].compare(piece.begin, piece.end - piece.begin, piece.text) == 0,
               "an answer stands in the context where it says");
+  if (auto const* choice = std::get_if<task::Choice>(&label))
+    require(choice->index + 1 < example.texts.size(), "the right choice is one of the row's");
   auto const* spans = std::get_if<std::vector<task::Span>>(&label);
   if (spans == nullptr) return;
   Utf8Offsets const offsets(example.texts[0]);
@@ -44,6 +46,8 @@ inline void read_all(data::RowReader& reader) {
       {.name = "s", .type = TaskType::Tagging, .text = {"t"}, .spans = "y"},
       {.name = "a", .type = TaskType::Span, .text = {"question", "context"}, .label = "answers"},
       {.name = "p", .type = TaskType::Span, .text = {"t", "u"}, .label = "y", .start = "v"},
+      {.name = "l", .type = TaskType::MultipleChoice, .text = {"t"}, .choices = {"u"}, .label = "y"},
+      {.name = "o", .type = TaskType::MultipleChoice, .text = {"t"}, .choices = {"u", "v", "y"}, .label = "z"},
       {.name = "w", .type = TaskType::Tagging},
       {.name = "n", .type = TaskType::Tagging, .tokens_column = 2, .tags_column = 3},
   };

@@ -53,6 +53,20 @@ def token_rows(tokenizer, text, words):
     return encoded, [i for i, word in enumerate(word_of) if word is not None and word != word_of[i - 1]]
 
 
+def choices_of(tokenizer, text):
+    """A text and its choices: [1, choices, tokens], padded."""
+    encoded = tokenizer([text[0]] * (len(text) - 1), text[1:], truncation=True, padding=True, return_tensors='pt')
+    return {name: rows.unsqueeze(0) for name, rows in encoded.items()}
+
+
+@torch.no_grad()
+def losses(folder, texts, right):
+    """Of a multiple choice, with the number of the right one of each row."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForMultipleChoice.from_pretrained(folder, dtype=torch.float32).eval()
+    return [model(**choices_of(tokenizer, text), labels=torch.tensor([gold])).loss.item() for text, gold in zip(texts, right)]
+
+
 @torch.no_grad()
 def logits(folder, texts, words=False):
     if os.path.exists(os.path.join(folder, 'modules.json')):
@@ -65,6 +79,9 @@ def logits(folder, texts, words=False):
             encoded, rows = token_rows(tokenizer, text, words)
             answers.append(model(**encoded).logits[0][rows].flatten().tolist())
         return answers
+    if config_of(folder)['architectures'] == ['BertForMultipleChoice']:
+        model = transformers.AutoModelForMultipleChoice.from_pretrained(folder, dtype=torch.float32).eval()
+        return [model(**choices_of(tokenizer, text)).logits[0].tolist() for text in texts]
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).eval()
     return [model(**encoded_pair_or_text(tokenizer, text)).logits[0].tolist() for text in texts]
 
@@ -112,7 +129,7 @@ def resave(folder, to):
 
 
 def main():
-    commands = {'logits': logits, 'make': make, 'first_states': first_states, 'resave': resave}
+    commands = {'logits': logits, 'losses': losses, 'make': make, 'first_states': first_states, 'resave': resave}
     answers = os.fdopen(os.dup(1), 'w', encoding='utf-8')
     os.dup2(2, 1)  # what the libraries print is no answer
     for line in sys.stdin:

@@ -69,8 +69,8 @@ class Alone(Exchange):
     def test_what_comes_back_answers_as_before_and_goes_out_in_the_same_bytes(self):
         for kind in ((), ('first',)):
             package = self.sample(*kind)
-            self.here.write('rows.jsonl', [{'body': text, 'title': text, 'left': text, 'right': 'please', 'text': text} for text in PLAIN_TEXTS + HARD_TEXTS])
-            for task in ('intent', 'urgency', 'topics', 'products', 'near', 'places', *(['tone'] if kind else [])):
+            self.here.write('rows.jsonl', [{'body': text, 'title': text, 'left': text, 'right': 'please', 'text': text, 'question': text, 'choices': ['a lamp', text + ' lamp']} for text in PLAIN_TEXTS + HARD_TEXTS])
+            for task in ('intent', 'urgency', 'topics', 'products', 'near', 'places', *(['tone', 'pick', 'choose'] if kind else [])):
                 for folder in ('out', 'back', 'out-again'):
                     shutil.rmtree(self.here.path(folder), ignore_errors=True)
                 self.export(package, task, 'out')
@@ -195,6 +195,32 @@ class BesideTheLibraries(Exchange):
         pairs = pairs_of([text for text in PLAIN_TEXTS + HARD_TEXTS if text])
         ours = [[logit * task['target_scale'] + task['target_offset']] for logit, in self.ours(package, 'near', pairs)]
         self.expect_equal(ours, self.ask('logits', folder=self.here.path('near'), texts=pairs), 'near', task['target_scale'])
+
+    def test_choices_score_there_what_they_score_here(self):
+        package = self.sample('first')
+        some = [text for text in PLAIN_TEXTS + HARD_TEXTS if text.strip()]
+        rows = [[some[i], *(f'{k} {some[(3 * i + k) % len(some)]}' for k in range(2 + i % 4))] for i in range(len(some))]
+        for task in ('pick', 'choose'):  # without a pooler of its own, and with one
+            answer = self.export(package, task, task)
+            self.assertEqual(answer['architecture'], 'BertForMultipleChoice')
+            self.compare(package, task, task, rows)
+            self.ask('resave', folder=self.here.path(task), to=self.here.path('saved'))
+            self.import_('saved', 'back')
+            self.expect_equal(self.ours(package, task, rows), self.ours('back', task, rows), f'{task} saved by the library')
+            self.here.write('rows.jsonl', [{'question': row[0], 'choices': row[1:]} for row in rows])
+            right = [i % (len(row) - 1) for i, row in enumerate(rows)]
+            answers = self.expect(self.here.run('predict', '--package', package, '--task', task, '--input', 'rows.jsonl'), 0).rows
+            theirs = self.ask('losses', folder=self.here.path(task), texts=rows, right=right)
+            for answer, gold, loss in zip(answers, right, theirs):
+                self.assertAlmostEqual(answer['tasks'][task]['scores'][gold], math.exp(-loss), delta=TOLERANCE)
+            for folder in ('saved', 'back'):
+                shutil.rmtree(self.here.path(folder))
+
+    def test_their_multiple_choice_says_here_what_it_says_there(self):
+        self.made('swag', 'BertForMultipleChoice')
+        self.assertEqual(self.import_('swag', 'swag-package', '--text', 'story')['type'], 'multiple_choice')
+        rows = [[text, 'a lamp', text[:20], 'osaka'] for text in PLAIN_TEXTS + HARD_TEXTS if text]
+        self.compare('swag-package', 'swag', 'swag', rows)
 
     def test_predict_says_the_probabilities_of_those_logits(self):
         package = self.sample('first')

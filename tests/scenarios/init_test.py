@@ -14,7 +14,7 @@ KNOWN = {
     'dbpedia14_small': {'dbpedia14_small': 'classification'}, 'hwu64': {'hwu64': 'classification'}, 'jcola': {'in-domain': 'classification'},
     'jsick': {'entailment': 'classification', 'relatedness': 'regression'},
     'mtl_bio_ner': {f'{name}-IOB': 'tagging' for name in ('BC2GM', 'BC5CDR-chem', 'BC5CDR-disease', 'NCBI-disease', 'linnaeus')},
-    'jglue': {'jsts': 'regression'}, 'ner_wikipedia_ja': {'entities': 'tagging'}, 'ud_english_ewt': {'en-ewt-ud-rebuilt': 'tagging'},
+    'jglue': {'jsts': 'regression', 'jcommonsenseqa': 'multiple_choice'}, 'ner_wikipedia_ja': {'entities': 'tagging'}, 'ud_english_ewt': {'en-ewt-ud-rebuilt': 'tagging'},
     'snips': {'intent': 'classification'}, 'stackoverflow20': {'stackoverflow20': 'classification'}, 'stsb_ccbysa': {'stsb_ccbysa': 'regression'}, 'wnut17': {'wnut17': 'tagging'},
 }
 

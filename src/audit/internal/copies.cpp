@@ -26,13 +26,25 @@ bool says_nothing(std::string const& label) {
 
 bool is_same_row(task::Example const& a, task::Example const& b) { return a.file == b.file && a.line == b.line; }
 
+/// Whether both have the same texts behind the first, in any order.
+bool are_same_choices(task::Example const& a, task::Example const& b) {
+  auto const choices = [](task::Example const& example) {
+    std::set<std::string> texts;
+    for (std::size_t i = 1; i < example.texts.size(); ++i) texts.insert(normalised(example.texts[i]));
+    return texts;
+  };
+  return choices(a) == choices(b);
+}
+
 /// Whether a task of both says that they are not the same: "lights on" and "lights off" are nearly one text, and no
-/// copies. So are two questions about one context.
+/// copies. So are two questions about one context, and other choices beside one
+/// text.
 bool differ_in_label(data::Corpus const& corpus, data::Stream const& stream, task::Example const& a,
                      task::Example const& b) {
   for (std::size_t position = 0; position < stream.tasks.size(); ++position) {
     auto const type = corpus.tasks[stream.tasks[position]].type;
     if (type == task::TaskType::Span && normalised(a.texts[0]) != normalised(b.texts[0])) return true;
+    if (type == task::TaskType::MultipleChoice && !are_same_choices(a, b)) return true;
     if (type != task::TaskType::Classification && type != task::TaskType::Multilabel) continue;
     auto const& one = a.labels[position];
     auto const& other = b.labels[position];

@@ -212,7 +212,8 @@ void check_labels(data::Corpus const& corpus, AuditOptions const& options, Audit
 void check_noise(data::Corpus const& corpus, AuditOptions const& options, Audit& audit) {
   for (std::size_t t = 0; t < corpus.tasks.size(); ++t) {
     auto const& spec = corpus.tasks[t];
-    if (spec.type == task::TaskType::Tagging || spec.type == task::TaskType::Span) continue;
+    if (spec.type == task::TaskType::Tagging || spec.type == task::TaskType::Span || task::reads_choices(spec))
+      continue;
     auto const rows = labelled_rows(corpus, t, std::nullopt);
     auto const found = eval::out_of_fold_scores(spec, corpus.label_sets[t], rows, {.seed = options.seed});
     if (found.rows.empty()) continue;

@@ -6,6 +6,7 @@
 #include "audit/scripts.h"
 #include "audit/text_faults.h"
 #include "base/utf8.h"
+#include "text/encode_choices.h"
 #include "text/encode_example.h"
 
 namespace polytask::audit {
@@ -171,6 +172,16 @@ void check_length_limit(data::Corpus const& corpus, TokenLimit const& tokens, Au
     for (auto const split : data::kSplits)
       for (auto const& example : stream.of(split)) {
         ++n_rows;
+        if (task::reads_choices(corpus.tasks[stream.tasks.front()])) {
+          auto const encodings = text::encode_choices(tokens.tokenizer, example, tokens.max_length);
+          auto const n_dropped = text::n_dropped(encodings);
+          if (n_dropped == 0) continue;
+          ++n_cut;
+          n_kept_tokens += static_cast<double>(tokens.max_length);
+          n_lost_tokens += static_cast<double>(n_dropped);
+          worst.emplace_back(n_dropped, &example);
+          continue;
+        }
         auto const encoding = text::encode_example(tokens.tokenizer, example, tokens.max_length);
         std::size_t end = 0;  // of what is read of the first text
         for (std::size_t i = 0; i < encoding.size(); ++i)

@@ -148,6 +148,8 @@ void Column::add(Value const& value) {
   } else if (auto const* other = std::get_if<OtherJson>(&value)) {
     if (auto const answers = parse_answers(other->text)) ++(answers->empty() ? n_empty_lists_ : n_answers_);
   } else if (auto const* labels = std::get_if<std::vector<std::string>>(&value)) {
+    shortest_list_ = n_lists_ == 0 ? labels->size() : std::min(shortest_list_, labels->size());
+    longest_list_ = std::max(longest_list_, labels->size());
     ++n_lists_;
     n_empty_lists_ += labels->empty();
     for (auto const& label : *labels) count(label);
@@ -251,8 +253,12 @@ std::set<std::string> Columns::names() const {
 }
 
 std::vector<DiscoveredTask> Columns::tasks() const {
-  if (has_too_many_ || is_multiple_choice()) return {};
+  if (has_too_many_) return {};
   if (auto span = span_task()) return {std::move(*span)};
+  if (auto const choices = choice_columns(); !choices.empty()) {
+    if (auto task = choice_task(choices)) return {std::move(*task)};
+    if (choices.size() > 1) return {};  // or one of them would be taken for the text
+  }
   std::vector<std::string> texts;
   std::vector<Column const*> others;
   for (auto const& column : columns_)
@@ -309,15 +315,63 @@ std::optional<DiscoveredTask> Columns::span_task() const {
   return found;
 }
 
-bool Columns::is_multiple_choice() const {
-  std::map<std::string, int> n_numbered;  // choice0, choice1, ...
+std::vector<std::string> Columns::choice_columns() const {
+  for (auto const& column : columns_)
+    if (column.holds_lists() && can_be_named(column.name()) &&
+        is_one_of(column.name(), {"choices", "options", "endings", "candidates"}))
+      return {column.name()};
+  std::map<std::string, std::map<int, std::string>> numbered;  // choice0, choice1, ... by stem and number
   for (auto const& column : columns_) {
-    auto const end = column.name().find_last_not_of("0123456789");
-    if (end != std::string::npos && end + 1 < column.name().size()) ++n_numbered[column.name().substr(0, end + 1)];
+    auto const& name = column.name();
+    auto const stem = name.find_last_not_of("0123456789") + 1;
+    if (stem > 0 && stem < name.size() && name.size() - stem <= 2 && can_be_named(name))
+      numbered[name.substr(0, stem)][std::stoi(name.substr(stem))] = name;
   }
-  return std::any_of(n_numbered.begin(), n_numbered.end(), [](auto const& stem) {
-    return stem.second >= 3 && is_one_of(stem.first, {"choice", "option", "answer", "ending", "candidate"});
-  });
+  for (auto const& [stem, columns] : numbered) {
+    if (columns.size() < 2 || !is_one_of(stem, {"choice", "option", "ending", "candidate", "answer"})) continue;
+    if (columns.size() < 3 && is_one_of(stem, {"answer"})) continue;  // a pair of texts
+    std::vector<std::string> names;
+    for (auto const& [number, name] : columns) names.push_back(name);
+    return names;
+  }
+  return {};
+}
+
+std::size_t Columns::most_choices(std::vector<std::string> const& choices) const {
+  return choices.size() == 1 ? find(choices.front())->longest_list() : choices.size();
+}
+
+bool Columns::says_which(Column const& column, std::vector<std::string> const& choices) const {
+  if (!is_called_a_label(column.name()) || !column.has_values()) return false;
+  if (column.numbers_one_of(most_choices(choices))) return true;
+  auto const& values = column.values();
+  auto const is_choice = [&](auto const& value) {
+    return std::any_of(choices.begin(), choices.end(),
+                       [&](auto const& name) { return find(name)->values().contains(value.first); });
+  };
+  auto const n = static_cast<std::size_t>(std::count_if(values.begin(), values.end(), is_choice));
+  return 2 * n > values.size();  // not of every value is it known where it stands
+}
+
+std::optional<DiscoveredTask> Columns::choice_task(std::vector<std::string> const& choices) const {
+  Column const* text = nullptr;
+  Column const* label = nullptr;
+  for (auto const& column : columns_) {
+    bool const is_choice = std::find(choices.begin(), choices.end(), column.name()) != choices.end();
+    if (is_choice || !can_be_named(column.name())) continue;
+    if (label == nullptr && says_which(column, choices))
+      label = &column;
+    else if (column.is_text() && (text == nullptr || text_rank(text->name()) < text_rank(column.name())))
+      text = &column;
+  }
+  if (text == nullptr || label == nullptr) return std::nullopt;
+  DiscoveredTask found;
+  found.spec.type = task::TaskType::MultipleChoice;
+  found.spec.text = {text->name()};
+  found.spec.choices = choices;
+  found.spec.label = label->name();
+  found.facts = fmt::format("{} questions, up to {} choices each", label->n_values(), most_choices(choices));
+  return found;
 }
 
 Column const* Columns::find(std::string const& name) const {
@@ -327,7 +381,8 @@ Column const* Columns::find(std::string const& name) const {
 
 std::string Columns::why_no_tasks() const {
   if (has_too_many_) return fmt::format("has more than {} columns", kMostColumns);
-  if (is_multiple_choice()) return "has several choices a row; multiple choice is not a task type yet";
+  if (!choice_columns().empty())
+    return "has several choices a row, and beside them no text, or no column that says which choice is right";
   for (auto const& column : columns_)
     if (column.has_comma_lists() && is_called_a_label(column.name()))
       return fmt::format("column {} holds labels with commas between them; write | instead", quote(column.name()));

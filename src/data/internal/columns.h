@@ -38,6 +38,14 @@ class Column {
   [[nodiscard]] bool holds_answers() const { return n_answers_ > 0 && n_answers_ + n_empty_lists_ == n_; }
   [[nodiscard]] std::string answer_facts() const;
   [[nodiscard]] bool has_few_spaces() const;  ///< in its texts, as in Japanese
+  /// Whether every value is a list of two things or more.
+  [[nodiscard]] bool holds_lists() const { return all(n_lists_) && shortest_list_ >= 2; }
+  [[nodiscard]] std::size_t longest_list() const { return longest_list_; }
+  [[nodiscard]] std::size_t n_values() const { return n_; }
+  /// Whether its values number one of so many things, the first of them 0.
+  [[nodiscard]] bool numbers_one_of(std::size_t n) const {
+    return all(n_whole_) && lowest_ >= 0 && highest_ < static_cast<double>(n);
+  }
   /// The task that its values make, without name, dataset and text; nothing when they make none.
   [[nodiscard]] std::optional<DiscoveredTask> as_label() const;
 
@@ -50,6 +58,7 @@ class Column {
   std::size_t n_ = 0;  ///< values that are neither null nor empty
   std::size_t n_texts_ = 0, n_whole_ = 0, n_real_ = 0, n_lists_ = 0, n_spans_ = 0;
   std::size_t n_answers_ = 0, n_empty_lists_ = 0;
+  std::size_t shortest_list_ = 0, longest_list_ = 0;
   std::size_t n_characters_ = 0, n_spaces_ = 0;  ///< of the texts
   std::size_t n_bars_ = 0, n_commas_ = 0;        ///< texts with "|"; texts with a comma and no space
   double lowest_ = 0, highest_ = 0;              ///< of the numbers
@@ -71,7 +80,14 @@ class Columns {
   [[nodiscard]] std::string why_no_tasks() const;
 
  private:
-  [[nodiscard]] bool is_multiple_choice() const;
+  /// One column of lists that is called so, or several that are numbered; none where there are no choices.
+  [[nodiscard]] std::vector<std::string> choice_columns() const;
+  /// Of a row.
+  [[nodiscard]] std::size_t most_choices(std::vector<std::string> const& choices) const;
+  /// Whether a column says which choice is right, by its number or its text.
+  [[nodiscard]] bool says_which(Column const& column, std::vector<std::string> const& choices) const;
+  /// Choices, a text, and a column that says which is right.
+  [[nodiscard]] std::optional<DiscoveredTask> choice_task(std::vector<std::string> const& choices) const;
   /// A column "question", a column "context" and one of answers.
   [[nodiscard]] std::optional<DiscoveredTask> span_task() const;
 

@@ -36,4 +36,7 @@ namespace polytask::data {
 /// Fails with the library's reason when `json` is not JSON.
 [[nodiscard]] Result<Value> parse_value(std::string_view json);
 
+/// A value as messages show it.
+[[nodiscard]] std::string describe(Value const& value);
+
 }  // namespace polytask::data

@@ -24,7 +24,8 @@ LookedAt looked_at(Network const& network, Tile const& tile, std::span<std::size
       for (std::size_t text = 0; text < tile.texts.size(); ++text)
         for (auto const& unit : tile.texts[text].units)
           result.tokens.push_back(tile.offsets[text] + static_cast<std::int32_t>(unit.token));
-    } else if (reading == model::Reading::Text && network.spec.pooling == model::Pooling::First) {
+    } else if ((reading == model::Reading::Text || reading == model::Reading::Choices) &&
+               network.spec.pooling == model::Pooling::First) {
       result.tokens.insert(result.tokens.end(), tile.offsets.begin(), tile.offsets.end() - 1);
     } else {
       return {};

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "text/encode_choices.h"
 #include "text/encode_example.h"
 
 namespace polytask::engine {
@@ -35,6 +36,22 @@ EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& e
           std::move(tagged),
           encoding.n_dropped,
           example.texts.size()};
+}
+
+EncodedText encode_choices(text::Tokenizer const& tokenizer, task::Example const& example, std::size_t max_length) {
+  EncodedText text;
+  auto encodings = text::encode_choices(tokenizer, example, max_length);
+  text.n_cut = text::n_dropped(encodings);
+  text.n_texts = example.texts.size();
+  for (auto& encoding : encodings) {
+    auto const end = static_cast<std::int32_t>(encoding.size());
+    auto& choice = text.choices.emplace_back();
+    choice.ids = std::move(encoding.ids);
+    choice.type_ids = std::move(encoding.type_ids);
+    choice.second_text = end;
+    choice.n_texts = 2;
+  }
+  return text;
 }
 
 EncodedText encode_context(text::Tokenizer const& tokenizer, task::Example const& example,

@@ -13,7 +13,7 @@
 
 namespace polytask::engine {
 
-/// A text, or a pair, as the encoder reads it.
+/// A text, a pair, or a text with its choices, as the encoder reads it.
 struct EncodedText {
   std::vector<std::int32_t> ids;
   std::vector<std::uint8_t> type_ids;
@@ -21,8 +21,9 @@ struct EncodedText {
   std::int32_t second_sequence = 0;  ///< task::Encoding::second_sequence
   std::vector<task::TaggedUnit> units;
   std::size_t n_cut = 0;                        ///< tokens that were cut away
-  std::size_t n_texts = 1;                      ///< two for a pair
+  std::size_t n_texts = 1;                      ///< two for a pair, more where there are choices
   std::optional<text::EncodedPassage> passage;  ///< a question and its context; `ids` are then empty
+  std::vector<EncodedText> choices;             ///< the pairs of a text with each; `ids` are then empty
 };
 
 enum class Units { None, Tagged };
@@ -30,6 +31,10 @@ enum class Units { None, Tagged };
 /// The first `max_length` tokens (text::encode_example). Units are only looked for where heads tag them.
 [[nodiscard]] EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& example,
                                       std::size_t max_length, Units units);
+
+/// A text with each of its choices.
+[[nodiscard]] EncodedText encode_choices(text::Tokenizer const& tokenizer, task::Example const& example,
+                                         std::size_t max_length);
 
 /// A question and its whole context, with the windows that fit.
 [[nodiscard]] EncodedText encode_context(text::Tokenizer const& tokenizer, task::Example const& example,

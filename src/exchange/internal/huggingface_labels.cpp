@@ -34,7 +34,8 @@ std::vector<std::string> output_names(model::HeadSpec const& head) {
     case task::TaskType::Multilabel: return head.labels.names();
     case task::TaskType::Regression: return {head.task.name};
     case task::TaskType::Tagging:
-    case task::TaskType::Span: break;
+    case task::TaskType::Span:
+    case task::TaskType::MultipleChoice: break;
   }
   std::vector<std::string> names{"O"};
   for (auto const& label : head.labels.names()) names.insert(names.end(), {"B-" + label, "I-" + label});

@@ -129,7 +129,8 @@ std::string answer_html(task::TaskType type, Miss const& miss, Answer const& ans
       if (answer.confidence) out += fmt::format(" <small>{}</small>", score_text(*answer.confidence));
       return out;
     }
-    case task::TaskType::Span: {
+    case task::TaskType::Span:
+    case task::TaskType::MultipleChoice: {
       auto out = labels_html(answer.labels, answer.labels);
       if (answer.confidence) out += fmt::format(" <small>{}</small>", score_text(*answer.confidence));
       return out;

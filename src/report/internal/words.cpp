@@ -27,6 +27,7 @@ Words type_words(task::TaskType type) {
     case task::TaskType::Regression: return {"regression", "回帰"};
     case task::TaskType::Tagging: return {"tagging", "タグ付け"};
     case task::TaskType::Span: return {"answers in a text", "抽出型の質問応答"};
+    case task::TaskType::MultipleChoice: return {"multiple choice", "多肢選択"};
   }
   expects(false, "every task type has words");
   return {};
@@ -70,7 +71,8 @@ Words miss_order_words(task::TaskType type) {
     case task::TaskType::Multilabel: return {"most wrong labels first", "誤ったラベルの多い順"};
     case task::TaskType::Regression: return {"the worst tenth, largest error first", "誤差の大きい順(上位 1 割)"};
     case task::TaskType::Tagging: return {"most wrong spans first", "誤った範囲の多い順"};
-    case task::TaskType::Span: return {"the most confident first", "確信度の高い順"};
+    case task::TaskType::Span:
+    case task::TaskType::MultipleChoice: return {"the most confident first", "確信度の高い順"};
   }
   expects(false, "every task type has an order of misses");
   return {};

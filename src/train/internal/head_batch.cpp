@@ -5,9 +5,11 @@ namespace polytask::train {
 std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedStream> const& streams,
                                 std::size_t n_heads) {
   std::vector<HeadBatch> heads(n_heads);
-  for (std::size_t text = 0; text < batch.rows.size(); ++text) {
-    auto const& stream = streams[batch.rows[text].stream];
-    auto const& row = stream.rows[batch.rows[text].row];
+  std::size_t text = 0;
+  for (auto const& drawn : batch.rows) {
+    auto const& stream = streams[drawn.stream];
+    auto const& row = stream.rows[drawn.row];
+    std::size_t const end = text + row.n_texts();
     for (std::size_t position = 0; position < row.targets.size(); ++position) {
       auto const& target = row.targets[position];
       if (target.index() == 0) continue;
@@ -21,9 +23,10 @@ std::vector<HeadBatch> heads_of(data::Batch const& batch, std::vector<PreparedSt
           if ((*tags)[token] != data::kIgnored)
             head.input.tokens.push_back(batch.offsets[text] + static_cast<std::int64_t>(token));
       }
-      head.input.texts.push_back(static_cast<std::int64_t>(text));
+      for (auto of_row = text; of_row < end; ++of_row) head.input.texts.push_back(static_cast<std::int64_t>(of_row));
       head.targets.push_back(&target);
     }
+    text = end;
   }
   for (std::size_t i = 0; i < n_heads; ++i) {
     heads[i].input.head = i;

@@ -2,9 +2,12 @@
 
 #include <torch/torch.h>
 
+#include <utility>
+
 #include "data/batches.h"
 #include "model/decode.h"
 #include "model/decode_answer.h"
+#include "text/encode_choices.h"
 #include "text/encode_example.h"
 
 namespace polytask::train {
@@ -13,7 +16,7 @@ namespace {
 /// Tokens a portion: enough for the matrix products to be efficient, little enough to stay in the caches.
 constexpr std::size_t kTokensPerPortion = 2'048;
 
-/// A text, or a window of one.
+/// A text, a window of one, or one with one of its choices.
 struct Piece {
   std::size_t text = 0;
   data::Features const* tokens = nullptr;
@@ -83,7 +86,7 @@ class Inference {
 
   void pass(Portion const& portion) {
     std::vector<task::TokenSequence> tokens;
-    for (auto const& piece : portion.pieces) tokens.push_back(sequence_of(*piece.tokens));
+    for (auto const& piece : portion.pieces) tokens.push_back(sequences_of(*piece.tokens).front());
     auto const packed = packed_texts(portion.batch, tokens, options_.frozen, options_.device);
     auto const inputs = inputs_of(portion);
     auto const logits = model_->forward(packed, inputs, nn::Pass());
@@ -108,16 +111,25 @@ class Inference {
     switch (head.reading()) {
       case model::Reading::Words: results.push_back(model::decode_units(head, text.units, logits)); return;
       case model::Reading::Passage: {
-        of_windows_.resize(heads_.size());
-        auto& all = of_windows_[position];
-        all.insert(all.end(), logits.begin(), logits.end());
-        if (piece.tokens != &text.sequences.back()) return;
-        results.push_back(model::decode_answer(head, *text.passage, text.context, all));
-        all.clear();
+        if (auto const all = whole(piece, position, logits))
+          results.push_back(model::decode_answer(head, *text.passage, text.context, *all));
+        return;
+      }
+      case model::Reading::Choices: {
+        if (auto const all = whole(piece, position, logits)) results.push_back(model::decode_choices(head, *all));
         return;
       }
       default: results.push_back(model::decode_text(head, logits));
     }
+  }
+
+  /// The logits of all pieces of a text, with those of its last one.
+  std::optional<std::vector<float>> whole(Piece const& piece, std::size_t position, std::span<float const> logits) {
+    of_pieces_.resize(heads_.size());
+    auto& all = of_pieces_[position];
+    all.insert(all.end(), logits.begin(), logits.end());
+    if (piece.tokens != &texts_[piece.text].sequences.back()) return std::nullopt;
+    return std::exchange(all, {});
   }
 
   nn::MultiTaskModel& model_;
@@ -125,7 +137,7 @@ class Inference {
   std::span<std::size_t const> heads_;
   InferenceOptions const& options_;
   std::vector<std::vector<task::Prediction>> results_;
-  std::vector<std::vector<float>> of_windows_;  ///< by position in heads: logits of a passage that is not whole yet
+  std::vector<std::vector<float>> of_pieces_;  ///< by position in heads: logits of a text that is not whole yet
 };
 
 }  // namespace
@@ -149,6 +161,14 @@ EncodedText encode_text(text::Tokenizer const& tokenizer, task::Example const& e
     }
     text.passage = std::move(encoded.passage);
     text.context = example.texts[1];
+    return text;
+  }
+  if (task::reads_choices(task)) {
+    for (auto& encoding : text::encode_choices(tokenizer, example, max_length)) {
+      auto const end = static_cast<std::int32_t>(encoding.size());
+      text.sequences.push_back(
+          {.ids = std::move(encoding.ids), .type_ids = std::move(encoding.type_ids), .second_text = end});
+    }
     return text;
   }
   auto encoding = text::encode_example(tokenizer, example, max_length);

@@ -20,7 +20,7 @@ namespace polytask::train {
 
 /// A text as the encoder reads it, with the units that tagging heads answer for. Made once, read as often as wanted.
 struct EncodedText {
-  std::vector<data::Features> sequences;  ///< without targets; one, or the windows of a passage
+  std::vector<data::Features> sequences;  ///< without targets; one, the windows of a passage, or one a choice
   std::vector<task::TaggedUnit> units;
   std::optional<task::Passage> passage;
   std::string context;  ///< of a passage

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "data/batches.h"
 #include "data/frozen_states.h"
@@ -19,8 +20,8 @@ struct FrozenPart {
   data::FrozenStates states;
 };
 
-/// Borrowed from the features.
-[[nodiscard]] task::TokenSequence sequence_of(data::Features const& features);
+/// Borrowed from the features: one for each of their texts in a batch.
+[[nodiscard]] std::vector<task::TokenSequence> sequences_of(data::Features const& features);
 
 /// `texts`: those of the batch, in its order. With `frozen` they start above its layers.
 [[nodiscard]] nn::PackedTexts packed_texts(data::Batch const& batch, std::span<task::TokenSequence const> texts,

@@ -96,12 +96,30 @@ double chance_of_windows(std::vector<PreparedStream> const& streams, std::size_t
   return nn::span_chance_level(n > 0 ? n_empty / n : 0, n > n_empty ? log_positions / (n - n_empty) : 0);
 }
 
+/// Of a multiple choice head's training rows.
+double chance_of_choices(std::vector<PreparedStream> const& streams, std::size_t head) {
+  double n = 0, log_choices = 0;
+  for (auto const& stream : streams)
+    for (std::size_t position = 0; position < stream.heads.size(); ++position) {
+      if (stream.heads[position] != head) continue;
+      for (auto const& row : stream.rows)
+        if (auto const* target = std::get_if<data::ChoiceTarget>(&row.targets[position]))
+          n += 1, log_choices += std::log(static_cast<double>(target->n_choices));
+    }
+  return nn::choice_chance_level(n > 0 ? log_choices / n : 0);
+}
+
 void set_losses(Prepared& prepared, TrainConfig const& config) {
   for (std::size_t i = 0; i < prepared.spec.heads.size(); ++i) {
     auto const& head = prepared.spec.heads[i];
     if (head.task.type == task::TaskType::Span) {
       prepared.losses.emplace_back();
       prepared.chance_levels.push_back(chance_of_windows(prepared.streams, i));
+      continue;
+    }
+    if (task::reads_choices(head.task)) {
+      prepared.losses.push_back({.label_smoothing = config.label_smoothing});
+      prepared.chance_levels.push_back(chance_of_choices(prepared.streams, i));
       continue;
     }
     auto counts = count_labels(prepared.streams, i, head.n_outputs());
@@ -152,6 +170,10 @@ void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corp
   auto const& first_task = corpus.tasks[stream.tasks.front()];
   for (auto const& example : stream.of(Split::Train)) {
     leave_if_stopped(stop);
+    if (task::reads_choices(first_task)) {
+      add(data::features_of_choices(example, *prepared.tokenizer, prepared.spec.max_length));
+      continue;
+    }
     if (!task::reads_passages(first_task)) {
       add(data::features_of(example, *prepared.tokenizer, prepared.spec.max_length, targets));
       continue;

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "base/error.h"
+#include "train/internal/head_batch.h"
 
 namespace polytask::train {
 namespace {
@@ -233,6 +234,43 @@ TEST(Windows, HaveTheChanceLevelOfGuessingAmongTheirTokens) {
   auto const half = prepare(corpus_of_contexts({"a a b", "a a a"}), small_config(), {}, {});
   EXPECT_NEAR(half.chance_levels.at(0), std::log(2.0) + 0.5 * std::log(7.0), 1e-9);
   EXPECT_EQ(half.spec.heads[0].null_threshold, 0.0);
+}
+
+/// Questions with choices; the first is right.
+data::Corpus corpus_of_choices(std::vector<std::vector<std::string>> const& rows) {
+  data::Corpus corpus{.tasks = {{.name = "pick", .type = task::TaskType::MultipleChoice, .text = {"question"}}},
+                      .label_sets = {task::LabelSet()}};
+  data::Stream stream{.dataset = "d", .text = {"question"}, .tasks = {0}};
+  for (auto const& texts : rows)
+    stream.examples[0].push_back({.texts = texts, .labels = {task::Choice{0}}, .line = stream.examples[0].size() + 1});
+  corpus.streams = {stream};
+  return corpus;
+}
+
+TEST(Choices, OfARowAreOneRowOfTheMixtureWithAllTheirTokens) {
+  auto const corpus = corpus_of_choices({{"a", "b", "c"}, {"a b", "c", "a", "b c"}});
+  auto const prepared = prepare(corpus, small_config(), {}, {});
+  EXPECT_EQ(prepared.n_rows(), 2u);
+  EXPECT_EQ(prepared.streams.at(0).rows.at(1).choices.size(), 3u);
+  EXPECT_EQ(prepared.plan(corpus, 1).totals().n_tokens, (5 + 5) + (6 + 6 + 7));
+  EXPECT_NEAR(prepared.chance_levels.at(0), (std::log(2.0) + std::log(3.0)) / 2, 1e-9);
+}
+
+TEST(Choices, AreTextsOfABatchThatOneTargetAsksAbout) {
+  auto corpus = corpus_of_choices({{"a", "b", "c"}, {"a b", "c", "a", "b c"}});
+  auto const more = stream_of("tickets", 1, {"yes"});
+  corpus.streams.push_back(more);
+  corpus.tasks.push_back({.name = "kind", .type = task::TaskType::Classification});
+  corpus.label_sets.push_back(task::LabelSet({"no", "yes"}));
+  auto const prepared = prepare(corpus, small_config(), {}, {});
+  data::Batch batch;
+  for (auto const& row : {data::DrawnRow{0, 1}, data::DrawnRow{1, 0}, data::DrawnRow{0, 0}})
+    data::append(batch, row, prepared.streams[row.stream].rows[row.row]);
+  auto const heads = heads_of(batch, prepared.streams, 2);
+  EXPECT_THAT(heads[0].input.texts, ElementsAre(0, 1, 2, 4, 5));
+  EXPECT_EQ(heads[0].targets.size(), 2u);
+  EXPECT_EQ(heads[0].n_units(), 2) << "a mean over rows, not over choices";
+  EXPECT_THAT(heads[1].input.texts, ElementsAre(3));
 }
 
 }  // namespace

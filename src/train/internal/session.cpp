@@ -81,11 +81,14 @@ void Session::freeze(TrainEvents const& events, std::stop_token const& stop) {
       n_layers,
       {options_.frozen_layers(*options_.encoder, n_layers), data::StateStore(options_.states_folder, limits)}});
   std::vector<task::TokenSequence> texts;
+  auto const add_sequences = [&](data::Features const& row) {
+    for (auto const& sequence : sequences_of(row)) texts.push_back(sequence);
+  };
   for (auto const& stream : prepared_.streams)
-    for (auto const& row : stream.rows) texts.push_back(sequence_of(row));
+    for (auto const& row : stream.rows) add_sequences(row);
   for (auto const& of_stream : dev_)
     for (auto const& text : of_stream.texts)
-      for (auto const& sequence : text.sequences) texts.push_back(sequence_of(sequence));
+      for (auto const& sequence : text.sequences) add_sequences(sequence);
   auto const on_wait = [&] {
     if (events.on_note)
       events.on_note(fmt::format("{}: another run fills it; waiting for that", options_.states_folder.string()));
@@ -114,7 +117,8 @@ std::int64_t Session::n_parameters() const {
 
 nn::PackedTexts Session::packed(data::Batch const& batch) const {
   std::vector<task::TokenSequence> texts;
-  for (auto const& row : batch.rows) texts.push_back(sequence_of(features_of(row)));
+  for (auto const& row : batch.rows)
+    for (auto const& sequence : sequences_of(features_of(row))) texts.push_back(sequence);
   return packed_texts(batch, texts, frozen_.get(), device_);
 }
 

@@ -4,7 +4,8 @@ Made with Python 3.11, torch 2.13.0 (CPU): python make_losses.py
 Tolerance: 1e-6 of the value. All are means over texts (over tagged tokens for tagging): the sum that PyTorch computes
 with reduction='sum', divided by their number. So class weights are not normalised by the weights that occur, and multilabel
 adds its labels up. Span is what BertForQuestionAnswering of transformers computes of a text alone: the mean of two
-cross-entropies over its tokens; here of several texts of different lengths, one behind another.
+cross-entropies over its tokens; here of several texts of different lengths, one behind another. Multiple choice is what
+BertForMultipleChoice computes of a row alone: cross_entropy over its choices; here of rows of different numbers of them.
 """
 import itertools
 import json
@@ -54,6 +55,18 @@ def of_windows(x):
 
 for scale in (1.0, 60.0):
     cases.append(case('span', scale * torch.randn(sum(n for _, _, n in targets), 2), targets, of_windows, n=len(targets), label_smoothing=0.0, class_weights=[]))
+# Four rows of 3, 2, 5 and 2 choices: which is right, and how many there are.
+rows = [[2, 3], [0, 2], [3, 5], [1, 2]]
+
+
+def of_choices(x, smoothing):
+    parts = zip(x[:, 0].split([n for _, n in rows]), rows)
+    return sum(functional.cross_entropy(own[None], torch.tensor([right]), label_smoothing=smoothing) for own, (right, _) in parts)
+
+
+for smoothing, scale in ((0.0, 1.0), (0.1, 1.0), (0.0, 60.0)):
+    cases.append(case('multiple_choice', scale * torch.randn(sum(n for _, n in rows), 1), rows, lambda x: of_choices(x, smoothing),
+                      n=len(rows), label_smoothing=smoothing, class_weights=[]))
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'losses.json'), 'w') as out:
     json.dump({'made_with': f'torch {torch.__version__}', 'cases': cases}, out, separators=(',', ':'))
     out.write('\n')
