@@ -21,6 +21,13 @@ constexpr std::chrono::milliseconds kPatienceAtStart = std::chrono::minutes(10);
 
 using Gloo = ::c10d::ProcessGroupGloo;
 
+/// Releases from 2.1 on want libuv unless told otherwise, which Debian's is built without. Older ones know no such
+/// option.
+template <typename Options>
+void without_libuv(Options& options) {
+  if constexpr (requires { options.useLibUV; }) options.useLibUV = false;
+}
+
 c10::intrusive_ptr<::c10d::Store> store_of(ProcessPlace const& place) {
   if (!place.file.empty()) return c10::make_intrusive<::c10d::FileStore>(place.file.string(), place.size);
   ::c10d::TCPStoreOptions options;
@@ -28,6 +35,7 @@ c10::intrusive_ptr<::c10d::Store> store_of(ProcessPlace const& place) {
   options.isServer = place.rank == 0;
   options.numWorkers = static_cast<std::size_t>(place.size);
   options.timeout = kPatienceAtStart;
+  without_libuv(options);
   return c10::make_intrusive<::c10d::TCPStore>(place.address, options);
 }
 
