@@ -21,6 +21,12 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
           fuzzing::require(!said.answer || *said.answer == *said.best, "an answer is the best piece");
           return;
         }
+        if (task::reads_choices(head.task)) {
+          auto const chosen = model::decode_choices(head, std::vector<float>{-1, 2, 1});
+          fuzzing::require(chosen.choice == 1 && chosen.scores.size() == 3, "the highest of the choices is chosen");
+          for (auto const score : chosen.scores) fuzzing::require(score >= 0 && score <= 1, "a probability is one");
+          return;
+        }
         std::vector<float> logits(head.n_outputs(), -3.0F);
         logits.back() = 3.0F;
         auto const prediction = model::decode_text(head, logits);
