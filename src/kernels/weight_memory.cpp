@@ -22,10 +22,19 @@ WeightMemory::~WeightMemory() {
   for (auto const& chunk : chunks_) ::munmap(chunk.begin, chunk.n_bytes);
 }
 
+void WeightMemory::give_back_rest() {
+  constexpr std::size_t kPage = 4'096;
+  if (chunks_.empty()) return;
+  std::size_t const used = round_up(n_taken_, kPage);
+  std::size_t const touched = std::min(round_up(n_taken_, kHugePage), chunks_.back().n_bytes);
+  if (touched > used) ::madvise(chunks_.back().begin + used, touched - used, MADV_DONTNEED);
+}
+
 std::byte* WeightMemory::take(std::size_t n_bytes) {
   if (n_bytes > std::numeric_limits<std::size_t>::max() / 4) throw std::bad_alloc();
   n_bytes = round_up(n_bytes, kLine);
   if (chunks_.empty() || n_bytes > chunks_.back().n_bytes - n_taken_) {
+    give_back_rest();
     chunks_.reserve(chunks_.size() + 1);
     std::size_t const size = std::max(round_up(n_bytes, kHugePage), kChunk);
     // The system gives any page of 4 KiB: what stands before and after the first whole huge page is given back.

@@ -18,6 +18,8 @@ class WeightMemory {
 
   /// Zeros, beginning at a cache line. Throws std::bad_alloc.
   [[nodiscard]] std::byte* take(std::size_t n_bytes);
+  /// What of the last page of 2 MiB was not taken goes back to the system; a later piece may still lie there.
+  void give_back_rest();
 
  private:
   struct Chunk {

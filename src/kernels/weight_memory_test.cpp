@@ -29,6 +29,20 @@ TEST(WeightMemory, PiecesAreZeroLieApartAndBeginAtACacheLine) {
   }
 }
 
+TEST(WeightMemory, WhatIsGivenBackIsNothingThatWasTakenAndCanBeTakenLater) {
+  WeightMemory memory;
+  constexpr std::size_t kBytes = 100'000;
+  auto* const first = memory.take(kBytes);
+  std::memset(first, 1, kBytes);
+  memory.give_back_rest();
+  memory.give_back_rest();
+  EXPECT_TRUE(std::all_of(first, first + kBytes, [](std::byte byte) { return byte == std::byte{1}; }));
+  auto* const second = memory.take(kBytes);
+  EXPECT_TRUE(std::all_of(second, second + kBytes, [](std::byte byte) { return byte == std::byte{0}; }));
+  std::memset(second, 2, kBytes);
+  EXPECT_TRUE(std::all_of(first, first + kBytes, [](std::byte byte) { return byte == std::byte{1}; }));
+}
+
 TEST(WeightMemory, MoreThanThereIsIsRefused) {
   WeightMemory memory;
   EXPECT_THROW((void)memory.take(std::numeric_limits<std::size_t>::max()), std::bad_alloc);

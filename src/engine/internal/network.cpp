@@ -204,6 +204,7 @@ Network load_network(std::filesystem::path const& model_folder, model::ModelSpec
     network.heads.push_back(packed(head.weight, head.bias));
     if (head.pooler) network.poolers.emplace(i, packed(head.pooler->weight, head.pooler->bias));
   }
+  memory->give_back_rest();
   return network;
 }
 
