@@ -1,5 +1,5 @@
-// The reference library's encodings with the steps of RoBERTa, ModernBERT, XLM-R and DeBERTa-v3:
-// tests/golden/text/make_pipelines.py.
+// The reference library's encodings with the steps of RoBERTa, ModernBERT, XLM-R and DeBERTa-v3, and with other ways to
+// cut words: tests/golden/text/make_pipelines.py.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -176,10 +176,13 @@ std::string name_of(testing::TestParamInfo<char const*> const& tested) {
 
 INSTANTIATE_TEST_SUITE_P(Of, PipelineGolden,
                          testing::Values("roberta", "roberta-prefix", "modernbert", "bytes-of-everything",
-                                         "xlm-roberta", "deberta-v3", "deberta-lower", "one-piece"),
+                                         "xlm-roberta", "deberta-v3", "deberta-lower", "one-piece", "llama-3", "words",
+                                         "splits", "bert-runs", "bert-by-steps"),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(Of, PipelineCodePointsGolden,
-                         testing::Values("modernbert", "bytes-of-everything", "xlm-roberta", "one-piece"), name_of);
+                         testing::Values("modernbert", "bytes-of-everything", "xlm-roberta", "one-piece", "words",
+                                         "bert-runs"),
+                         name_of);
 INSTANTIATE_TEST_SUITE_P(Of, PipelinePairsGolden, testing::Values("roberta", "xlm-roberta", "deberta-v3"), name_of);
 
 }  // namespace

@@ -151,12 +151,42 @@ TEST(Pipelines, TakeAMegabyteWithoutASpaceInLinearTime) {
   }
 }
 
+/// What is said of a Split with this pattern.
+std::string error_of_regex(std::string const& regex) {
+  Json const step{{"type", "Split"}, {"pattern", {{"Regex", regex}}}, {"behavior", "Isolated"}};
+  return error_with(unigram(), "/pre_tokenizer", step.dump());
+}
+
+TEST(PipelineFiles, RefuseAPatternThatTwoEnginesReadDifferently) {
+  EXPECT_EQ(error_of_regex(R"([^\s\w]++|(?>a|ab)c|\x{41}|[a-z&&[^b]])"), "no error");
+  for (std::string const regex :
+       {R"(\h+)", R"(\bword)", R"((?m).)", R"((?<name>a))", R"([[:alpha:]])", R"(a{2}+)", R"([a--b])", R"(a\)"})
+    EXPECT_THAT(error_of_regex(regex), HasSubstr("is not supported")) << regex;
+  EXPECT_THAT(error_of_regex("("), HasSubstr("is not understood"));
+  EXPECT_THAT(error_of_regex("a*"), HasSubstr("matches an empty text"));
+  EXPECT_THAT(error_of_regex(std::string(3'000, 'a')), HasSubstr("at most 2000"));
+  EXPECT_THAT(error_with(unigram(), "/pre_tokenizer", R"({"type": "Split", "pattern": {"String": ""}})"),
+              HasSubstr("is empty"));
+  EXPECT_THAT(
+      error_with(unigram(), "/pre_tokenizer", R"({"type": "Split", "pattern": {"String": "a"}, "behavior": "Eaten"})"),
+      HasSubstr("the behavior \"Eaten\""));
+}
+
+TEST(Pipelines, GiveUpAPatternThatWouldTakeForEver) {
+  auto json = unigram();
+  json["pre_tokenizer"] = {{"type", "Split"}, {"pattern", {{"Regex", "(a|aa|aaa)+b"}}}, {"behavior", "Isolated"}};
+  auto const tokenizer = parsed(json).value();
+  auto const start = std::chrono::steady_clock::now();
+  EXPECT_GT(tokenizer->encode(std::string(2'000, 'a'), {.max_length = 10'000}).size(), 100u);
+  EXPECT_LT(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), 20.0);
+}
+
 TEST(PipelineFiles, NameTheStepThatIsNotSupported) {
   auto const bpe = byte_level(), uni = unigram();
-  EXPECT_THAT(error_with(bpe, "/normalizer", R"({"type": "BertNormalizer"})"),
-              HasSubstr("is of type \"BertNormalizer\""));
-  EXPECT_THAT(error_with(bpe, "/pre_tokenizer", R"({"type": "Digits"})"),
-              HasSubstr("is of type \"Digits\"; supported are"));
+  EXPECT_THAT(error_with(bpe, "/normalizer", R"({"type": "Magic"})"), HasSubstr("is of type \"Magic\""));
+  EXPECT_THAT(error_with(bpe, "/pre_tokenizer", R"({"type": "Digits"})"), HasSubstr("only byte-level BPE"));
+  EXPECT_THAT(error_with(bpe, "/pre_tokenizer", R"({"type": "FixedLength"})"),
+              HasSubstr("is of type \"FixedLength\"; supported are"));
   EXPECT_THAT(error_with(bpe, "/pre_tokenizer", "null"), HasSubstr("only byte-level BPE"));
   EXPECT_THAT(error_with(uni, "/pre_tokenizer", R"({"type": "ByteLevel"})"), HasSubstr("is a Unigram"));
   EXPECT_THAT(error_with(bpe, "/post_processor", "null"), HasSubstr("no \"post_processor\""));

@@ -96,8 +96,10 @@ class PipelineTokenizer final : public Tokenizer {
         pieces.push_back({split.token_id, 0, static_cast<std::uint32_t>(word.size())});
       else if (auto const* byte_pairs = std::get_if<BytePairs>(&pipeline_.model))
         byte_pairs->cut(word, byte_pairs_scratch, pieces);
+      else if (auto const* unigram = std::get_if<Unigram>(&pipeline_.model))
+        unigram->cut(word, unigram_scratch, pieces);
       else
-        std::get<Unigram>(pipeline_.model).cut(word, unigram_scratch, pieces);
+        std::get<WordPieces>(pipeline_.model).cut(word, static_cast<std::uint32_t>(count_code_points(word)), pieces);
       auto const* const sources = text.text.sources.data() + split.begin;
       for (auto const& piece : pieces) {
         task::ByteRange offsets{sources[piece.begin].begin, sources[piece.end - 1].end};

@@ -14,6 +14,7 @@
 #include "text/internal/normalizers.h"
 #include "text/internal/pre_tokenizers.h"
 #include "text/internal/unigram.h"
+#include "text/internal/wordpiece.h"
 #include "text/tokenizer.h"
 
 namespace polytask::text {
@@ -34,7 +35,7 @@ struct Pipeline {
   std::vector<AddedToken> added_tokens;
   std::vector<Normalizer> normalizers;
   std::vector<PreTokenizer> pre_tokenizers;
-  std::variant<BytePairs, Unigram> model;
+  std::variant<BytePairs, Unigram, WordPieces> model;
   TrimOffsets trim_offsets;
   Template shape;
   std::size_t vocabulary_size = 0;  ///< above every id

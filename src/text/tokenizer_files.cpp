@@ -311,7 +311,22 @@ std::unique_ptr<Tokenizer const> load_vocabulary(fs::path const& folder) {
   return make_wordpiece(std::move(tokens), config, (folder / "vocab.txt").string()).value();
 }
 
-/// Whether the model is a BPE or Unigram, not WordPiece. An old file may leave out the type.
+/// Whether a WordPiece has words of another kind than BERT's.
+bool cuts_otherwise(Json const& json) {
+  auto const type_of = [&](char const* key) {
+    auto const* const found = json.contains(key) && json[key].is_object() ? &json[key] : nullptr;
+    return found != nullptr && found->contains("type") && (*found)["type"].is_string()
+               ? (*found)["type"].get<std::string>()
+               : std::string();
+  };
+  auto const normalizer = type_of("normalizer"), pre_tokenizer = type_of("pre_tokenizer");
+  bool const has_no_normalizer = !json.contains("normalizer") || json["normalizer"].is_null();
+  return !pre_tokenizer.empty() && (!normalizer.empty() || has_no_normalizer) &&
+         (pre_tokenizer != "BertPreTokenizer" || normalizer != "BertNormalizer");
+}
+
+/// Whether the model is a BPE or Unigram, or a WordPiece with other words than BERT's. An old file may leave out the
+/// type.
 bool has_pipeline_model(Json const& json, std::string_view where) {
   if (!json.is_object() || !json.contains("model") || !json["model"].is_object()) return false;
   auto const& model = json["model"];
@@ -321,7 +336,7 @@ bool has_pipeline_model(Json const& json, std::string_view where) {
   if (type != "WordPiece" && type != "BPE" && type != "Unigram")
     JsonFields(where).fail(
         fmt::format("\"model\" is of type {}; supported are WordPiece, BPE and Unigram", quote(type)));
-  return type != "WordPiece";
+  return type != "WordPiece" || cuts_otherwise(json);
 }
 
 }  // namespace

@@ -127,19 +127,22 @@ std::string error_with(std::string const& key, std::string const& part) {
 TEST(TokenizerFiles, NameThePartThatWouldChangeTheTokens) {
   EXPECT_EQ(error_with("decoder", R"({"type": "ByteLevel"})"), "no error");  // ids do not depend on it
   EXPECT_EQ(error_with("padding", R"({"strategy": "BatchLongest"})"), "no error");
-  EXPECT_THAT(error_with("normalizer", "null"), HasSubstr("no \"normalizer\""));
-  EXPECT_THAT(error_with("normalizer", R"({"type": "Sequence", "normalizers": [{"type": "BertNormalizer"}]})"),
-              HasSubstr("of type \"Sequence\""));
+  EXPECT_EQ(error_with("normalizer", "null"), "no error");
+  EXPECT_EQ(error_with("normalizer", R"({"type": "Sequence", "normalizers": [{"type": "BertNormalizer"}]})"),
+            "no error");
+  EXPECT_THAT(error_with("normalizer", R"({"type": "Sequence", "normalizers": [{"type": "Magic"}]})"),
+              HasSubstr("of type \"Magic\""));
   EXPECT_THAT(error_with("normalizer", R"({"type": "BertNormalizer", "lowercase": "yes"})"),
               HasSubstr("\"lowercase\" is"));
-  EXPECT_THAT(error_with("pre_tokenizer", R"({"type": "Whitespace"})"),
-              HasSubstr("\"pre_tokenizer\" is of type \"Whitespace\""));
+  EXPECT_THAT(error_with("pre_tokenizer", "null"), HasSubstr("no \"pre_tokenizer\""));
+  EXPECT_EQ(error_with("pre_tokenizer", R"({"type": "Whitespace"})"), "no error");
+  EXPECT_THAT(error_with("pre_tokenizer", R"({"type": "UnicodeScripts"})"),
+              HasSubstr("\"pre_tokenizer\" is of type \"UnicodeScripts\""));
   EXPECT_THAT(error_with("post_processor", "null"), HasSubstr("no \"post_processor\""));
   EXPECT_THAT(error_with("post_processor", R"({"type": "RobertaProcessing"})"), HasSubstr("\"RobertaProcessing\""));
   EXPECT_THAT(error_with("post_processor", R"({"type": "BertProcessing", "cls": ["[CLS]", 3], "sep": ["[SEP]", 2]})"),
               HasSubstr("gives \"[CLS]\" the id"));
-  EXPECT_THAT(error_with("model", R"({"type": "Unigram", "vocab": [["a", 0.0]]})"),
-              HasSubstr("\"normalizer\" is of type \"BertNormalizer\""));
+  EXPECT_THAT(error_with("model", R"({"type": "Unigram", "vocab": [["a", 0.0]]})"), HasSubstr("\"unk_id\" is"));
 }
 
 TEST(TokenizerFiles, RefuseTemplatesThatAreNotBerts) {

@@ -131,6 +131,30 @@ AlignedText apply(Prepend const& step, AlignedText text) {
 
 AlignedText apply(Charsmap const& charsmap, AlignedText text) { return charsmap.apply(std::move(text)); }
 
+AlignedText apply(NormalizeAsBert const& step, AlignedText text) {
+  if (step.config.clean_text)
+    text = map_characters(text, [](char32_t c) -> char32_t {
+      if (c == 0 || c == 0xFFFD) return kRemoved;
+      // These two are control characters and white space.
+      if (c != '\t' && c != '\n' && c != '\r' && is_bert_control(c)) return kRemoved;
+      return is_bert_whitespace(c) ? U' ' : c;
+    });
+  if (step.config.handle_chinese_chars) {
+    AlignedText result;
+    for_each_character(text, [&](char32_t c, std::size_t begin, std::size_t) {
+      bool const alone = is_cjk_ideograph(c);
+      if (alone) result.append(" ", text.sources[begin]);
+      result.append(c, text.sources[begin]);
+      if (alone) result.append(" ", text.sources[begin]);
+    });
+    text = std::move(result);
+  }
+  if (step.config.strip_accents && !is_ascii(text.bytes))
+    text = map_characters(to_unicode_form(UnicodeForm::Nfd, std::move(text)),
+                          [](char32_t c) { return is_nonspacing_mark(c) ? kRemoved : c; });
+  return step.config.lowercase ? apply(ToLowercase{}, std::move(text)) : text;
+}
+
 }  // namespace
 
 AlignedText normalize(std::vector<Normalizer> const& normalizers, AlignedText text) {

@@ -7,6 +7,7 @@
 
 #include "text/internal/aligned_text.h"
 #include "text/internal/charsmap.h"
+#include "text/internal/normalizer.h"
 
 namespace polytask::text {
 
@@ -40,8 +41,13 @@ struct Prepend {
   std::string text;
 };
 
-using Normalizer =
-    std::variant<ToUnicodeForm, ToLowercase, StripAccents, CleanForTranslation, StripSpace, Replace, Prepend, Charsmap>;
+/// BERT's, in front of another pre-tokenizer than BERT's.
+struct NormalizeAsBert {
+  NormalizerConfig config;
+};
+
+using Normalizer = std::variant<ToUnicodeForm, ToLowercase, StripAccents, CleanForTranslation, StripSpace, Replace,
+                                Prepend, Charsmap, NormalizeAsBert>;
 
 [[nodiscard]] AlignedText normalize(std::vector<Normalizer> const& normalizers, AlignedText text);
 

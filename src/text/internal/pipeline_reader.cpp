@@ -19,10 +19,9 @@ class PipelineReader {
     auto const normalizers = read_normalizers(step("normalizer"), fields_);
     auto const pre_tokenizers = read_pre_tokenizers(step("pre_tokenizer"), fields_);
     auto const& model = json_["model"];
-    bool const is_bpe = fields_.text(model, "type", model.contains("merges") ? "BPE" : "Unigram") == "BPE";
-    check_byte_level(pre_tokenizers, is_bpe);
-    std::variant<BytePairs, Unigram> pieces = is_bpe ? std::variant<BytePairs, Unigram>(read_byte_pairs(model))
-                                                     : std::variant<BytePairs, Unigram>(read_unigram(model));
+    auto const type = fields_.text(model, "type", model.contains("merges") ? "BPE" : "Unigram");
+    check_byte_level(pre_tokenizers, type);
+    auto pieces = read_model(type, model);
     auto added = read_added_tokens();
     auto post = read_post_processor(step("post_processor"), fields_,
                                     [&](std::string const& token, std::int32_t id) { check_id(token, id); });
@@ -42,7 +41,14 @@ class PipelineReader {
     return json_.contains(key) ? json_[key] : none;
   }
 
-  void check_byte_level(std::vector<PreTokenizer> const& steps, bool is_bpe) const {
+  std::variant<BytePairs, Unigram, WordPieces> read_model(std::string const& type, Json const& model) {
+    if (type == "BPE") return read_byte_pairs(model);
+    if (type == "WordPiece") return read_word_pieces(model);
+    return read_unigram(model);
+  }
+
+  void check_byte_level(std::vector<PreTokenizer> const& steps, std::string const& type) const {
+    bool const is_bpe = type == "BPE";
     auto const n = std::count_if(steps.begin(), steps.end(),
                                  [](auto const& one) { return std::holds_alternative<ByteLevel>(one); });
     bool const is_last = !steps.empty() && std::holds_alternative<ByteLevel>(steps.back());
@@ -51,7 +57,7 @@ class PipelineReader {
           "\"model\" is a BPE and \"pre_tokenizer\" does not end with ByteLevel; only byte-level BPE is "
           "supported");
     if (!is_bpe && n > 0)
-      fields_.fail("\"model\" is a Unigram and \"pre_tokenizer\" has ByteLevel; that is not supported");
+      fields_.fail(fmt::format("\"model\" is a {} and \"pre_tokenizer\" has ByteLevel; that is not supported", type));
   }
 
   void place(std::string const& token, std::int32_t id) {
@@ -128,6 +134,41 @@ class PipelineReader {
         Unigram::make(vocabulary, model["unk_id"].get<std::size_t>(), fields_.flag(model, "byte_fallback", false));
     if (!result) fields_.fail(result.error().what());
     return std::move(result).value();
+  }
+
+  WordPieces read_word_pieces(Json const& model) {
+    auto const unknown = fields_.text(model, "unk_token", "[UNK]");
+    auto const prefix = fields_.text(model, "continuing_subword_prefix", "##");
+    if (prefix.empty())
+      fields_.fail("\"continuing_subword_prefix\" is empty; words and their pieces could not be told apart");
+    constexpr std::uint64_t kMostCharacters = 100'000;
+    std::uint64_t most = 100;
+    if (model.contains("max_input_chars_per_word")) {
+      auto const& value = model["max_input_chars_per_word"];
+      if (!value.is_number_unsigned() || value.get<std::uint64_t>() > kMostCharacters)
+        fields_.fail(fmt::format("\"max_input_chars_per_word\" is {}; expected a whole number up to {}",
+                                 quote(value.dump()), kMostCharacters));
+      most = value.get<std::uint64_t>();
+    }
+    if (!model.contains("vocab") || !model["vocab"].is_object() || model["vocab"].empty())
+      fields_.fail("\"model\" has no \"vocab\" of tokens and their ids");
+    std::unordered_map<std::int32_t, std::string> tokens;
+    for (auto const& [token, value] : model["vocab"].items()) {
+      auto const id = fields_.id(value, token);
+      if (auto const [there, is_new] = tokens.emplace(id, token); !is_new)
+        fields_.fail(fmt::format("the id {} belongs to two tokens, {} and {}", id, quote(there->second), quote(token)));
+      place(token, id);
+    }
+    auto const found = ids_.find(unknown);
+    if (found == ids_.end()) fields_.fail(fmt::format("the unknown token {} is not in the vocabulary", quote(unknown)));
+    // Ids that no token has get names that no text can produce.
+    std::vector<std::string> by_id(vocabulary_size_);
+    for (std::size_t id = 0; id < by_id.size(); ++id) {
+      auto const token = tokens.find(static_cast<std::int32_t>(id));
+      by_id[id] =
+          token != tokens.end() && !token->second.empty() ? token->second : fmt::format("\xEF\xBF\xBD unused {}", id);
+    }
+    return {std::move(by_id), prefix, found->second, static_cast<std::uint32_t>(most)};
   }
 
   std::vector<AddedToken> read_added_tokens() {

@@ -1,5 +1,6 @@
 #include "text/internal/pre_tokenizers.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/utf8.h"
@@ -174,19 +175,116 @@ SplitText apply(WhitespaceSplit, SplitText text) {
   return text;
 }
 
-SplitText apply(IsolatePunctuation, SplitText text) {
+/// A piece of a split, and whether it was looked for.
+struct Found {
+  std::size_t begin = 0, end = 0;
+  bool is_match = false;
+};
+
+/// As `split` of the reference library: which pieces become one, which none.
+void add_found(std::vector<Split>& splits, std::vector<Found> const& pieces, Matches matches) {
+  auto const first = splits.size();
+  bool after_match = false;
+  auto const add_piece = [&](Found const& piece, bool joins) {
+    if (joins && splits.size() > first)
+      splits.back().end = static_cast<std::uint32_t>(piece.end);
+    else
+      add(splits, piece.begin, piece.end);
+    after_match = piece.is_match;
+  };
+  switch (matches) {
+    case Matches::Removed:
+      for (auto const& piece : pieces)
+        if (!piece.is_match) add(splits, piece.begin, piece.end);
+      return;
+    case Matches::Isolated:
+      for (auto const& piece : pieces) add(splits, piece.begin, piece.end);
+      return;
+    case Matches::Contiguous:
+      for (auto const& piece : pieces) add_piece(piece, piece.is_match == after_match);
+      return;
+    case Matches::MergedWithPrevious:
+      for (auto const& piece : pieces) add_piece(piece, piece.is_match && !after_match);
+      return;
+    case Matches::MergedWithNext:
+      // From the end: a match begins the piece behind it.
+      for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
+        if (piece->is_match && !after_match && splits.size() > first)
+          splits.back().begin = static_cast<std::uint32_t>(piece->begin);
+        else
+          add(splits, piece->begin, piece->end);
+        after_match = piece->is_match;
+      }
+      std::reverse(splits.begin() + static_cast<std::ptrdiff_t>(first), splits.end());
+      return;
+  }
+}
+
+bool is_of(CutCharacters const& step, char32_t c) {
+  switch (step.kind) {
+    case CutCharacters::Kind::Punctuation: return is_bert_punctuation(c);
+    case CutCharacters::Kind::Digit: return is_numeric(c);
+    case CutCharacters::Kind::Delimiter: return c == step.delimiter;
+  }
+  return false;
+}
+
+SplitText apply(CutCharacters const& step, SplitText text) {
+  std::vector<Found> pieces;
   cut_splits(text.splits, [&](auto& splits, std::size_t begin, std::size_t end) {
+    pieces.clear();
     std::size_t from = begin;
     for (std::size_t at = begin; at < end;) {
       auto const decoded = decode_utf8(text.text.bytes, at);
-      if (is_bert_punctuation(decoded.code_point)) {
-        add(splits, from, at);
-        from = at + decoded.n_bytes;
-        add(splits, at, from);
+      auto const next = at + decoded.n_bytes;
+      if (is_of(step, decoded.code_point)) {
+        if (from < at) pieces.push_back({from, at, false});
+        pieces.push_back({at, next, true});
+        from = next;
+      }
+      at = next;
+    }
+    if (from < end) pieces.push_back({from, end, false});
+    add_found(splits, pieces, step.matches);
+  });
+  return text;
+}
+
+SplitText apply(Words, SplitText text) {
+  enum class Kind { Space, Word, Other };
+  auto const kind_of = [](char32_t c) {
+    if (is_word_character(c)) return Kind::Word;
+    return is_white_space(c) ? Kind::Space : Kind::Other;
+  };
+  cut_splits(text.splits, [&](auto& splits, std::size_t begin, std::size_t end) {
+    std::size_t from = begin;
+    auto kind = Kind::Space;
+    for (std::size_t at = begin; at < end;) {
+      auto const decoded = decode_utf8(text.text.bytes, at);
+      if (auto const here = kind_of(decoded.code_point); here != kind) {
+        if (kind != Kind::Space) add(splits, from, at);
+        from = at;
+        kind = here;
       }
       at += decoded.n_bytes;
     }
-    add(splits, from, end);
+    if (kind != Kind::Space) add(splits, from, end);
+  });
+  return text;
+}
+
+SplitText apply(CutPattern const& step, SplitText text) {
+  std::vector<Found> pieces;
+  cut_splits(text.splits, [&](auto& splits, std::size_t begin, std::size_t end) {
+    pieces.clear();
+    std::size_t from = begin;
+    step.pattern.find(text.text.view(begin, end), [&](std::size_t found, std::size_t found_end) {
+      if (from < begin + found) pieces.push_back({from, begin + found, step.invert});
+      from = begin + found_end;
+      pieces.push_back({begin + found, from, !step.invert});
+    });
+    if (from < end) pieces.push_back({from, end, step.invert});
+    add_found(splits, pieces, step.matches);
   });
   return text;
 }

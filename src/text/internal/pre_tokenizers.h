@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "text/internal/cut_pattern.h"
 #include "text/internal/splits.h"
 
 namespace polytask::text {
@@ -25,9 +26,30 @@ struct Metaspace {
 };
 
 struct WhitespaceSplit {};
-struct IsolatePunctuation {};  ///< each punctuation character is a word
 
-using PreTokenizer = std::variant<ByteLevel, Metaspace, WhitespaceSplit, IsolatePunctuation>;
+/// What becomes of the pieces that are looked for: they are left out, are words of their own, one word with their
+/// neighbours of the same kind, or go to the word before or behind.
+enum class Matches { Removed, Isolated, Contiguous, MergedWithPrevious, MergedWithNext };
+
+/// At each character of a kind.
+struct CutCharacters {
+  enum class Kind { Punctuation, Digit, Delimiter };
+  Kind kind = Kind::Punctuation;
+  Matches matches = Matches::Isolated;
+  char32_t delimiter = 0;
+};
+
+/// Runs of letters, digits, marks and their like, and runs of what else is no white space: \w+|[^\w\s]+
+struct Words {};
+
+/// At what a pattern finds; `invert`: at what is between.
+struct CutPattern {
+  Pattern pattern;
+  Matches matches = Matches::Isolated;
+  bool invert = false;
+};
+
+using PreTokenizer = std::variant<ByteLevel, Metaspace, WhitespaceSplit, CutCharacters, Words, CutPattern>;
 
 [[nodiscard]] SplitText pre_tokenize(std::vector<PreTokenizer> const& pre_tokenizers, SplitText text);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/internal/base64.h"
 
 namespace polytask::text {
@@ -87,16 +88,23 @@ Normalizer read_normalizer(std::string const& type, Json const& step, JsonFields
           fmt::format("the Prepend normalizer adds {} bytes; at most {} are supported", text.size(), kLongestContent));
     return Prepend{std::move(text)};
   }
+  if (type == "BertNormalizer") {
+    bool const lowercase = fields.flag(step, "lowercase", true);
+    return NormalizeAsBert{{.clean_text = fields.flag(step, "clean_text", true),
+                            .handle_chinese_chars = fields.flag(step, "handle_chinese_chars", true),
+                            .strip_accents = fields.flag(step, "strip_accents", lowercase),
+                            .lowercase = lowercase}};
+  }
   refuse("normalizer", type,
-         "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Nmt, Replace, Prepend, Precompiled and Sequence, and "
-         "BertNormalizer with WordPiece",
+         "NFC, NFD, NFKC, NFKD, Lowercase, Strip, StripAccents, Nmt, Replace, Prepend, Precompiled, BertNormalizer and "
+         "Sequence",
          fields);
 }
 
 bool grows(Normalizer const& step) {
   auto const* const replace = std::get_if<Replace>(&step);
   return (replace != nullptr && replace->content.size() > std::max<std::size_t>(replace->text.size(), 1)) ||
-         std::holds_alternative<Charsmap>(step);
+         std::holds_alternative<Charsmap>(step) || std::holds_alternative<NormalizeAsBert>(step);
 }
 
 Metaspace read_metaspace(Json const& step, JsonFields const& fields) {
@@ -125,21 +133,67 @@ Metaspace read_metaspace(Json const& step, JsonFields const& fields) {
   return metaspace;
 }
 
-PreTokenizer read_pre_tokenizer(std::string const& type, Json const& step, JsonFields const& fields) {
+Matches read_matches(Json const& step, std::string const& type, std::string const& missing, JsonFields const& fields) {
+  auto const behavior = fields.text(step, "behavior", missing);
+  if (behavior == "Removed") return Matches::Removed;
+  if (behavior == "Isolated") return Matches::Isolated;
+  if (behavior == "Contiguous") return Matches::Contiguous;
+  if (behavior == "MergedWithPrevious") return Matches::MergedWithPrevious;
+  if (behavior == "MergedWithNext") return Matches::MergedWithNext;
+  fields.fail(
+      fmt::format("the {} pre-tokenizer has the behavior {}; expected \"Removed\", \"Isolated\", \"Contiguous\", "
+                  "\"MergedWithPrevious\" or \"MergedWithNext\"",
+                  type, quote(behavior)));
+}
+
+CutPattern read_split(Json const& step, JsonFields const& fields) {
+  auto const* const pattern = step.contains("pattern") ? &step["pattern"] : nullptr;
+  bool const is_regex = pattern != nullptr && pattern->is_object() && JsonFields::has(*pattern, "Regex");
+  if (pattern == nullptr || !pattern->is_object() || (!is_regex && !JsonFields::has(*pattern, "String")))
+    fields.fail("the Split pre-tokenizer has no \"pattern\" with a String or a Regex");
+  auto const text = fields.text(*pattern, is_regex ? "Regex" : "String", "");
+  auto made = is_regex ? Pattern::of_regex(text) : Pattern::of_string(text);
+  if (!made)
+    fields.fail(fmt::format("the Split pre-tokenizer's pattern {}: {}", quote(text, 200), made.error().what()));
+  return {std::move(made).value(), read_matches(step, "Split", "", fields), fields.flag(step, "invert", false)};
+}
+
+CutCharacters read_delimiter(Json const& step, JsonFields const& fields) {
+  auto const text = fields.text(step, "delimiter", "");
+  if (text.empty() || decode_utf8(text, 0).n_bytes != text.size())
+    fields.fail(
+        fmt::format("the CharDelimiterSplit pre-tokenizer has the delimiter {}; expected one character", quote(text)));
+  return {CutCharacters::Kind::Delimiter, Matches::Removed, decode_utf8(text, 0).code_point};
+}
+
+/// Appends the step, or the two that BertPreTokenizer is.
+void read_pre_tokenizer(std::string const& type, Json const& step, JsonFields const& fields,
+                        std::vector<PreTokenizer>& steps) {
+  using Kind = CutCharacters::Kind;
   if (type == "ByteLevel")
-    return ByteLevel{fields.flag(step, "add_prefix_space", true), fields.flag(step, "use_regex", true)};
-  if (type == "Metaspace") return read_metaspace(step, fields);
-  if (type == "WhitespaceSplit") return WhitespaceSplit{};
-  if (type == "Punctuation") {
-    auto const behavior = fields.text(step, "behavior", "Isolated");
-    if (behavior != "Isolated")
-      fields.fail(fmt::format("the Punctuation pre-tokenizer has the behavior {}; only \"Isolated\" is supported",
-                              quote(behavior)));
-    return IsolatePunctuation{};
-  }
-  refuse("pre_tokenizer", type,
-         "ByteLevel, Metaspace, WhitespaceSplit, Punctuation and Sequence, and BertPreTokenizer with WordPiece",
-         fields);
+    steps.emplace_back(ByteLevel{fields.flag(step, "add_prefix_space", true), fields.flag(step, "use_regex", true)});
+  else if (type == "Metaspace")
+    steps.emplace_back(read_metaspace(step, fields));
+  else if (type == "Whitespace")
+    steps.emplace_back(Words{});
+  else if (type == "WhitespaceSplit")
+    steps.emplace_back(WhitespaceSplit{});
+  else if (type == "Punctuation")
+    steps.emplace_back(CutCharacters{Kind::Punctuation, read_matches(step, type, "Isolated", fields)});
+  else if (type == "Digits")
+    steps.emplace_back(CutCharacters{
+        Kind::Digit, fields.flag(step, "individual_digits", false) ? Matches::Isolated : Matches::Contiguous});
+  else if (type == "CharDelimiterSplit")
+    steps.emplace_back(read_delimiter(step, fields));
+  else if (type == "Split")
+    steps.emplace_back(read_split(step, fields));
+  else if (type == "BertPreTokenizer")
+    steps.insert(steps.end(), {WhitespaceSplit{}, CutCharacters{}});
+  else
+    refuse("pre_tokenizer", type,
+           "ByteLevel, Metaspace, Whitespace, WhitespaceSplit, Punctuation, Digits, CharDelimiterSplit, Split, "
+           "BertPreTokenizer and Sequence",
+           fields);
 }
 
 /// Checks what an encoding needs of a template: each text once, in order, and room for tokens beside special ones.
@@ -281,7 +335,7 @@ std::vector<Normalizer> read_normalizers(Json const& json, JsonFields const& fie
 std::vector<PreTokenizer> read_pre_tokenizers(Json const& json, JsonFields const& fields) {
   std::vector<PreTokenizer> steps;
   for_each_step(json, "pre_tokenizer", "pretokenizers", fields, [&](auto const& type, auto const& step) {
-    steps.push_back(read_pre_tokenizer(type, step, fields));
+    read_pre_tokenizer(type, step, fields, steps);
     if (steps.size() > kMostSteps) fields.fail(fmt::format("\"pre_tokenizer\" has more than {} steps", kMostSteps));
   });
   return steps;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "base/error.h"
 
@@ -49,6 +50,29 @@ constexpr std::array<CodePoints, 29> kNewLetters{{
     {0x1CCF0, 0x1CCF9, WordClass::Number}, {0x1E5D0, 0x1E5ED, WordClass::Letter}, {0x1E5F0, 0x1E5F0, WordClass::Letter},
     {0x1E5F1, 0x1E5FA, WordClass::Number}, {0x2EBF0, 0x2EE5D, WordClass::Letter},
 }};
+
+// Marks of Unicode 15.1 and 16.0, which belong to words.
+constexpr std::array<CodePoints, 13> kNewMarks{{
+    {0x897, 0x897, WordClass::Other},
+    {0x10D69, 0x10D6D, WordClass::Other},
+    {0x10EFC, 0x10EFC, WordClass::Other},
+    {0x113B8, 0x113C0, WordClass::Other},
+    {0x113C2, 0x113C2, WordClass::Other},
+    {0x113C5, 0x113C5, WordClass::Other},
+    {0x113C7, 0x113CA, WordClass::Other},
+    {0x113CC, 0x113D0, WordClass::Other},
+    {0x113D2, 0x113D2, WordClass::Other},
+    {0x113E1, 0x113E2, WordClass::Other},
+    {0x11F5A, 0x11F5A, WordClass::Other},
+    {0x1611E, 0x1612F, WordClass::Other},
+    {0x1E5EE, 0x1E5EF, WordClass::Other},
+}};
+
+template <std::size_t n>
+bool is_in(std::array<CodePoints, n> const& ranges, char32_t c) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](auto const& range) { return c >= range.first && c <= range.last; });
+}
 
 icu::Normalizer2 const& compatible() {
   static icu::Normalizer2 const* const normalizer = [] {
@@ -164,7 +188,27 @@ bool is_word_character(char32_t c) {
   auto const mask = U_GET_GC_MASK(static_cast<UChar32>(c));
   return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_ALPHABETIC) != 0 ||
          u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_JOIN_CONTROL) != 0 ||
-         (mask & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0;
+         (mask & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
+         (mask == U_GC_CN_MASK && (is_in(kNewLetters, c) || is_in(kNewMarks, c)));
+}
+
+bool is_numeric(char32_t c) {
+  return word_class(c) == WordClass::Number || (c >= 0x11DE0 && c <= 0x11DE9) || (c >= 0x16FF4 && c <= 0x16FF6);
+}
+
+std::string new_characters(NewCharacters which) {
+  std::string ranges;
+  auto const add = [&](CodePoints const& range) {
+    char text[32];
+    std::snprintf(text, sizeof text, "\\x{%X}-\\x{%X}", static_cast<unsigned>(range.first),
+                  static_cast<unsigned>(range.last));
+    ranges += text;
+  };
+  for (auto const& range : kNewLetters)
+    if (which == NewCharacters::Words || (range.word_class == WordClass::Letter) == (which == NewCharacters::Letters))
+      add(range);
+  if (which == NewCharacters::Words) std::for_each(kNewMarks.begin(), kNewMarks.end(), add);
+  return ranges;
 }
 
 std::uint8_t combining_class(char32_t c) {

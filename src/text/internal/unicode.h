@@ -4,7 +4,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <string>
 
 namespace polytask::text {
 
@@ -27,6 +27,11 @@ namespace polytask::text {
 enum class WordClass : std::uint8_t { Other, Letter, Number, Space };
 [[nodiscard]] WordClass word_class(char32_t c);
 [[nodiscard]] bool is_white_space(char32_t c);
-[[nodiscard]] bool is_word_character(char32_t c);  ///< \w of a regular expression
+[[nodiscard]] bool is_word_character(char32_t c);  ///< \w of a regular expression; Unicode 16.0
+[[nodiscard]] bool is_numeric(char32_t c);         ///< a digit of the pre-tokenizer Digits; Unicode 17.0
+/// What Unicode 16.0 has and an older ICU may not, for the brackets of a regular expression: letters, numbers, or all
+/// that belong to words.
+enum class NewCharacters { Letters, Numbers, Words };
+[[nodiscard]] std::string new_characters(NewCharacters which);
 
 }  // namespace polytask::text

@@ -1,5 +1,6 @@
 """Writes pipelines.json, pipelines/*.json and pipelines/sentencepiece.bpe.model: small tokenizers with the steps of RoBERTa,
-ModernBERT, XLM-R and DeBERTa-v3, and what the reference library makes of nasty texts with each.
+ModernBERT, XLM-R and DeBERTa-v3, and with ways to cut words that other models have, and what the reference library makes of
+nasty texts with each.
 
 Made with Python 3.11, tokenizers 0.23.3, sentencepiece 0.2.3: python make_pipelines.py
 Tolerance: none. Texts are those of make_encodings.py and random ones. Of each text, of random texts by the hundred and of
@@ -23,7 +24,8 @@ from make_encodings import MAX_LENGTHS, PAIRS, TEXTS
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 BLOCK = 0x1000
-CODE_POINTS = ('modernbert', 'bytes-of-everything', 'xlm-roberta', 'one-piece')  # pipelines whose steps differ
+CODE_POINTS = ('modernbert', 'bytes-of-everything', 'xlm-roberta', 'one-piece', 'words', 'bert-runs')  # pipelines whose steps differ
+LLAMA_3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 PAIRED = ('roberta', 'xlm-roberta', 'deberta-v3')  # pipelines whose templates differ
 N_RANDOM = 2000
 RANDOM_BLOCK = 100
@@ -145,6 +147,35 @@ def pipelines():
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme='never', split=False)
     tokenizer.post_processor = deberta
     made['one-piece'] = tokenizer
+
+    tokenizer = byte_level(False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA_3), 'isolated'), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.post_processor = made['modernbert'].post_processor
+    made['llama-3'] = tokenizer
+
+    tokenizer = unigram(pieces, 0, byte_fallback=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), pre_tokenizers.Digits(individual_digits=True)])
+    tokenizer.post_processor = deberta
+    made['words'] = tokenizer
+
+    tokenizer = unigram(pieces, 0, byte_fallback=False)
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.CharDelimiterSplit('-'), pre_tokenizers.Split('the', 'merged_with_next'), pre_tokenizers.Split(Regex(r'[aeiou\p{Hiragana}]+'), 'merged_with_previous'), pre_tokenizers.Punctuation('merged_with_previous'),
+        pre_tokenizers.Split(Regex(r'[\w\-]+|\d'), 'removed', invert=True), pre_tokenizers.Split(Regex(r'(?<=[a-z])[A-Z]|\W'), 'contiguous')])
+    tokenizer.post_processor = deberta
+    made['splits'] = tokenizer
+
+    vocabulary = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'the', 'new', '!?', '..', '12', '123'] + [prefix + c for c in 'abcdefghijklmnopqrstuvwxyz0123456789.,!?のかカ日本é' for prefix in ('', '##')]
+    bert = processors.TemplateProcessing(single='[CLS] $A [SEP]', pair='[CLS] $A [SEP] $B:1 [SEP]:1', special_tokens=[('[CLS]', 2), ('[SEP]', 3)])
+
+    def word_pieces(normalizer, pre_tokenizer):
+        tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(vocabulary)}, unk_token='[UNK]', max_input_chars_per_word=20))
+        tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.post_processor = normalizer, pre_tokenizer, bert
+        return tokenizer
+
+    made['bert-runs'] = word_pieces(normalizers.BertNormalizer(), pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation('contiguous'), pre_tokenizers.Digits()]))
+    made['bert-by-steps'] = word_pieces(normalizers.Sequence([normalizers.NFKC(), normalizers.BertNormalizer(strip_accents=False, handle_chinese_chars=False)]), pre_tokenizers.BertPreTokenizer())
     return made, proto
 
 
