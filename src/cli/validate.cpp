@@ -15,6 +15,7 @@
 #include "cli/project_file.h"
 #include "cli/verbs.h"
 #include "data/corpus.h"
+#include "engine/engine.h"
 #include "model/encoder_files.h"
 #include "report/data_page.h"
 #include "text/tokenizer.h"
@@ -105,6 +106,19 @@ std::vector<Problem> findings_of(fs::path const& encoder, std::function<std::vec
   }
 }
 
+/// Contexts that no model would read: a training takes them, and what scores it does not.
+std::vector<Problem> check_passages(data::Corpus const& corpus) {
+  std::vector<Problem> problems;
+  for (auto const& stream : corpus.streams) {
+    if (!task::reads_passages(corpus.tasks[stream.tasks.front()])) continue;
+    for (auto const split : data::kSplits)
+      for (auto const& example : stream.of(split))
+        if (auto const reason = engine::why_unreadable_passage(example))
+          problems.push_back({Severity::Error, "context-too-long", corpus.where(example), "the row " + *reason});
+  }
+  return problems;
+}
+
 /// The encoder's files, and where the settings and the texts do not fit it.
 std::vector<Problem> check_encoder(Project const& project, data::Corpus const& corpus) {
   if (!project.encoder) return train::problems(project.train, train::scratch_encoder(project.train));
@@ -172,6 +186,7 @@ int validate(CommandLine const& line) {
     problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   };
   add(data::check_corpus(corpus));
+  add(check_passages(corpus));
   bool has_encoder = true;
   if (project.encoder) {
     auto missing = findings_of(*project.encoder, [&] {

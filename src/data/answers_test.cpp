@@ -12,6 +12,7 @@ namespace polytask::data {
 namespace {
 
 using task::TaskType;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -128,6 +129,16 @@ TEST(Squad, ReadsAnImpossibleQuestionHoweverItSaysThatNothingAnswers) {
               ElementsAre(HasSubstr("\"is_impossible\" of the question \"q\" is \"true\"; expected true or false")));
 }
 
+TEST(Squad, TakesAQuestionThatIsSaidToHaveAnAnswerAndNamesNoneForNotLabelled) {
+  auto const found =
+      read(R"({"data": [{"paragraphs": [{"context": "lamp", "qas": [)"
+           R"({"question": "q", "answers": [], "is_impossible": false}, {"question": "r", "answers": []}]}]}]})",
+           Format::Squad);
+  ASSERT_THAT(found.rows, SizeIs(2));
+  EXPECT_EQ(found.rows[0].find("answers"), nullptr);
+  EXPECT_THAT(answers_in(found.rows[1]), IsEmpty()) << "nothing says that there is one";
+}
+
 TEST(Squad, DropsNothingOfAParagraphThatSaysAThingTwice) {
   EXPECT_THAT(
       read(R"({"data": [{"paragraphs": [{"context": "c", "qas": [{"question": "a"}], "qas": []}]}]})", Format::Squad)
@@ -209,7 +220,8 @@ TEST(Answers, ThatDoNotStandWhereTheyAreSaidToAreNamedWithTheirPlace) {
               HasSubstr("f:1: the answer \"Japan\" is said to start at character 5 of column \"context\", where "
                         "\" Japa\" stands; it stands at 6"));
   EXPECT_THAT(reason(R"([{"text": "China", "answer_start": 6}])"), HasSubstr("it stands nowhere in it"));
-  EXPECT_THAT(reason(R"([{"text": "Japan", "answer_start": 99}])"), HasSubstr("column \"context\" has 11"));
+  EXPECT_THAT(reason(R"([{"text": "Japan", "answer_start": 99}])"),
+              AllOf(HasSubstr("column \"context\" has 11"), HasSubstr("it stands at 6")));
   EXPECT_THAT(reason(R"([{"text": "Japan", "answer_start": -6}])"), HasSubstr("starts at character -6"));
   EXPECT_THAT(reason(R"([{"text": "", "answer_start": 0}])"), HasSubstr("an answer is an empty text"));
   EXPECT_THAT(reason(R"([{"text": "Japan"}])"), HasSubstr("expected [{\"text\": .., \"answer_start\": ..}, ..]"));

@@ -25,11 +25,14 @@ std::vector<TokenRange> windows_over(std::size_t n_tokens, std::size_t room, std
 }
 
 std::optional<TokenRange> tokens_of(Passage const& passage, ByteRange piece) {
-  // Tokens are in the order of the text; some have no bytes of their own.
+  // Tokens are in the order of the text; some have no bytes of their own, and stand where those would be.
+  auto const first = std::partition_point(passage.tokens.begin(), passage.tokens.end(),
+                                          [&](ByteRange const& token) { return token.end <= piece.begin; });
   std::optional<TokenRange> found;
-  for (std::size_t i = 0; i < passage.tokens.size(); ++i) {
+  for (auto i = static_cast<std::size_t>(first - passage.tokens.begin()); i < passage.tokens.size(); ++i) {
     auto const& token = passage.tokens[i];
-    if (token.begin >= piece.end || token.end <= piece.begin || token.begin == token.end) continue;
+    if (token.begin >= piece.end) break;
+    if (token.end <= piece.begin || token.begin == token.end) continue;
     if (!found) found = TokenRange{i, i};
     found->end = i + 1;
   }

@@ -41,6 +41,13 @@ TEST(Passage, FindsTheTokensThatAPieceOverlaps) {
   EXPECT_EQ(tokens_of(passage, {3, 3}), std::nullopt);
 }
 
+TEST(Passage, FindsTheTokensOfManyPiecesOfALongContext) {
+  Passage passage;
+  constexpr std::size_t kTokens = 200'000;  // a scan from the first one would take minutes
+  for (std::size_t i = 0; i < kTokens; ++i) passage.tokens.push_back({2 * i, 2 * i + 1});
+  for (std::size_t i = 0; i < kTokens; ++i) ASSERT_EQ(tokens_of(passage, {2 * i, 2 * i + 1}), (TokenRange{i, i + 1}));
+}
+
 TEST(Passage, CountsTheTokensOfAllItsWindows) {
   Passage const passage{.tokens = std::vector<ByteRange>(5), .n_before = 4, .n_after = 1, .windows = {{0, 3}, {2, 5}}};
   EXPECT_EQ(passage.n_tokens(), 16u);

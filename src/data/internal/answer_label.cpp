@@ -142,8 +142,9 @@ Result<task::TextPiece> piece_of(GivenAnswer const& answer, std::string const& c
   auto const n = static_cast<std::int64_t>(offsets.n_code_points());
   if (answer.start < 0 || answer.start > n)
     return bad(where, fmt::format("the answer {} starts at character {}, and column {} has {}; expected 0 or more, and "
-                                  "less than that",
-                                  quote(answer.text), answer.start, quote(column), n));
+                                  "less than that; {}",
+                                  quote(answer.text), answer.start, quote(column), n,
+                                  nearest_place(context, offsets, answer)));
   auto const begin = *offsets.to_bytes(static_cast<std::size_t>(answer.start));
   if (context.compare(begin, answer.text.size(), answer.text) != 0)
     return bad(where, fmt::format("the answer {} is said to start at character {} of column {}, where {} stands; {}",

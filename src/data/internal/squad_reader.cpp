@@ -308,23 +308,26 @@ class SquadReader final : public RowReader {
     std::string_view text;
     if (item.get(question) != simdjson::SUCCESS || question["question"].get(text) != simdjson::SUCCESS)
       return fail(line, "an item of \"qas\" has no text \"question\"");
-    bool is_impossible = false;
-    if (auto const given = question["is_impossible"];
-        given.error() == simdjson::SUCCESS && !given.is_null() && given.get(is_impossible) != simdjson::SUCCESS)
-      return fail(line, fmt::format("\"is_impossible\" of the question {} is {}; expected true or false", quote(text),
-                                    simdjson::minify(given.value_unsafe())));
+    bool is_impossible = false, says_possible = false;
+    if (auto const given = question["is_impossible"]; given.error() == simdjson::SUCCESS && !given.is_null()) {
+      if (given.get(is_impossible) != simdjson::SUCCESS)
+        return fail(line, fmt::format("\"is_impossible\" of the question {} is {}; expected true or false", quote(text),
+                                      simdjson::minify(given.value_unsafe())));
+      says_possible = !is_impossible;
+    }
     bool const has_answers = holds_any(question["answers"]);
     if (is_impossible && has_answers)
       return fail(line, fmt::format("the question {} is impossible and has answers; take the one or the other away",
                                     quote(text)));
     bool const says_none = is_impossible && !has_answers;
+    bool const is_unknown = says_possible && !has_answers;  // it has an answer, and nobody says which
     last_line_ = std::max(line, last_line_ + 1);
     Row row{.line = last_line_};
     row.fields.emplace_back("context", std::string(context));
     if (!title_.empty())
       if (auto title = parse_value(title_)) row.fields.emplace_back("title", *title);
     for (auto const [name, value] : question) {
-      if (row.find(name) != nullptr || (says_none && name == "answers")) continue;
+      if (row.find(name) != nullptr || ((says_none || is_unknown) && name == "answers")) continue;
       if (name == "id") row.id = simdjson::minify(value);
       auto found = parse_value(simdjson::minify(value));
       if (found) row.fields.emplace_back(std::string(name), *found);
