@@ -84,6 +84,8 @@ fs::path runs_folder(fs::path const& project_folder) { return project_folder / "
 
 fs::path states_folder(fs::path const& project_folder) { return project_folder / ".polytask" / "states"; }
 
+fs::path rows_folder(fs::path const& project_folder) { return project_folder / ".polytask" / "rows"; }
+
 std::optional<RunInfo> find_run(fs::path const& project_folder, std::string const& id) {
   check_run_id(id);
   auto const folder = runs_folder(project_folder) / id;

@@ -27,6 +27,8 @@ void check_run_id(std::string const& id);
 
 /// `<project folder>/.polytask/states`: what frozen layers make of the project's texts; all runs share it.
 [[nodiscard]] std::filesystem::path states_folder(std::filesystem::path const& project_folder);
+/// Where rows of training data that is too large for memory are kept as tokens.
+[[nodiscard]] std::filesystem::path rows_folder(std::filesystem::path const& project_folder);
 
 /// Nothing when there is no such run.
 [[nodiscard]] std::optional<RunInfo> find_run(std::filesystem::path const& project_folder, std::string const& id);

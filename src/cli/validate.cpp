@@ -179,8 +179,9 @@ audit::Audit audit_of(Project const& project, data::Corpus const& corpus, audit:
 int validate(CommandLine const& line) {
   auto project = read_project(line.project, line.overrides);
   audit::RowColumns columns;
-  auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed,
-                                        [&](std::size_t file, data::Row const& row) { columns.add(file, row); });
+  auto const corpus =
+      data::load_corpus(project.datasets, project.tasks, project.seed,
+                        {.see = [&](std::size_t file, data::Row const& row) { columns.add(file, row); }});
   auto problems = corpus.problems;
   auto const add = [&](std::vector<Problem> more) {
     problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/nearest.h"
 #include "data/internal/assign_splits.h"
 #include "data/internal/choices.h"
+#include "data/internal/label_sets.h"
 #include "data/internal/repeats.h"
 #include "data/row_reader.h"
 #include "task/bio.h"
@@ -20,29 +22,27 @@ namespace {
 
 std::size_t index_of(Split split) { return static_cast<std::size_t>(split); }
 
-bool is_whole_number(std::string const& text) {
-  std::size_t const first = text.starts_with('-') ? 1 : 0;
-  return text.size() > first && text.size() < 18 &&
-         std::all_of(text.begin() + static_cast<std::ptrdiff_t>(first), text.end(),
-                     [](char c) { return c >= '0' && c <= '9'; });
-}
-
-/// The labels that one task's label on one row names.
-std::vector<std::string> names_in(task::Label const& label) {
-  if (auto const* one = std::get_if<std::string>(&label)) return {*one};
-  if (auto const* several = std::get_if<std::vector<std::string>>(&label)) return *several;
-  std::vector<std::string> names;
-  if (auto const* spans = std::get_if<std::vector<task::Span>>(&label))
-    for (auto const& span : *spans) names.push_back(span.label);
-  return names;
+/// About what it takes in memory.
+std::uint64_t bytes_of(task::Example const& example) {
+  constexpr std::uint64_t kOfARow = sizeof(task::Example) + 64, kOfALabel = sizeof(task::Label) + 32;
+  std::uint64_t n = kOfARow + kOfALabel * example.labels.size() + sizeof(task::ByteRange) * example.words.size();
+  for (auto const& text : example.texts) n += sizeof text + text.capacity();
+  return n;
 }
 
 /// Reads one dataset into its streams.
 class DatasetReader {
  public:
   DatasetReader(DatasetSpec const& spec, Corpus& corpus, std::vector<std::size_t> streams, std::uint64_t seed,
-                SeeRow const& see)
-      : spec_(spec), corpus_(corpus), streams_(std::move(streams)), seed_(seed), see_(see), rows_(streams_.size()) {}
+                ReadOptions const& options, std::uint64_t& n_bytes_in_memory)
+      : spec_(spec),
+        corpus_(corpus),
+        streams_(std::move(streams)),
+        seed_(seed),
+        options_(options),
+        n_bytes_in_memory_(n_bytes_in_memory),
+        rows_(streams_.size()),
+        stored_(streams_.size()) {}
 
   void read() {
     DatasetFacts facts{.name = spec_.name};
@@ -54,6 +54,7 @@ class DatasetReader {
         for (auto const& one : files_of(file, hash)) read_file_of(split, one, hash);
     }
     if (spec_.split) cut_split();
+    for (std::size_t s = 0; s < streams_.size(); ++s) corpus_.streams[streams_[s]].stored = std::move(stored_[s]);
     report_unread_rows();
     check_columns();
     facts.sha256 = hash.hex_digest();
@@ -111,8 +112,11 @@ class DatasetReader {
   }
 
   void add(Split split, Row const& row) {
+    constexpr std::size_t kRowsBetweenNews = 1 << 12;
     std::size_t const row_index = n_rows_[index_of(split)]++;
-    if (see_) see_(corpus_.files.size() - 1, row);
+    if (options_.see) options_.see(corpus_.files.size() - 1, row);
+    if (options_.on_progress && row_index % kRowsBetweenNews == 0)
+      options_.on_progress(corpus_.files.back(), row_index);
     for (auto const& field : row.fields) columns_.insert(field.first);
     has_words_ = has_words_ || !row.words.empty();
     RowFacts facts;
@@ -122,7 +126,7 @@ class DatasetReader {
                .time = text_of(row, spec_.split->by_time)};
     auto const where = fmt::format("{}:{}", corpus_.files.back(), row.line);
     for (std::size_t s = 0; s < streams_.size(); ++s) add_to_stream(s, split, row, row_index, where, facts);
-    if (split == Split::Train) train_facts_.push_back(std::move(facts));
+    if (split == Split::Train && spec_.split) train_facts_.push_back(std::move(facts));
   }
 
   void add_to_stream(std::size_t s, Split split, Row const& row, std::size_t row_index, std::string const& where,
@@ -149,7 +153,7 @@ class DatasetReader {
         unread_rows_.push_back({*unknown, example.error()});
       return;
     }
-    task::Example made = *example;
+    task::Example made = std::move(example).value();
     made.file = corpus_.files.size() - 1;
     if (made.id.empty()) made.id = std::to_string(row_index + 1);
     bool good = true;
@@ -170,8 +174,24 @@ class DatasetReader {
     }
     if (!good) return;
     warn_of_stray_tags(row, where, stream);
-    stream.examples[index_of(split)].push_back(std::move(made));
-    rows_[s][index_of(split)].push_back(row_index);
+    keep(s, split, std::move(made));
+    if (spec_.split) rows_[s][index_of(split)].push_back(row_index);
+  }
+
+  void keep(std::size_t s, Split split, task::Example example) {
+    if (split == Split::Train && stored_[s]) return stored_[s]->add(example);
+    auto& rows = corpus_.streams[streams_[s]].examples[index_of(split)];
+    auto const n_bytes = bytes_of(example);
+    rows.push_back(std::move(example));
+    if (split != Split::Train || options_.storage.folder.empty()) return;
+    n_bytes_in_memory_ += n_bytes;
+    if (n_bytes_in_memory_ <= options_.storage.memory_bytes) return;
+    stored_[s] = std::make_shared<StoredExamples>(options_.storage.folder);
+    for (auto const& row : rows) {
+      n_bytes_in_memory_ -= bytes_of(row);
+      stored_[s]->add(row);
+    }
+    rows = {};
   }
 
   void warn_of_stray_tags(Row const& row, std::string const& where, Stream const& stream) {
@@ -206,11 +226,14 @@ class DatasetReader {
     auto const assigned = assign_splits(train_facts_, *spec_.split, Sha256().update(spec_.name).hex_digest(),
                                         spec_.split->seed != 0 ? spec_.split->seed : seed_);
     for (std::size_t s = 0; s < streams_.size(); ++s) {
-      auto& stream = corpus_.streams[streams_[s]];
-      auto all = std::move(stream.examples[0]);
-      stream.examples[0].clear();
-      for (std::size_t i = 0; i < all.size(); ++i)
-        stream.examples[index_of(assigned[rows_[s][0][i]])].push_back(std::move(all[i]));
+      auto& rows = corpus_.streams[streams_[s]].examples[0];
+      for (auto const& row : rows) n_bytes_in_memory_ -= options_.storage.folder.empty() ? 0 : bytes_of(row);
+      auto all = std::exchange(rows, {});
+      auto const stored = std::exchange(stored_[s], nullptr);
+      if (stored) stored_[s] = std::make_shared<StoredExamples>(options_.storage.folder);
+      auto row = rows_[s][0].begin();
+      for (auto& example : all) keep(s, assigned[*row++], std::move(example));
+      if (stored) stored->for_each([&](auto const& example) { keep(s, assigned[*row++], example); });
     }
     n_rows_[0] = 0;
     for (auto const split : assigned) ++n_rows_[index_of(split)];
@@ -278,10 +301,12 @@ class DatasetReader {
   Corpus& corpus_;
   std::vector<std::size_t> streams_;
   std::uint64_t seed_;
-  SeeRow const& see_;
+  ReadOptions const& options_;
+  std::uint64_t& n_bytes_in_memory_;
   std::vector<std::array<std::vector<std::size_t>, 3>> rows_;  ///< by stream and split: the row of each example
+  std::vector<std::shared_ptr<StoredExamples>> stored_;        ///< by stream
   std::array<std::size_t, 3> n_rows_{};
-  std::vector<RowFacts> train_facts_;
+  std::vector<RowFacts> train_facts_;                                         ///< of a declared split
   std::map<std::pair<std::size_t, std::string>, std::size_t> label_numbers_;  ///< by task and name, for the split
   std::set<std::string> columns_;
   std::vector<std::pair<std::string, Error>> unread_rows_;  ///< and the column that no row before had
@@ -322,70 +347,6 @@ std::vector<Stream> streams_of(std::vector<task::TaskSpec> const& tasks, std::st
   return streams;
 }
 
-/// Label sets from the training rows, or as declared, and every label that is not in them.
-class LabelChecker {
- public:
-  explicit LabelChecker(Corpus& corpus) : corpus_(corpus) {}
-
-  void run() {
-    for (std::size_t t = 0; t < corpus_.tasks.size(); ++t) {
-      auto const& task = corpus_.tasks[t];
-      if (!task::has_labels(task.type)) {
-        corpus_.label_sets.emplace_back();
-      } else {
-        corpus_.label_sets.emplace_back(task.labels.empty() ? labels_in_training(t) : task.labels);
-        check(t);
-      }
-      if (corpus_.n_labelled(t, Split::Train) == 0)
-        corpus_.problems.push_back({Severity::Error, "no-training-rows", fmt::format("task {}", quote(task.name)),
-                                    "no training row carries a label of it; check its columns and files"});
-      else if (task.type == task::TaskType::Classification && corpus_.label_sets[t].size() < 2)
-        corpus_.problems.push_back({Severity::Warning, "single-label", fmt::format("task {}", quote(task.name)),
-                                    "all training rows carry the same label; there is nothing to learn"});
-      else if (task::has_labels(task.type) && corpus_.label_sets[t].empty())
-        corpus_.problems.push_back({Severity::Error, "no-labels", fmt::format("task {}", quote(task.name)),
-                                    "the training rows name no label at all; there is nothing to learn"});
-    }
-  }
-
- private:
-  template <typename Visit>
-  void for_each_label(std::size_t task_index, Split split, Visit const& visit) const {
-    for (auto const& stream : corpus_.streams)
-      for (std::size_t position = 0; position < stream.tasks.size(); ++position)
-        if (stream.tasks[position] == task_index)
-          for (auto const& example : stream.of(split))
-            for (auto const& name : names_in(example.labels[position])) visit(name, example);
-  }
-
-  std::vector<std::string> labels_in_training(std::size_t task_index) const {
-    std::set<std::string> names;
-    for_each_label(task_index, Split::Train, [&](std::string const& name, auto const&) { names.insert(name); });
-    std::vector<std::string> sorted(names.begin(), names.end());
-    if (std::all_of(sorted.begin(), sorted.end(), is_whole_number))
-      std::sort(sorted.begin(), sorted.end(),
-                [](auto const& a, auto const& b) { return std::stoll(a) < std::stoll(b); });
-    return sorted;
-  }
-
-  void check(std::size_t task_index) {
-    auto const& task = corpus_.tasks[task_index];
-    auto const& labels = corpus_.label_sets[task_index];
-    for (auto const split : kSplits)
-      for_each_label(task_index, split, [&](std::string const& name, task::Example const& example) {
-        if (labels.contains(name)) return;
-        corpus_.problems.push_back(
-            {Severity::Error, "unknown-label", corpus_.where(example),
-             task.labels.empty() ? fmt::format("label {} of task {} is in {} but in no training row{}", quote(name),
-                                               quote(task.name), to_string(split), did_you_mean(name, labels.names()))
-                                 : fmt::format("task {}: {}; add it to \"labels\" or correct the row", quote(task.name),
-                                               labels.index_of(name).error().what())});
-      });
-  }
-
-  Corpus& corpus_;
-};
-
 }  // namespace
 
 std::string_view to_string(Split split) {
@@ -404,14 +365,32 @@ std::optional<Split> parse_split(std::string_view word) {
   return std::nullopt;
 }
 
+std::vector<task::Example> const& Stream::of(Split split) const {
+  expects(split != Split::Train || stored == nullptr, "rows that were stored are visited");
+  return examples[index_of(split)];
+}
+
+std::size_t Stream::n_rows(Split split) const {
+  return split == Split::Train && stored ? stored->size() : examples[index_of(split)].size();
+}
+
+void Stream::for_each(Split split, VisitExample const& visit) const {
+  if (split == Split::Train && stored) return stored->for_each(visit);
+  std::for_each(examples[index_of(split)].begin(), examples[index_of(split)].end(), visit);
+}
+
+void Stream::for_each_labels(Split split, VisitExample const& visit) const {
+  if (split == Split::Train && stored) return stored->for_each_labels(visit);
+  for_each(split, visit);
+}
+
 std::size_t Corpus::n_labelled(std::size_t task_index, Split split) const {
   std::size_t n = 0;
   for (auto const& stream : streams)
     for (std::size_t position = 0; position < stream.tasks.size(); ++position)
       if (stream.tasks[position] == task_index)
-        n += static_cast<std::size_t>(
-            std::count_if(stream.of(split).begin(), stream.of(split).end(),
-                          [&](auto const& example) { return task::is_labelled(example.labels[position]); }));
+        stream.for_each_labels(split,
+                               [&](auto const& example) { n += task::is_labelled(example.labels[position]) ? 1 : 0; });
   return n;
 }
 
@@ -420,8 +399,9 @@ std::string Corpus::where(task::Example const& example) const {
 }
 
 Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::TaskSpec> const& tasks,
-                   std::uint64_t seed, SeeRow const& see) {
+                   std::uint64_t seed, ReadOptions const& options) {
   Corpus corpus{.tasks = tasks};
+  std::uint64_t n_bytes_in_memory = 0;
   for (auto const& task : tasks)
     for (auto const& name : task.datasets)
       if (std::none_of(datasets.begin(), datasets.end(), [&](auto const& dataset) { return dataset.name == name; }))
@@ -436,9 +416,9 @@ Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::T
       indices.push_back(corpus.streams.size());
       corpus.streams.push_back(std::move(stream));
     }
-    DatasetReader(dataset, corpus, std::move(indices), seed, see).read();
+    DatasetReader(dataset, corpus, std::move(indices), seed, options, n_bytes_in_memory).read();
   }
-  LabelChecker(corpus).run();
+  find_label_sets(corpus);
   corpus.problems = without_repeats(std::move(corpus.problems));
   return corpus;
 }

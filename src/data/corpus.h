@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include "base/problem.h"
 #include "data/row_reader.h"
+#include "data/stored_examples.h"
 #include "task/example.h"
 #include "task/label_set.h"
 #include "task/task_spec.h"
@@ -52,9 +54,14 @@ struct Stream {
   std::vector<std::string> text;                       ///< columns; empty for CoNLL
   std::vector<std::size_t> tasks;                      ///< indices into Corpus::tasks, in the order of Example::labels
   std::array<std::vector<task::Example>, 3> examples;  ///< by Split
-  [[nodiscard]] std::vector<task::Example> const& of(Split split) const {
-    return examples[static_cast<std::size_t>(split)];
-  }
+  std::shared_ptr<StoredExamples const> stored;        ///< training rows that are on disk; then none is in `examples`
+  /// In memory: to be asked for training rows only where nothing was stored.
+  [[nodiscard]] std::vector<task::Example> const& of(Split split) const;
+  [[nodiscard]] std::size_t n_rows(Split split) const;
+  /// Wherever they are.
+  void for_each(Split split, VisitExample const& visit) const;
+  /// The same; texts, words and ids need not be there.
+  void for_each_labels(Split split, VisitExample const& visit) const;
 };
 
 struct DatasetFacts {
@@ -81,10 +88,24 @@ struct Corpus {
 /// come in order.
 using SeeRow = std::function<void(std::size_t file, Row const& row)>;
 
+/// Training rows that come to more than `memory_bytes` lie in files without a name in `folder`, from the stream on with
+/// which they do. An empty folder: all are kept in memory.
+struct RowStorage {
+  std::filesystem::path folder{};
+  std::uint64_t memory_bytes = std::uint64_t{256} << 20;
+};
+
+struct ReadOptions {
+  SeeRow see{};  ///< is shown every row that can be read
+  RowStorage storage{};
+  /// Now and then, of the file that is read.
+  std::function<void(std::filesystem::path const& file, std::size_t n_rows)> on_progress{};
+};
+
 /// Reads everything; findings about the files are in `problems`. Throws only when the specs contradict themselves
-/// (InvalidUsage). `--only` is expressed by passing fewer tasks. `see` is shown every row that can be read.
+/// (InvalidUsage), or no row can be stored (Unavailable). `--only` is expressed by passing fewer tasks.
 [[nodiscard]] Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::TaskSpec> const& tasks,
-                                 std::uint64_t seed, SeeRow const& see = {});
+                                 std::uint64_t seed, ReadOptions const& options = {});
 
 /// Warnings that need the whole corpus: duplicates, contradicting labels, leakage between splits and across tasks,
 /// rare labels, stray I- (found while reading), in the order of what they cost the user.

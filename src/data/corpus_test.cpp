@@ -444,5 +444,49 @@ TEST(AssignSplits, PaysManySmallStrataTheirShareTogether) {
   EXPECT_NEAR(static_cast<double>(std::count(sides.begin(), sides.end(), Split::Test)), 40, 2);
 }
 
+std::string stored_texts(Stream const& stream) {
+  std::string all;
+  stream.for_each(Split::Train, [&](task::Example const& example) { all += example.texts[0] + " "; });
+  return all;
+}
+
+TEST_F(CorpusFiles, KeepsTrainingRowsBeyondABoundOnTheDiskAndSaysTheSameOfThem) {
+  std::string lines;
+  for (int i = 0; i < 200; ++i)
+    lines += "{\"t\":\"text " + std::to_string(i) + "\",\"y\":\"" + (i % 3 == 0 ? "a" : "b") +
+             "\",\"s\":" + (i % 2 == 0 ? std::to_string(i) : "null") + "}\n";
+  auto const spec = dataset(lines);
+  auto const in_memory = load_corpus({spec}, {kIntent, kScore}, 1);
+  std::vector<std::size_t> said;
+  auto const on_disk =
+      load_corpus({spec}, {kIntent, kScore}, 1,
+                  {.storage = {.folder = folder / "rows", .memory_bytes = 4'000},
+                   .on_progress = [&](fs::path const&, std::size_t n_rows) { said.push_back(n_rows); }});
+  ASSERT_TRUE(on_disk.streams.at(0).stored);
+  EXPECT_FALSE(in_memory.streams.at(0).stored);
+  EXPECT_EQ(on_disk.streams[0].n_rows(Split::Train), 200u);
+  EXPECT_EQ(stored_texts(on_disk.streams[0]), stored_texts(in_memory.streams[0]));
+  EXPECT_EQ(on_disk.label_sets[0].names(), in_memory.label_sets[0].names());
+  EXPECT_EQ(on_disk.n_labelled(1, Split::Train), 100u);
+  EXPECT_THAT(said, ElementsAre(0));
+  EXPECT_TRUE(fs::is_empty(folder / "rows")) << "what is there has no name";
+}
+
+TEST_F(CorpusFiles, CutsADeclaredSplitFromRowsOnTheDiskAsFromThoseInMemory) {
+  std::string lines;
+  for (int i = 0; i < 200; ++i)
+    lines += "{\"t\":\"text " + std::to_string(i) + "\",\"y\":\"" + (i % 3 == 0 ? "a" : "b") + "\"}\n";
+  auto spec = dataset(lines);
+  spec.split = DeclaredSplit{.dev = 0.2, .test = 0.1};
+  auto const in_memory = load_corpus({spec}, {kIntent}, 1);
+  auto const on_disk =
+      load_corpus({spec}, {kIntent}, 1, {.storage = {.folder = folder / "rows", .memory_bytes = 4'000}});
+  ASSERT_TRUE(on_disk.streams.at(0).stored);
+  EXPECT_EQ(stored_texts(on_disk.streams[0]), stored_texts(in_memory.streams[0]));
+  for (auto const split : {Split::Dev, Split::Test})
+    EXPECT_EQ(texts(on_disk.streams[0].of(split)), texts(in_memory.streams[0].of(split)));
+  EXPECT_EQ(on_disk.datasets[0].n_rows, in_memory.datasets[0].n_rows);
+}
+
 }  // namespace
 }  // namespace polytask::data

@@ -51,6 +51,8 @@ struct EvaluationRecord {
 };
 
 struct TrainEvents {
+  /// Training rows that have been made tokens, now and then.
+  std::function<void(std::size_t n_done, std::size_t n_rows)> on_preparing;
   /// Before the plan, of texts that pass the frozen layers: how many have, of how many that must.
   std::function<void(std::size_t n_done, std::size_t n_missing)> on_filling;
   std::function<void(data::FrozenStates::Filled const&)> on_filled;
@@ -72,6 +74,9 @@ struct TrainOptions {
   std::function<data::FrozenLayers(std::filesystem::path const& encoder, std::int64_t n_layers)> frozen_layers;
   ProcessGroup* processes = nullptr;    ///< that train together; none = this one alone
   std::filesystem::path states_folder;  ///< where what they make of texts is stored, for all runs of a project
+  std::filesystem::path rows_folder;    ///< the same for the tokens of texts that the corpus keeps on the disk; empty:
+                                        ///< they are kept in memory
+  std::string release;                  ///< of the program: rows of another one are not used
 };
 
 struct TrainResult {
@@ -96,7 +101,7 @@ struct TrainResult {
 
 /// Writes the selected checkpoint to `run_folder/model`, its probabilities calibrated on dev. Deterministic: the same
 /// corpus, configuration, seed and thread count give the same bytes, interrupted and resumed or not, whatever is stored
-/// in `states_folder`. Throws
+/// in `states_folder` and `rows_folder`. Throws
 /// Error{Interrupted} after `stop` is requested, with a checkpoint on disk if a step was done; Error{InvalidInput} for
 /// data or an encoder that cannot be trained; Error{Unavailable} when memory or disk is not enough.
 ///

@@ -32,6 +32,17 @@ void Progress::show(train::StepRecord const& record) {
   line_.show(text);
 }
 
+void Progress::show_preparing(std::size_t n_done, std::size_t n_rows) {
+  constexpr std::size_t kManyRows = 50'000;  // of fewer there is nothing to wait for
+  if (n_rows < kManyRows) return;
+  if (preparing_since_.time_since_epoch().count() == 0) preparing_since_ = std::chrono::steady_clock::now();
+  std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - preparing_since_;
+  if (n_done == n_rows)
+    line_.print(fmt::format("tokens: {} rows in {}", n_rows, duration_text(seconds.count())));
+  else if (line_.is_due())
+    line_.show(fmt::format("tokens: {} of {} rows", n_done, n_rows));
+}
+
 void Progress::show_filling(std::size_t n_done, std::size_t n_missing) {
   if (line_.is_due()) line_.show(fmt::format("frozen layers: {} of {} texts", n_done, n_missing));
 }

@@ -13,6 +13,8 @@ namespace polytask::cli {
 class Progress {
  public:
   void show(train::Plan const& plan);
+  /// Training rows that have been made tokens.
+  void show_preparing(std::size_t n_done, std::size_t n_rows);
   /// Texts that have passed the frozen layers, of those that must.
   void show_filling(std::size_t n_done, std::size_t n_missing);
   void show(data::FrozenStates::Filled const& filled);
@@ -31,6 +33,7 @@ class Progress {
   LiveLine line_;
   std::int64_t n_steps_ = 0;
   std::map<std::string, double> losses_;  ///< smoothed
+  std::chrono::steady_clock::time_point preparing_since_{};
   std::chrono::steady_clock::time_point teaching_since_{};
   std::size_t n_taught_before_ = 0;
 };

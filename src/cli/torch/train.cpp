@@ -4,17 +4,20 @@
 #include <unistd.h>
 
 #include <cctype>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/answers.h"
+#include "cli/live_line.h"
 #include "cli/machine_notes.h"
 #include "cli/project_file.h"
 #include "cli/run_store.h"
@@ -272,7 +275,29 @@ train::TrainOptions options_of(Project const& project, CommandLine const& line, 
           .frozen_layers = [n_threads](fs::path const& encoder,
                                        std::int64_t n_layers) { return frozen_layers(encoder, n_layers, n_threads); },
           .processes = processes,
-          .states_folder = states_folder(project.folder)};
+          .states_folder = states_folder(project.folder),
+          .rows_folder = rows_folder(project.folder),
+          .release = POLYTASK_VERSION};
+}
+
+/// Training rows beyond a bound lie on the disk. `tells`: how far it is.
+data::Corpus read_corpus(Project const& project, bool tells) {
+  constexpr std::size_t kManyRows = 50'000;  // of fewer there is nothing to wait for
+  LiveLine line;
+  data::ReadOptions options{.storage = {.folder = rows_folder(project.folder)}};
+  if (tells)
+    options.on_progress = [&](fs::path const& file, std::size_t n_rows) {
+      if (n_rows >= kManyRows && line.is_due()) line.show(fmt::format("reading {}: {} rows", file.string(), n_rows));
+    };
+  auto const start = std::chrono::steady_clock::now();
+  auto corpus = data::load_corpus(project.datasets, project.tasks, project.seed, options);
+  std::size_t n_rows = 0;
+  for (auto const& dataset : corpus.datasets)
+    n_rows += std::accumulate(dataset.n_rows.begin(), dataset.n_rows.end(), std::size_t{0});
+  std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - start;
+  if (tells && n_rows >= kManyRows)
+    line.print(fmt::format("read {} rows in {}", n_rows, duration_text(seconds.count())));
+  return corpus;
 }
 
 std::unique_ptr<train::ProcessGroup> joined(train::ProcessPlace const& place, OrderedJson const& identity) {
@@ -308,7 +333,7 @@ int train(CommandLine const& line) {
   auto const place = place_of_this_process();
   check_together(line, place);
   auto project = only_tasks(read_project(line.project, line.overrides), line.only);
-  auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed);
+  auto const corpus = read_corpus(project, !place || place->rank == 0);
   if (has_errors(corpus.problems)) {
     print_problems(std::cerr, corpus.problems);
     throw Error(ErrorCode::InvalidInput,
@@ -358,6 +383,7 @@ int train(CommandLine const& line) {
     progress.note(note);
   bool has_begun = existing.has_value();
   train::TrainEvents const events{
+      .on_preparing = [&](std::size_t n_done, std::size_t n_rows) { progress.show_preparing(n_done, n_rows); },
       .on_filling = [&](std::size_t n_done, std::size_t n_missing) { progress.show_filling(n_done, n_missing); },
       .on_filled = [&](data::FrozenStates::Filled const& filled) { progress.show(filled); },
       .on_note = [&](std::string const& sentence) { progress.note(sentence); },

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "text/wordpiece_trainer.h"
+#include "train/internal/stream_preparer.h"
 
 namespace polytask::train {
 namespace {
@@ -21,20 +22,22 @@ std::vector<double> regression_values(data::Corpus const& corpus, std::size_t ta
   for (auto const& stream : corpus.streams)
     for (std::size_t position = 0; position < stream.tasks.size(); ++position)
       if (stream.tasks[position] == task_index)
-        for (auto const& example : stream.of(Split::Train))
+        stream.for_each_labels(Split::Train, [&](task::Example const& example) {
           if (auto const* value = std::get_if<double>(&example.labels[position])) values.push_back(*value);
+        });
   return values;
 }
 
 bool some_have_no_answer(data::Corpus const& corpus, std::size_t task_index) {
+  bool found = false;
   for (auto const& stream : corpus.streams)
     for (std::size_t position = 0; position < stream.tasks.size(); ++position)
       if (stream.tasks[position] == task_index)
-        for (auto const& example : stream.of(Split::Train))
-          if (auto const* answers = std::get_if<task::Answers>(&example.labels[position]);
-              answers != nullptr && answers->pieces.empty())
-            return true;
-  return false;
+        stream.for_each_labels(Split::Train, [&](task::Example const& example) {
+          auto const* answers = std::get_if<task::Answers>(&example.labels[position]);
+          found = found || (answers != nullptr && answers->pieces.empty());
+        });
+  return found;
 }
 
 model::HeadSpec head_of(data::Corpus const& corpus, std::size_t task_index) {
@@ -60,7 +63,7 @@ LabelCounts count_labels(std::vector<PreparedStream> const& streams, std::size_t
   for (auto const& stream : streams)
     for (std::size_t position = 0; position < stream.heads.size(); ++position) {
       if (stream.heads[position] != head) continue;
-      for (auto const& row : stream.rows) {
+      stream.rows.for_each([&](data::Features const& row) {
         auto const& target = row.targets[position];
         if (auto const* label = std::get_if<std::int32_t>(&target)) {
           counts.by_label[static_cast<std::size_t>(*label)] += 1;
@@ -72,7 +75,7 @@ LabelCounts count_labels(std::vector<PreparedStream> const& streams, std::size_t
           for (auto const tag : *tags)
             if (tag != data::kIgnored) counts.by_label[static_cast<std::size_t>(tag)] += 1, counts.n += 1;
         }
-      }
+      });
     }
   return counts;
 }
@@ -83,15 +86,15 @@ double chance_of_windows(std::vector<PreparedStream> const& streams, std::size_t
   for (auto const& stream : streams)
     for (std::size_t position = 0; position < stream.heads.size(); ++position) {
       if (stream.heads[position] != head) continue;
-      for (auto const& row : stream.rows) {
+      stream.rows.for_each([&](data::Features const& row) {
         auto const* target = std::get_if<data::AnswerTarget>(&row.targets[position]);
-        if (target == nullptr) continue;
+        if (target == nullptr) return;
         n += 1;
         if (target->end == 0)
           n_empty += 1;
         else
           log_positions += std::log(static_cast<double>(target->n_tokens));
-      }
+      });
     }
   return nn::span_chance_level(n > 0 ? n_empty / n : 0, n > n_empty ? log_positions / (n - n_empty) : 0);
 }
@@ -102,9 +105,10 @@ double chance_of_choices(std::vector<PreparedStream> const& streams, std::size_t
   for (auto const& stream : streams)
     for (std::size_t position = 0; position < stream.heads.size(); ++position) {
       if (stream.heads[position] != head) continue;
-      for (auto const& row : stream.rows)
+      stream.rows.for_each([&](data::Features const& row) {
         if (auto const* target = std::get_if<data::ChoiceTarget>(&row.targets[position]))
           n += 1, log_choices += std::log(static_cast<double>(target->n_choices));
+      });
     }
   return nn::choice_chance_level(n > 0 ? log_choices / n : 0);
 }
@@ -134,14 +138,27 @@ void set_losses(Prepared& prepared, TrainConfig const& config) {
   }
 }
 
+/// Texts of the training rows, all of them where they are in memory; of rows on the disk evenly as many as are enough
+/// to learn a vocabulary from.
+std::vector<std::string> texts_for_vocabulary(data::Stream const& stream) {
+  constexpr std::size_t kRowsOnDisk = 500'000;
+  auto const every = stream.stored ? 1 + stream.n_rows(Split::Train) / kRowsOnDisk : 1;
+  std::vector<std::string> texts;
+  std::size_t n = 0;
+  stream.for_each(Split::Train, [&](task::Example const& example) {
+    if (n++ % every == 0) texts.insert(texts.end(), example.texts.begin(), example.texts.end());
+  });
+  return texts;
+}
+
 /// A vocabulary and a small encoder from the training texts, for projects without a pretrained one.
 void prepare_from_scratch(Prepared& prepared, data::Corpus const& corpus, TrainConfig const& config) {
-  std::vector<std::string_view> texts;
-  for (auto const& stream : corpus.streams)
-    for (auto const& example : stream.of(Split::Train))
-      for (auto const& text : example.texts) texts.emplace_back(text);
+  std::vector<std::vector<std::string>> texts;
+  for (auto const& stream : corpus.streams) texts.push_back(texts_for_vocabulary(stream));
+  std::vector<std::string_view> views;
+  for (auto const& of_stream : texts) views.insert(views.end(), of_stream.begin(), of_stream.end());
   prepared.tokenizer =
-      text::train_wordpiece(texts, {.vocab_size = static_cast<std::size_t>(config.scratch.vocab_size)});
+      text::train_wordpiece(views, {.vocab_size = static_cast<std::size_t>(config.scratch.vocab_size)});
   prepared.encoder_config = scratch_encoder(config);
   prepared.encoder_config.vocab_size = static_cast<std::int64_t>(prepared.tokenizer->vocabulary_size());
 }
@@ -152,42 +169,6 @@ void prepare_pretrained(Prepared& prepared, std::filesystem::path const& folder)
   model::check_vocabulary(folder, prepared.encoder_config, prepared.tokenizer->vocabulary_size());
 }
 
-void add_stream(Prepared& prepared, data::Corpus const& corpus, std::size_t corpus_index, std::stop_token const& stop) {
-  auto const& stream = corpus.streams[corpus_index];
-  std::vector<data::TargetSpec> targets;
-  PreparedStream out{.corpus_index = corpus_index, .heads = stream.tasks};
-  for (auto const task_index : stream.tasks) {
-    auto const& head = prepared.spec.heads[task_index];
-    targets.push_back({head.task.type, head.labels, head.target_offset, head.target_scale});
-  }
-  auto const add = [&](data::Features features) {
-    bool const labelled = std::any_of(features.targets.begin(), features.targets.end(),
-                                      [](auto const& target) { return target.index() != 0; });
-    if (!labelled) return;
-    if (features.truncated) ++prepared.truncated_texts[stream.dataset];
-    out.rows.push_back(std::move(features));
-  };
-  auto const& first_task = corpus.tasks[stream.tasks.front()];
-  for (auto const& example : stream.of(Split::Train)) {
-    leave_if_stopped(stop);
-    if (task::reads_choices(first_task)) {
-      add(data::features_of_choices(example, *prepared.tokenizer, prepared.spec.max_length));
-      continue;
-    }
-    if (!task::reads_passages(first_task)) {
-      add(data::features_of(example, *prepared.tokenizer, prepared.spec.max_length, targets));
-      continue;
-    }
-    auto const options = data::passage_options(first_task, prepared.spec.max_length);
-    bool is_first = true;
-    for (auto& window : data::features_of_windows(example, *prepared.tokenizer, options)) {
-      window.truncated = window.truncated && std::exchange(is_first, false);  // the question, in every window
-      add(std::move(window));
-    }
-  }
-  if (!out.rows.empty()) prepared.streams.push_back(std::move(out));
-}
-
 bool is_labelled(task::Example const& example) {
   return std::any_of(example.labels.begin(), example.labels.end(), task::is_labelled);
 }
@@ -196,14 +177,22 @@ bool is_labelled(task::Example const& example) {
 /// in one.
 std::map<std::string, std::int64_t> count_unlabelled(data::Corpus const& corpus) {
   using Row = std::pair<std::size_t, std::size_t>;
-  std::map<std::string, std::map<Row, bool>> labelled;
-  for (auto const& stream : corpus.streams)
-    for (auto const& example : stream.of(Split::Train))
-      labelled[stream.dataset][{example.file, example.line}] |= is_labelled(example);
+  std::map<std::string, std::vector<data::Stream const*>> streams;
+  for (auto const& stream : corpus.streams) streams[stream.dataset].push_back(&stream);
   std::map<std::string, std::int64_t> unlabelled;
-  for (auto const& [dataset, rows] : labelled)
-    if (auto const n = std::count_if(rows.begin(), rows.end(), [](auto const& row) { return !row.second; }); n > 0)
-      unlabelled[dataset] = n;
+  for (auto const& [dataset, readings] : streams) {
+    std::set<Row> without;  // in the readings so far; seldom many
+    for (auto const* stream : readings)
+      stream->for_each_labels(Split::Train, [&](task::Example const& example) {
+        if (!is_labelled(example)) without.emplace(example.file, example.line);
+      });
+    for (auto const* stream : readings)
+      if (!without.empty())
+        stream->for_each_labels(Split::Train, [&](task::Example const& example) {
+          if (is_labelled(example)) without.erase({example.file, example.line});
+        });
+    if (!without.empty()) unlabelled[dataset] = static_cast<std::int64_t>(without.size());
+  }
   return unlabelled;
 }
 
@@ -258,7 +247,7 @@ void set_default_epochs(TrainConfig& config, data::Corpus const& corpus) {
   constexpr double kUsual = 6, kMost = 40, kRowsToDraw = 2'500;
   std::int64_t n_rows = 0;
   for (auto const& stream : corpus.streams)
-    n_rows += std::count_if(stream.of(Split::Train).begin(), stream.of(Split::Train).end(), is_labelled);
+    stream.for_each_labels(Split::Train, [&](auto const& example) { n_rows += is_labelled(example) ? 1 : 0; });
   config.epochs =
       std::clamp(std::ceil(kRowsToDraw / static_cast<double>(std::max<std::int64_t>(1, n_rows))), kUsual, kMost);
   config.evaluations_per_epoch *= kUsual / *config.epochs;
@@ -270,11 +259,9 @@ std::int64_t default_batch_tokens(data::Corpus const& corpus) {
   constexpr double kTokensOfOneDataset = 640;
   std::set<std::string> datasets;
   for (auto const& stream : corpus.streams)
-    for (auto const& example : stream.of(Split::Train))
-      if (is_labelled(example)) {
-        datasets.insert(stream.dataset);
-        break;
-      }
+    stream.for_each_labels(Split::Train, [&](task::Example const& example) {
+      if (is_labelled(example)) datasets.insert(stream.dataset);
+    });
   return std::llround(kTokensOfOneDataset * std::sqrt(static_cast<double>(std::max<std::size_t>(1, datasets.size()))));
 }
 
@@ -298,7 +285,7 @@ data::BatchPlan Prepared::plan(data::Corpus const& corpus, std::uint64_t seed) c
   for (auto const& stream : streams) {
     sizes.push_back(stream.rows.size());
     auto& of_stream = lengths.emplace_back();
-    for (auto const& row : stream.rows) of_stream.push_back(static_cast<std::int32_t>(row.ids.size()));
+    for (std::size_t row = 0; row < stream.rows.size(); ++row) of_stream.push_back(stream.rows.length(row));
   }
   std::vector<double> shares;
   switch (config.sampling.type) {
@@ -337,7 +324,7 @@ TrainConfig effective(TrainConfig config, data::Corpus const& corpus, model::Enc
 }
 
 Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
-                 std::stop_token const& stop) {
+                 std::stop_token const& stop, PrepareEvents const& events) {
   Prepared prepared;
   if (options.encoder)
     prepare_pretrained(prepared, *options.encoder);
@@ -354,7 +341,7 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   prepared.spec.max_length = static_cast<std::size_t>(config.max_length);
   for (std::size_t i = 0; i < corpus.tasks.size(); ++i) prepared.spec.heads.push_back(head_of(corpus, i));
   prepared.spec.private_layers = *prepared.config.private_layers;
-  for (std::size_t i = 0; i < corpus.streams.size(); ++i) add_stream(prepared, corpus, i, stop);
+  StreamPreparer(prepared, corpus, options, events, stop).run();
   prepared.unlabelled_rows = count_unlabelled(corpus);
   if (prepared.streams.empty())
     throw Error(ErrorCode::InvalidInput, "no training row carries a label; nothing can be trained");

@@ -7,6 +7,7 @@
 
 #include "data/batches.h"
 #include "data/corpus.h"
+#include "data/feature_rows.h"
 #include "model/encoder_files.h"
 #include "model/model_folder.h"
 #include "nn/losses.h"
@@ -19,7 +20,7 @@ namespace polytask::train {
 struct PreparedStream {
   std::size_t corpus_index = 0;
   std::vector<std::size_t> heads;  ///< by position in Stream::tasks: index of the head
-  std::vector<data::Features> rows;
+  data::FeatureRows rows;
 };
 
 struct Prepared {
@@ -42,10 +43,19 @@ struct Prepared {
 [[nodiscard]] TrainConfig effective(TrainConfig config, data::Corpus const& corpus,
                                     model::EncoderConfig const& encoder);
 
-/// Throws Error{InvalidInput}: no rows, a tokenizer that is not the encoder's own; Error{InvalidUsage}: settings that
-/// ask for more than the encoder has; Error{Interrupted} soon after `stop` is requested.
+/// What is said meanwhile.
+struct PrepareEvents {
+  std::function<void(std::size_t n_done, std::size_t n_rows)>
+      on_preparing{};  ///< training rows made tokens, now and then
+  std::function<void(std::string const& sentence)> on_note{};
+};
+
+/// Rows of streams that lie on the disk go through files in `options.rows_folder`, and are taken from there where an
+/// earlier run has made them of the same texts in the same way. Throws Error{InvalidInput}: no rows, a tokenizer that
+/// is not the encoder's own; Error{InvalidUsage}: settings that ask for more than the encoder has; Error{Interrupted}
+/// soon after `stop` is requested.
 [[nodiscard]] Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
-                               std::stop_token const& stop);
+                               std::stop_token const& stop, PrepareEvents const& events = {});
 
 /// Throws Error{Interrupted} once `stop` is requested.
 void leave_if_stopped(std::stop_token const& stop);

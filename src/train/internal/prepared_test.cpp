@@ -1,8 +1,10 @@
 #include "train/internal/prepared.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 #include <functional>
 
 #include "base/error.h"
@@ -191,6 +193,45 @@ TEST(Prepared, CountsTextsThatAreCut) {
   EXPECT_EQ(prepare(corpus, config, {}, {}).truncated_texts.at("tickets"), 1);
 }
 
+TEST(Prepared, HasTheSameRowsOfTextsOnTheDiskAndTakesThemFromAnEarlierRun) {
+  namespace fs = std::filesystem;
+  auto const folder = fs::path(testing::TempDir()) / ("polytask_prepared_test_" + std::to_string(::getpid()));
+  auto const in_memory = corpus_of({stream_of("tickets", 0, labels(100, 60))}, 1);
+  auto const on_disk = [&](std::string const& first_text) {
+    auto corpus = in_memory;
+    auto stored = std::make_shared<data::StoredExamples>(folder);
+    corpus.streams[0].examples[0][0].texts[0] = first_text;
+    for (auto const& example : corpus.streams[0].examples[0]) stored->add(example);
+    corpus.streams[0].examples[0].clear();
+    corpus.streams[0].stored = stored;
+    return corpus;
+  };
+  TrainOptions options;
+  options.rows_folder = folder;
+  std::vector<std::string> notes;
+  auto const prepared = [&](data::Corpus const& corpus) {
+    return prepare(corpus, small_config(), options, {}, {.on_note = [&](auto const& said) { notes.push_back(said); }});
+  };
+  auto const expected = prepare(in_memory, small_config(), {}, {});
+  for (int run = 0; run < 2; ++run) {
+    auto const found = prepared(on_disk("a 0"));
+    ASSERT_EQ(found.n_rows(), 160u);
+    std::size_t row = 0;
+    found.streams[0].rows.for_each([&](data::Features const& features) {
+      EXPECT_EQ(features.ids, expected.streams[0].rows[row].ids);
+      EXPECT_EQ(features.targets, expected.streams[0].rows[row].targets);
+      ++row;
+    });
+    EXPECT_EQ(found.chance_levels, expected.chance_levels);
+    EXPECT_EQ(found.config.epochs, expected.config.epochs);
+  }
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("are those of an earlier run")));
+  notes.clear();
+  (void)prepared(on_disk("a 1"));
+  EXPECT_THAT(notes, ElementsAre()) << "one row has changed";
+  fs::remove_all(folder);
+}
+
 TEST(Prepared, IsLeftSoonAfterAStop) {
   std::stop_source stop;
   stop.request_stop();
@@ -223,7 +264,7 @@ TEST(Windows, OfAContextAreRowsOfTheirOwn) {
   EXPECT_EQ(prepared.n_rows(), 3u);
   auto const& rows = prepared.streams.at(0).rows;
   std::vector<std::int32_t> starts;
-  for (auto const& row : rows) starts.push_back(std::get<data::AnswerTarget>(row.targets.at(0)).start);
+  rows.for_each([&](auto const& row) { starts.push_back(std::get<data::AnswerTarget>(row.targets.at(0)).start); });
   EXPECT_THAT(starts, ElementsAre(0, 0, 3 + 3));
 }
 

@@ -51,7 +51,8 @@ Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
       options_(options),
       device_(device_of(options.device)),
       products_(products_of(config.precision, device_)),
-      prepared_(prepare(corpus, config, options, stop)),
+      prepared_(
+          prepare(corpus, config, options, stop, {.on_preparing = events.on_preparing, .on_note = events.on_note})),
       plan_(prepared_.plan(corpus, Rng::for_purpose(options.seed, kMixturePurpose).next())),
       whole_run_(plan_.totals(stop)),
       model_(prepared_.encoder_config, prepared_.spec, config.head_dropout),
@@ -85,7 +86,7 @@ void Session::freeze(TrainEvents const& events, std::stop_token const& stop) {
     for (auto const& sequence : sequences_of(row)) texts.push_back(sequence);
   };
   for (auto const& stream : prepared_.streams)
-    for (auto const& row : stream.rows) add_sequences(row);
+    for (std::size_t row = 0; row < stream.rows.size(); ++row) add_sequences(stream.rows[row]);
   for (auto const& of_stream : dev_)
     for (auto const& text : of_stream.texts)
       for (auto const& sequence : text.sequences) add_sequences(sequence);
@@ -128,10 +129,16 @@ data::Batch Session::batch_of(std::span<data::DrawnRow const> rows) const {
   return batch;
 }
 
+void Session::bring(std::span<data::DrawnRow const> rows) {
+  std::vector<std::vector<std::size_t>> by_stream(prepared_.streams.size());
+  for (auto const& row : rows) by_stream[row.stream].push_back(row.row);
+  for (std::size_t s = 0; s < by_stream.size(); ++s) prepared_.streams[s].rows.bring(by_stream[s]);
+}
+
 std::span<data::DrawnRow const> Session::own_part(std::span<data::DrawnRow const> rows) const {
   if (options_.processes == nullptr) return rows;
   std::vector<std::int64_t> lengths;
-  for (auto const& row : rows) lengths.push_back(static_cast<std::int64_t>(features_of(row).ids.size()));
+  for (auto const& row : rows) lengths.push_back(prepared_.streams[row.stream].rows.length(row.row));
   auto const [first, end] = rows_of_process(lengths, options_.processes->rank(), options_.processes->size());
   return rows.subspan(first, end - first);
 }
@@ -142,9 +149,16 @@ void Session::fit_line(std::size_t head, std::stop_token const& stop) {
   constexpr double kSmallestDeviation =
       0.05;  // of cosines; an encoder that takes all texts for the same is not believed
   std::vector<data::DrawnRow> labelled;
-  for (std::size_t s = 0; s < prepared_.streams.size(); ++s)
-    for (std::size_t row = 0; row < prepared_.streams[s].rows.size(); ++row)
-      if (target_of({s, row}, head) != nullptr) labelled.push_back({s, row});
+  for (std::size_t s = 0; s < prepared_.streams.size(); ++s) {
+    auto const& heads = prepared_.streams[s].heads;
+    auto const found = std::find(heads.begin(), heads.end(), head);
+    if (found == heads.end()) continue;
+    std::size_t row = 0;
+    prepared_.streams[s].rows.for_each([&](data::Features const& features) {
+      if (features.targets[static_cast<std::size_t>(found - heads.begin())].index() != 0) labelled.push_back({s, row});
+      ++row;
+    });
+  }
   std::vector<data::DrawnRow> rows;  // evenly from all of them: files are often sorted
   auto const n = std::min(kRows, labelled.size());
   for (std::size_t i = 0; i < n; ++i) rows.push_back(labelled[i * labelled.size() / n]);
@@ -156,6 +170,7 @@ void Session::fit_line(std::size_t head, std::stop_token const& stop) {
     std::vector<data::DrawnRow> const pass(
         rows.begin() + static_cast<std::ptrdiff_t>(first),
         rows.begin() + static_cast<std::ptrdiff_t>(std::min(n, first + kRowsPerPass)));
+    bring(pass);
     nn::HeadInput input{.head = head};
     for (std::size_t i = 0; i < pass.size(); ++i) {
       input.texts.push_back(static_cast<std::int64_t>(i));
@@ -179,6 +194,7 @@ float const* Session::target_of(data::DrawnRow const& drawn, std::size_t head) c
 
 BatchLoss Session::loss_of(std::span<data::DrawnRow const> own, std::span<data::DrawnRow const> all,
                            std::uint64_t seed) {
+  bring(all);
   auto const n_heads = prepared_.spec.heads.size();
   auto const whole_batch = batch_of(all);
   auto const whole = heads_of(whole_batch, prepared_.streams, n_heads);

@@ -90,6 +90,8 @@ class Session {
   /// Of a regression; null where the row has none.
   [[nodiscard]] float const* target_of(data::DrawnRow const& drawn, std::size_t head) const;
   [[nodiscard]] data::Batch batch_of(std::span<data::DrawnRow const> rows) const;
+  /// What is asked about rows from here on is about these.
+  void bring(std::span<data::DrawnRow const> rows);
   [[nodiscard]] data::Features const& features_of(data::DrawnRow const& row) const {
     return prepared_.streams[row.stream].rows[row.row];
   }
