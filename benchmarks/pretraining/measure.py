@@ -22,10 +22,19 @@ sys.path.insert(0, os.path.join(HERE, '../accuracy'))
 import sets as published  # noqa: E402
 
 # What differs from examples/encoder/recipe.yaml.
-FROM_NOTHING = ['vocabulary={size: 15000, max_alphabet: 4000}', 'train.learning_rate=0.001']
+FROM_NOTHING = ['vocabulary={size: 15000, max_alphabet: 4000}', 'train.learning_rate=0.001', 'stored=f16']
 WIDE = ['encoder={layers: 4, hidden_size: 256, heads: 8, intermediate_size: 1024}', *FROM_NOTHING]
+
+
+def of_teacher(layers, words, learning_rate, stored):
+    return [f'encoder={{from: models/all-MiniLM-L6-v2, layers_kept: {layers}}}', f'vocabulary={{size: {words}, replace: true, max_alphabet: 3300}}',
+            f'train.learning_rate={learning_rate}', f'stored={stored}']
+
+
 RECIPES = {
-    'from-teacher': [],
+    'two-layers': of_teacher([0, 5], 10000, 0.0005, 'f16'),
+    'four-layers': of_teacher([0, 2, 3, 5], 18000, 0.0003, 'int8'),
+    'six-layers': of_teacher([0, 1, 2, 3, 4, 5], 10500, 0.0003, 'int8'),
     'wide': WIDE,
     'deep': ['encoder={layers: 8, hidden_size: 192, heads: 6, intermediate_size: 768}', *FROM_NOTHING],
     'words-alone': [*WIDE, 'teacher='],
@@ -212,10 +221,10 @@ def main():
         folder = os.path.join(options.work, recipe)
         if 'train' in options.what and not measured(what='train', recipe=recipe, minutes=options.minutes):
             answer = json.loads(pretrain(recipe, '--minutes', options.minutes, recipe=recipe).stdout)
-            size = sum(os.path.getsize(os.path.join(folder, file)) for file in ('model.safetensors', 'tokenizer.json', 'vocab.txt', 'config.json'))
+            size = sum(os.path.getsize(os.path.join(folder, file)) for file in os.listdir(folder) if not os.path.isdir(os.path.join(folder, file)))
             add(what='train', recipe=recipe, minutes=options.minutes, parameters=answer['parameters'], bytes=size, tokens=answer['tokens'],
                 seconds=answer['seconds'], perplexity=answer['evaluations'][-1]['perplexity'])
-        if os.path.exists(os.path.join(folder, 'model.safetensors')):
+        if os.path.exists(os.path.join(folder, 'pretraining.json')):
             encoders[recipe] = folder
     if 'score' in options.what:
         score(encoders)

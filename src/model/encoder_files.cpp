@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "model/compact_weights.h"
 #include "model/internal/checked_tensor.h"
 #include "model/internal/encoder_family.h"
 #include "model/internal/encoder_tensors.h"
@@ -34,7 +35,8 @@ std::string plain_name(std::string name, std::string_view prefix) {
 
 /// The weight files of a folder: one, or the shards that the index names.
 std::vector<fs::path> weight_files(fs::path const& folder) {
-  if (is_there(folder / "model.safetensors")) return {folder / "model.safetensors"};
+  for (auto const* name : {"model.safetensors", kCompactWeights})
+    if (is_there(folder / name)) return {folder / name};
   auto const index_path = folder / "model.safetensors.index.json";
   if (!is_there(index_path)) {
     constexpr auto kConvert =
@@ -87,6 +89,7 @@ std::map<std::string, Tensor> read_tensors(fs::path const& folder, Shapes const&
   for (auto const& path : weight_files(folder)) {
     auto const file = SafetensorsFile::open(path);
     for (auto const& [published, view] : file.tensors()) {
+      if (is_scale(file.tensors(), published)) continue;
       auto const name = plain_name(published, prefix);
       auto const found = expected.find(name);
       if (found == expected.end()) {
@@ -96,7 +99,11 @@ std::map<std::string, Tensor> read_tensors(fs::path const& folder, Shapes const&
                                 "configuration do not belong together",
                                 path.string(), quote(published)));
       }
-      if (!weights.emplace(name, checked_tensor(path, published, view, found->second, asked_by)).second)
+      auto const is_compact = path.filename() == kCompactWeights && view.dtype == DType::I8;
+      auto tensor = is_compact ? compact_tensor(path, file.tensors(), published)
+                               : checked_tensor(path, published, view, found->second, asked_by);
+      if (is_compact) check_shape(path, published, tensor.shape, found->second, asked_by);
+      if (!weights.emplace(name, std::move(tensor)).second)
         throw Error(ErrorCode::InvalidInput,
                     fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(published)));
       file.copied(view);

@@ -26,7 +26,8 @@ struct Tensor {
 /// Weights by BERT's names whatever the family ("embeddings.word_embeddings.weight",
 /// "encoder.layer.0.attention.self.query.weight", ...), every one the configuration asks for and no other: pooler,
 /// position ids and pre-training heads are left out. Old names (LayerNorm.gamma) are translated.
-/// Reads model.safetensors, or the shards of model.safetensors.index.json. Throws Error{InvalidInput} naming the
+/// Reads model.safetensors, model.int8.safetensors (model/compact_weights.h) or the shards of
+/// model.safetensors.index.json. Throws Error{InvalidInput} naming the
 /// published tensor, the found and the expected shape; for NaN or infinite values; for a pytorch_model.bin (a pickle
 /// may run code; how to convert it).
 [[nodiscard]] std::map<std::string, Tensor> read_encoder_weights(std::filesystem::path const& folder,

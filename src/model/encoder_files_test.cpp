@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "model/compact_weights.h"
 #include "model/test_support.h"
 
 namespace polytask::model {
@@ -80,6 +81,29 @@ TEST_F(EncoderFolder, IsReadAsItWasWritten) {
   auto const read = read_encoder_weights(folder_, tiny_config());
   ASSERT_EQ(read.size(), tiny_weights().size());
   for (auto const& [name, tensor] : tiny_weights()) EXPECT_EQ(read.at(name).values, tensor.values) << name;
+}
+
+TEST_F(EncoderFolder, OfAByteAWeightIsReadTheSame) {
+  write_compact_weights(folder_, tiny_weights());  // all of one size, so that nothing is rounded
+  auto const read = read_encoder_weights(folder_, tiny_config());
+  ASSERT_EQ(read.size(), tiny_weights().size());
+  for (auto const& [name, tensor] : tiny_weights()) {
+    EXPECT_EQ(read.at(name).shape, tensor.shape) << name;
+    EXPECT_THAT(read.at(name).values, testing::Each(testing::FloatEq(0.5F))) << name;
+  }
+}
+
+TEST_F(EncoderFolder, OfAByteAWeightNamesTheTensorThatDoesNotFit) {
+  auto weights = tiny_weights();
+  weights["embeddings.word_embeddings.weight"] = {{4, 4}, std::vector<float>(16, 0.5F)};
+  write_compact_weights(folder_, weights);
+  EXPECT_THAT(error_of_reading(), AllOf(HasSubstr("word_embeddings.weight"), HasSubstr("[4, 4]"), HasSubstr("[3, 4]")));
+}
+
+TEST_F(EncoderFolder, WithBytesUnderTheUsualNameIsRefused) {
+  write_compact_weights(folder_, tiny_weights());
+  fs::rename(folder_ / kCompactWeights, folder_ / "model.safetensors");
+  EXPECT_THAT(error_of_reading(), HasSubstr("I8"));
 }
 
 TEST_F(EncoderFolder, WithAPickleOnlyIsRefusedWithTheReason) {

@@ -82,7 +82,8 @@ std::vector<Problem> problems(PretrainConfig const& config) {
   rules.between(config.max_length, 8, 1 << 16, "train.max_length");
   rules.require(config.precision == "f32" || config.precision == "bf16", "train.precision", quote(config.precision),
                 "\"f32\" or \"bf16\"");
-  rules.require(config.stored == "f32" || config.stored == "f16", "stored", quote(config.stored), "\"f32\" or \"f16\"");
+  rules.require(config.stored == "f32" || config.stored == "f16" || config.stored == "int8", "stored",
+                quote(config.stored), "\"f32\", \"f16\" or \"int8\"");
   rules.between(config.dropout, 0.0, 0.9, "train.dropout");
   rules.between(config.weight_decay, 0.0, 10.0, "train.weight_decay");
   rules.between(config.warmup_ratio, 0.0, 1.0, "train.warmup_ratio");

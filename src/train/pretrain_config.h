@@ -72,7 +72,7 @@ struct PretrainConfig {
   double held_out = 0.01;                 ///< share of the sequences that is never trained on, > 0, <= 0.5
   std::int64_t held_out_tokens = 20'000;  ///< of them, at most so many tokens a source are scored
   std::int64_t evaluations = 8;           ///< of held-out texts and probes, evenly; the first before the first step
-  std::string stored = "f32";             ///< or "f16": how the weights are written
+  std::string stored = "f32";             ///< "f16" or "int8" (model/compact_weights.h): how the weights are written
   std::uint64_t seed = 1;
 
   [[nodiscard]] double effective_learning_rate() const { return learning_rate.value_or(from ? 2e-4 : 1e-3); }

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "base/utf8.h"
+#include "model/compact_weights.h"
 #include "text/tokenizer.h"
 
 namespace polytask::train {
@@ -132,6 +133,20 @@ TEST(Pretrainer, HalfTheBytesCostAlmostNothing) {
   for (auto const& [name, tensor] : a)
     for (std::size_t i = 0; i < tensor.values.size(); ++i)
       ASSERT_NEAR(tensor.values[i], b.at(name).values[i], 1e-3 * std::max(1.0F, std::abs(tensor.values[i])));
+}
+
+TEST(Pretrainer, AByteAWeightCostsLittleAndIsGoneOnWith) {
+  auto config = small();
+  auto const full = run("f32", config);
+  config.stored = "int8";
+  auto const bytes = run("int8", config);
+  EXPECT_FALSE(fs::exists(bytes.encoder / "model.safetensors")) << "others would read it and not know the scales";
+  EXPECT_LT(fs::file_size(bytes.encoder / model::kCompactWeights),
+            fs::file_size(full.encoder / "model.safetensors") * 0.5);  // of matrices a quarter; these are small
+  config.from = bytes.encoder;
+  auto const on = run("gone on with", config);
+  EXPECT_NEAR(on.result.evaluations.front().perplexity, full.result.evaluations.back().perplexity,
+              full.result.evaluations.back().perplexity * 0.02);
 }
 
 TEST(Pretrainer, AnAddedTokenStartsAsTheMeanOfItsPieces) {

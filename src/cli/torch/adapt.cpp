@@ -157,7 +157,7 @@ int adapt(CommandLine const& line) {
   auto const work = fs::path(folder.string() + ".unfinished");
   auto const adapted = work / "encoder";
   stop.may_save();
-  auto const is_trained = line.resume && fs::exists(adapted / "model.safetensors");
+  auto const is_trained = line.resume && fs::exists(adapted / "pretraining.json");
   train::PretrainResult pretraining;
   if (!is_trained) {
     std::vector<train::LanguageSource> more;

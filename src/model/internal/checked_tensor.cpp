@@ -11,14 +11,20 @@
 
 namespace polytask::model {
 
+void check_shape(std::filesystem::path const& path, std::string const& name, std::vector<std::int64_t> const& found,
+                 std::vector<std::int64_t> const& expected, std::string const& asked_by) {
+  if (found != expected)
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: tensor {} has shape [{}], {} asks for [{}]; the files do not belong together",
+                            path.string(), quote(name), fmt::join(found, ", "), asked_by, fmt::join(expected, ", ")));
+}
+
 Tensor checked_tensor(std::filesystem::path const& path, std::string const& name, TensorView const& view,
                       std::vector<std::int64_t> const& expected, std::string const& asked_by) {
   auto const refuse = [&](std::string const& reason) {
     throw Error(ErrorCode::InvalidInput, fmt::format("{}: tensor {} {}", path.string(), quote(name), reason));
   };
-  if (view.shape != expected)
-    refuse(fmt::format("has shape [{}], {} asks for [{}]; the files do not belong together",
-                       fmt::join(view.shape, ", "), asked_by, fmt::join(expected, ", ")));
+  check_shape(path, name, view.shape, expected, asked_by);
   if (view.dtype != DType::F32 && view.dtype != DType::F16 && view.dtype != DType::BF16 && view.dtype != DType::F64)
     refuse(fmt::format("has dtype {}; expected floating-point weights (F32, F16, BF16, F64)", to_string(view.dtype)));
   Tensor tensor{view.shape, view.to_floats()};

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "data/float16.h"
+#include "model/compact_weights.h"
 #include "model/safetensors.h"
 
 namespace polytask::train {
@@ -56,8 +57,28 @@ std::map<std::string, model::Tensor> chosen_layers(std::map<std::string, model::
 }
 
 bool has_language_head(fs::path const& folder) {
-  auto const path = folder / "model.safetensors";
-  return fs::exists(path) && model::SafetensorsFile::open(path).tensors().contains(kHeadBias);
+  for (auto const* name : {"model.safetensors", model::kCompactWeights})
+    if (fs::exists(folder / name)) return model::SafetensorsFile::open(folder / name).tensors().contains(kHeadBias);
+  return false;
+}
+
+void write_floats(fs::path const& folder, std::map<std::string, model::Tensor> const& weights, bool as_halves) {
+  std::vector<model::TensorToWrite> tensors;
+  std::vector<std::vector<std::uint16_t>> halves;  // the bytes must outlive the call
+  halves.reserve(weights.size());
+  for (auto const& [name, tensor] : weights) {
+    if (!as_halves) {
+      tensors.push_back(model::to_write(name, tensor));
+      continue;
+    }
+    auto& values = halves.emplace_back(tensor.values.size());
+    std::transform(tensor.values.begin(), tensor.values.end(), values.begin(), data::float16_of);
+    if (!std::all_of(values.begin(), values.end(), data::is_finite_float16))
+      throw Error(ErrorCode::InvalidInput,
+                  fmt::format("the weights {} are too large for float16; write them as they are (stored: f32)", name));
+    tensors.push_back({name, model::DType::F16, tensor.shape, std::as_bytes(std::span(values))});
+  }
+  model::write_safetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
 }
 
 }  // namespace
@@ -108,22 +129,10 @@ void write_pretrained(fs::path const& folder, nn::Encoder const& encoder, nn::Ma
   fs::remove_all(unfinished, ignored);
   auto weights = encoder->save();
   weights.merge(head->save());
-  std::vector<model::TensorToWrite> tensors;
-  std::vector<std::vector<std::uint16_t>> halves;  // the bytes must outlive the call
-  halves.reserve(weights.size());
-  for (auto const& [name, tensor] : weights) {
-    if (config.stored == "f32") {
-      tensors.push_back(model::to_write(name, tensor));
-      continue;
-    }
-    auto& values = halves.emplace_back(tensor.values.size());
-    std::transform(tensor.values.begin(), tensor.values.end(), values.begin(), data::float16_of);
-    if (!std::all_of(values.begin(), values.end(), data::is_finite_float16))
-      throw Error(ErrorCode::InvalidInput,
-                  fmt::format("the weights {} are too large for float16; write them as they are (stored: f32)", name));
-    tensors.push_back({name, model::DType::F16, tensor.shape, std::as_bytes(std::span(values))});
-  }
-  model::write_safetensors(unfinished / "model.safetensors", std::move(tensors), {{"format", "pt"}});
+  if (config.stored == "int8")
+    model::write_compact_weights(unfinished, weights);
+  else
+    write_floats(unfinished, weights, config.stored == "f16");
   auto sizes = encoder->config();
   // What fine-tuning wants by default is not what these texts wanted.
   auto const defaults = config.from ? model::read_encoder_config(*config.from) : model::EncoderConfig{};

@@ -80,8 +80,11 @@ void PretrainingSession::add_lessons(Rng& rng) {
   auto const hidden = encoder_->config().hidden_size;
   auto const projection = [&](char const* name, std::int64_t width) {
     torch::nn::Linear layer(hidden, width);
-    nn::fill_normal(layer->weight, 1 / std::sqrt(static_cast<double>(hidden)), rng);
     torch::NoGradGuard const no_grad;
+    if (hidden == width)  // an encoder that began as its teacher's layers says some of it already
+      torch::nn::init::eye_(layer->weight);
+    else
+      nn::fill_normal(layer->weight, 1 / std::sqrt(static_cast<double>(hidden)), rng);
     layer->bias.zero_();
     trained_->register_module(name, layer.ptr());
     return layer;
