@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "kernels/internal/attention_heads.h"
 #include "kernels/internal/random_floats.h"
 
 namespace polytask::kernels {
@@ -62,6 +63,44 @@ void Attention::expect_equation_one() const {
         EXPECT_NEAR(result.context[i * kHidden + h * d + k], expected, 5e-6);
       }
     }
+}
+
+TEST_P(Attention, IsTheSameUpToRoundingWithEveryInstructionSet) {
+  constexpr std::size_t kTokens = 37;
+  std::vector<std::int32_t> const offsets{0, kTokens};
+  Dropout const dropout{0.1F, 5};
+  auto const qkv = random_floats(kTokens * 3 * kHidden, 1), grad = random_floats(kTokens * kHidden, 2);
+  for (std::int64_t const window : {0, 4}) {
+    reach = window;
+    auto const expected = run(offsets, qkv, dropout);
+    Floats expected_grad(qkv.size());
+    attention_backward(shape(offsets), dropout, qkv.data(), expected.context.data(), expected.log_sum_exp.data(),
+                       grad.data(), expected_grad.data());
+    for (auto const instructions : {InstructionSet::Portable, InstructionSet::Avx2, InstructionSet::Avx512}) {
+      if (instructions > detected_instructions()) continue;
+      auto const kernels = attention_of_heads(instructions);
+      HeadRoom const room(kTokens, static_cast<std::int64_t>(d));
+      Floats context(grad.size()), log_sums(kTokens * kHeads), grad_qkv(qkv.size());
+      for (std::size_t h = 0; h < kHeads; ++h) {
+        HeadView head{.n = kTokens,
+                      .d = static_cast<std::int64_t>(d),
+                      .stride = static_cast<std::int64_t>(3 * kHidden),
+                      .hidden = static_cast<std::int64_t>(kHidden),
+                      .heads = kHeads,
+                      .reach = window,
+                      .dropout = dropout,
+                      .query = qkv.data() + h * d};
+        head.dropout.seed = seed_of_unit(dropout.seed, h);
+        kernels.forward(head, room.work(), context.data() + h * d, log_sums.data() + h);
+        kernels.backward(head, room.work(), context.data() + h * d, log_sums.data() + h, grad.data() + h * d,
+                         grad_qkv.data() + h * d);
+      }
+      for (std::size_t i = 0; i < context.size(); ++i)
+        ASSERT_NEAR(context[i], expected.context[i], 1e-5) << to_string(instructions);
+      for (std::size_t i = 0; i < grad_qkv.size(); ++i)
+        ASSERT_NEAR(grad_qkv[i], expected_grad[i], 1e-4) << to_string(instructions);
+    }
+  }
 }
 
 TEST_P(Attention, ComputesEquationOneOfVaswani) { expect_equation_one(); }

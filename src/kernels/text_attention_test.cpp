@@ -9,6 +9,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/internal/random_floats.h"
+#include "kernels/internal/text_attention_heads.h"
 #include "kernels/relative_attention.h"
 #include "kernels/rows.h"
 
@@ -81,6 +82,21 @@ TEST_P(AttentionOfAText, IsTheAttentionOfTraining) {
   auto const expected = context_of_training();
   auto const found = context(0, shape.n);
   for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 3e-6) << i;
+}
+
+TEST_P(AttentionOfAText, IsTheSameUpToRoundingWithEveryInstructionSet) {
+  auto const expected = context(0, shape.n);
+  for (auto const instructions : {InstructionSet::Portable, InstructionSet::Avx2, InstructionSet::Avx512}) {
+    if (instructions > detected_instructions()) continue;
+    Floats out(expected.size());
+    auto const heads = text_attention_heads(instructions);
+    auto const d = shape.hidden / shape.heads;
+    for (auto const one : {heads.of_any, d == 32 ? heads.of_32 : d == 64 ? heads.of_64 : heads.of_any}) {
+      for (std::int64_t head = 0; head < shape.heads; ++head)
+        one(text(qkv, 0, shape.n, out.data()), head, scratch.data());
+      for (std::size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], 1e-5) << to_string(instructions);
+    }
+  }
 }
 
 TEST_P(AttentionOfAText, GivesAQueryTheSameBitsWhicheverOthersAreChosen) {

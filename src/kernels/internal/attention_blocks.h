@@ -1,13 +1,9 @@
-// What packed attention is made of: the loops over one head of one text, for training. The including file chooses the
-// instruction sets, for all that stands here is inlined.
+// What packed attention is made of: the loops over one head of one text, for training. The including file has chosen an
+// instruction set for all that follows and defined `kLanes`, the floats a vector. Nothing of the standard library is
+// called here: the linker would take one file's copy of it for all.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <vector>
-
-#include "kernels/dropout.h"
+#include "kernels/internal/attention_heads.h"
 #include "kernels/internal/simd.h"
 
 namespace polytask::kernels {
@@ -15,43 +11,13 @@ namespace {
 
 // The loops below work on blocks of queries: a key or value that was loaded serves all queries of the block, and what
 // is summed stays in registers.
-constexpr std::int64_t kQueries = 4;
-constexpr std::int64_t kLanes = 16;
+constexpr std::int64_t kQueries = kQueriesAtOnce;
 using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), may_alias, aligned(4)));
 constexpr float kNever = -1.0e30F;  // the score of a place that is no token
 
-constexpr std::int64_t padded(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
-
-/// One head of one text. Strides are in floats; `n` tokens, `d` head size.
-struct HeadView {
-  std::int64_t n = 0;
-  std::int64_t d = 0;
-  std::int64_t stride = 0;  ///< of qkv rows
-  std::int64_t hidden = 0;  ///< of context rows; offset from query to key and from key to value
-  std::int64_t heads = 0;   ///< of log_sum_exp rows
-  std::int64_t reach = 0;   ///< a query sees the keys at most so many places away; 0 = all
-  Dropout dropout;
-  float const* query = nullptr;
-};
-
-/// Room for one head's work.
-struct Scratch {
-  Scratch(std::int64_t longest, std::int64_t d)
-      : keys(static_cast<std::size_t>(padded(longest) * d)),
-        values(keys.size()),
-        rows(static_cast<std::size_t>(padded(longest) * kQueries)),
-        grad_rows(rows.size()),
-        left(static_cast<std::size_t>(kQueries * d)),
-        right(left.size()),
-        sums(left.size()) {}
-  std::vector<float> keys;       ///< [d, padded n], transposed
-  std::vector<float> values;     ///< [d, padded n], transposed
-  std::vector<float> rows;       ///< [kQueries, padded n]
-  std::vector<float> grad_rows;  ///< [kQueries, padded n]
-  std::vector<float> left;       ///< [kQueries, d]: scaled queries
-  std::vector<float> right;      ///< [kQueries, d]: gradients of their contexts
-  std::vector<float> sums;       ///< [kQueries, d]
-};
+constexpr std::int64_t whole_vectors(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+[[gnu::always_inline]] inline std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+[[gnu::always_inline]] inline std::int64_t greater(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
 [[gnu::always_inline]] inline void transpose(HeadView const& head, std::int64_t d, float const* rows, float* out) {
   std::int64_t const np = padded(head.n);
@@ -70,10 +36,10 @@ struct Keys {
 };
 
 [[gnu::always_inline]] inline Keys keys_of_block(HeadView const& head, std::int64_t i) {
-  std::int64_t const np = padded(head.n);
-  if (head.reach == 0) return {0, np, head.n};
-  std::int64_t const last = std::min(np, padded(i + kQueries + head.reach));
-  return {std::max<std::int64_t>(0, i - head.reach) / kLanes * kLanes, last, std::min(head.n, last)};
+  std::int64_t const end = whole_vectors(head.n);
+  if (head.reach == 0) return {0, end, head.n};
+  std::int64_t const last = smaller(end, whole_vectors(i + kQueries + head.reach));
+  return {greater(0, i - head.reach) / kLanes * kLanes, last, smaller(head.n, last)};
 }
 
 /// Scores of one query where there is no key, or none that it sees.
@@ -164,7 +130,7 @@ struct Keys {
   float const inverse = 1.0F / sum;
   for (std::int64_t j = keys.first; j < keys.last; ++j) row[j] *= inverse;
   if (head.dropout.active()) drop_row(head, i, keys, row);
-  return largest + std::log(sum);
+  return largest + __builtin_logf(sum);
 }
 
 /// The softmax's backward for one query: `row` holds scores and becomes what multiplied the values; `grad_row` holds

@@ -2,7 +2,6 @@
 // to keys 0, 1, ... then stand side by side from column n - 1 - i on.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 namespace polytask::kernels {
@@ -21,7 +20,8 @@ constexpr std::int64_t columns_width(std::int64_t n, std::int64_t lanes) {
     float const* const row = table + rows[m] * stride;
     for (std::int64_t k = 0; k < d; ++k) out[k * width + m] = row[k];
   }
-  for (std::int64_t k = 0; k < d; ++k) std::fill(out + k * width + n_columns, out + (k + 1) * width, 0.0F);
+  for (std::int64_t k = 0; k < d; ++k)
+    for (std::int64_t m = n_columns; m < width; ++m) out[k * width + m] = 0.0F;
 }
 
 }  // namespace polytask::kernels
