@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "text/wordpiece_trainer.h"
 #include "train/internal/stream_preparer.h"
 
@@ -159,6 +160,9 @@ void prepare_from_scratch(Prepared& prepared, data::Corpus const& corpus, TrainC
   for (auto const& of_stream : texts) views.insert(views.end(), of_stream.begin(), of_stream.end());
   prepared.tokenizer =
       text::train_wordpiece(views, {.vocab_size = static_cast<std::size_t>(config.scratch.vocab_size)});
+  Sha256 hash;
+  for (auto const text : views) hash.update(std::to_string(text.size()) + ":").update(text);
+  prepared.learned_from = hash.hex_digest();
   prepared.encoder_config = scratch_encoder(config);
   prepared.encoder_config.vocab_size = static_cast<std::int64_t>(prepared.tokenizer->vocabulary_size());
 }

@@ -26,6 +26,7 @@ struct PreparedStream {
 struct Prepared {
   TrainConfig config;  ///< what was asked for, effective()
   std::shared_ptr<text::Tokenizer const> tokenizer;
+  std::string learned_from;  ///< SHA-256 of all texts that its vocabulary was learnt from; empty: it was given
   model::EncoderConfig encoder_config;
   model::ModelSpec spec;               ///< a head per task of the corpus, in its order
   std::vector<nn::LossConfig> losses;  ///< by head

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <utility>
 
 #include "base/error.h"
 #include "train/internal/head_batch.h"
@@ -229,6 +230,30 @@ TEST(Prepared, HasTheSameRowsOfTextsOnTheDiskAndTakesThemFromAnEarlierRun) {
   notes.clear();
   (void)prepared(on_disk("a 1"));
   EXPECT_THAT(notes, ElementsAre()) << "one row has changed";
+  fs::remove_all(folder);
+}
+
+TEST(Prepared, MakesTokensAnewWhereTheTextsOfAnotherDatasetHaveGivenAnotherVocabulary) {
+  namespace fs = std::filesystem;
+  auto const folder = fs::path(testing::TempDir()) / ("polytask_vocabulary_test_" + std::to_string(::getpid()));
+  auto const corpus_with = [&](std::string const& word) {
+    auto corpus = corpus_of({stream_of("stored", 0, labels(100, 60)), stream_of("other", 1, labels(5, 5))}, 2);
+    for (auto& example : corpus.streams[1].examples[0]) example.texts[0] = word;
+    auto stored = std::make_shared<data::StoredExamples>(folder);
+    for (auto const& example : std::exchange(corpus.streams[0].examples[0], {})) stored->add(example);
+    corpus.streams[0].stored = stored;
+    return corpus;
+  };
+  TrainOptions options;
+  options.rows_folder = folder;
+  std::vector<std::string> notes;
+  std::vector<std::size_t> sizes;
+  for (auto const* word : {"q", "w", "w"})
+    sizes.push_back(prepare(corpus_with(word), small_config(), options, {},
+                            {.on_note = [&](auto const& said) { notes.push_back(said); }})
+                        .tokenizer->vocabulary_size());
+  EXPECT_EQ(sizes[0], sizes[1]) << "its size does not tell them apart";
+  EXPECT_EQ(notes.size(), 1u) << "only the third start finds its tokens";
   fs::remove_all(folder);
 }
 

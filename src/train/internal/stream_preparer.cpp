@@ -151,8 +151,8 @@ std::string StreamPreparer::key_of(data::Stream const& stream) const {
   OrderedJson parts{{"format", kRowsFormat}, {"release", options_.release}, {"examples", stream.stored->sha256()}};
   if (options_.encoder)
     parts["tokenizer"] = tokenizer_identity(*options_.encoder);
-  else
-    parts["vocabulary"] = prepared_.tokenizer->vocabulary_size();  // learned from these very texts
+  else  // from the texts of all streams, not of this one alone
+    parts["vocabulary"] = {prepared_.learned_from, prepared_.tokenizer->vocabulary_size()};
   parts["max_length"] = prepared_.spec.max_length;
   for (auto const t : stream.tasks) {
     auto const& spec = targets_[t];
