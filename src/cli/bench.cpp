@@ -108,9 +108,13 @@ struct Measured {
 /// Whether the heads look at all tokens, and through the same layers: then `operations` is what is computed.
 bool counts_every_token(model::ModelSpec const& spec, std::vector<std::size_t> const& heads) {
   auto const reading = spec.heads[heads.front()].reading();
-  bool const one_reading =
-      std::all_of(heads.begin(), heads.end(), [&](auto head) { return spec.heads[head].reading() == reading; });
-  return (one_reading || spec.private_layers == 0) && spec.pooling == model::Pooling::Mean &&
+  auto const branches = spec.branches();
+  bool const one_branch = std::any_of(branches.begin(), branches.end(), [&](model::Branch const& branch) {
+    return std::all_of(heads.begin(), heads.end(), [&](auto head) {
+      return std::find(branch.heads.begin(), branch.heads.end(), head) != branch.heads.end();
+    });
+  });
+  return one_branch && spec.pooling == model::Pooling::Mean &&
          (reading == model::Reading::Text || reading == model::Reading::Pair);
 }
 

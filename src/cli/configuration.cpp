@@ -71,6 +71,7 @@ OrderedJson to_json(train::TrainConfig const& config) {
   OrderedJson json;
   json["architecture"] = config.architecture == train::Architecture::Shared ? "shared" : "split";
   if (config.private_layers) json["private_layers"] = *config.private_layers;
+  if (config.chooses_private_layers) json["private_layers"] = "auto";
   json["frozen_layers"] = config.frozen_layers;  // how much of their states is stored decides nothing
   json["sampling"] = {{"type", name_of(config.sampling.type)},
                       {"temperature", config.sampling.temperature},
@@ -100,6 +101,7 @@ OrderedJson to_json(train::TrainConfig const& config) {
   if (config.dropout) json["dropout"] = *config.dropout;
   json["evaluations_per_epoch"] = config.evaluations_per_epoch;
   json["early_stopping_patience"] = config.early_stopping_patience;
+  if (config.task_stopping_patience > 0) json["task_stopping_patience"] = config.task_stopping_patience;
   json["checkpoint_steps"] = config.checkpoint_steps;
   return json;
 }
@@ -117,7 +119,11 @@ OrderedJson effective_configuration(Project const& project, std::vector<std::str
   json["datasets"] = OrderedJson::object();
   for (auto const& dataset : project.datasets) json["datasets"][dataset.name] = to_json(dataset);
   json["tasks"] = OrderedJson::object();
-  for (auto const& task : project.tasks) json["tasks"][task.name] = to_json(task);
+  for (auto const& task : project.tasks) {
+    json["tasks"][task.name] = to_json(task);
+    if (auto const own = project.train.task_layers.find(task.name); own != project.train.task_layers.end())
+      json["tasks"][task.name]["private_layers"] = own->second;
+  }
   json["train"] = to_json(project.train);
   return json;
 }

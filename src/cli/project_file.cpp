@@ -96,6 +96,7 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
   section.text("metric", task.metric);
   section.text("owner", task.owner);
   section.number("loss_weight", task.loss_weight);
+  if (std::int64_t layers = 0; section.whole("private_layers", layers)) project.train.task_layers[name] = layers;
   section.choice<task::ClassWeights>("class_weights", task.class_weights,
                                      {{"none", task::ClassWeights::None}, {"balanced", task::ClassWeights::Balanced}});
   section.choice<std::optional<task::PairEncoding>>(
@@ -196,7 +197,11 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   Section section(node, "train", findings);
   section.choice<train::Architecture>("architecture", config.architecture,
                                       {{"shared", train::Architecture::Shared}, {"split", train::Architecture::Split}});
-  if (std::int64_t layers = 0; section.whole("private_layers", layers)) config.private_layers = layers;
+  if (auto const layers = section.get("private_layers");
+      layers.IsDefined() && layers.IsScalar() && layers.Scalar() == "auto")
+    config.chooses_private_layers = true;
+  else if (std::int64_t n = 0; section.whole("private_layers", n))
+    config.private_layers = n;
   section.whole("frozen_layers", config.frozen_layers);
   section.number("frozen_states_gb", config.frozen_states_gb);
   if (double epochs = 0; section.number("epochs", epochs)) config.epochs = epochs;
@@ -221,6 +226,7 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   if (double dropout = 0; section.number("dropout", dropout)) config.dropout = dropout;
   section.number("evaluations_per_epoch", config.evaluations_per_epoch);
   section.whole("early_stopping_patience", config.early_stopping_patience);
+  section.whole("task_stopping_patience", config.task_stopping_patience);
   section.whole("checkpoint_steps", config.checkpoint_steps);
 
   Section sampling(section.get("sampling"), "train.sampling", findings);

@@ -33,38 +33,47 @@ struct ComparedRun {
   model::ModelSpec spec;
   double seconds = 0;
   std::uintmax_t model_bytes = 0;
-  double private_share = 0;  ///< of the encoder's layers
+  std::int64_t n_layers = 1;  ///< of the encoder; 1 stands for any number where nobody has some of its own
 };
 
 ComparedRun open_run(Project const& project, std::string const& id) {
   ComparedRun run{.info = complete_run(project.folder, id)};
   run.spec = model::read_model_spec(run.info.folder / "model");
   run.seconds = run.info.state.value("seconds", 0.0);
-  if (run.spec.private_layers > 0)
-    run.private_share =
-        static_cast<double>(run.spec.private_layers) /
-        static_cast<double>(model::read_encoder_config(run.info.folder / "model" / "encoder").num_hidden_layers);
+  auto const branches = run.spec.branches();
+  if (std::any_of(branches.begin(), branches.end(), [](auto const& branch) { return branch.n_own_layers > 0; }))
+    run.n_layers = model::read_encoder_config(run.info.folder / "model" / "encoder").num_hidden_layers;
   for (auto const& entry : fs::recursive_directory_iterator(run.info.folder / "model"))
     if (entry.path().extension() == ".safetensors") run.model_bytes += entry.file_size();
   return run;
 }
 
 /// Passes through an encoder that one text of each kind needs for all answers: `predict` answers the tasks that read
-/// the same columns in one, and top layers that exist once for each reading are that part of a pass more.
+/// the same columns in one, in which the layers of the encoder are passed as far up as a branch of them does, and each
+/// branch's own once.
 double n_passes(ComparedRun const& run) {
-  std::vector<std::pair<task::TaskSpec, std::set<model::Reading>>> readings;  // of tasks that read alike
-  for (auto const& head : run.spec.heads) {
-    auto const same = std::find_if(readings.begin(), readings.end(),
-                                   [&](auto const& group) { return task::read_alike(group.first, head.task); });
-    if (same != readings.end())
-      same->second.insert(head.reading());
-    else
-      readings.push_back({head.task, {head.reading()}});
+  auto const branches = run.spec.branches();
+  std::vector<std::pair<task::TaskSpec, std::set<std::size_t>>> branches_of_texts;  // of tasks that read alike
+  for (std::size_t head = 0; head < run.spec.heads.size(); ++head) {
+    auto const& task = run.spec.heads[head].task;
+    auto const branch = std::find_if(branches.begin(), branches.end(), [&](model::Branch const& one) {
+      return std::find(one.heads.begin(), one.heads.end(), head) != one.heads.end();
+    });
+    auto same = std::find_if(branches_of_texts.begin(), branches_of_texts.end(),
+                             [&](auto const& group) { return task::read_alike(group.first, task); });
+    if (same == branches_of_texts.end()) same = branches_of_texts.insert(same, {task, {}});
+    same->second.insert(static_cast<std::size_t>(branch - branches.begin()));
   }
-  double passes = 0;
-  for (auto const& [task, of_text] : readings)
-    passes += 1 + run.private_share * static_cast<double>(of_text.size() - 1);
-  return passes;
+  std::int64_t n_layers = 0;
+  for (auto const& [task, of_text] : branches_of_texts) {
+    std::int64_t n_shared = 0;
+    for (auto const branch : of_text) {
+      n_shared = std::max(n_shared, run.n_layers - branches[branch].n_own_layers);
+      n_layers += branches[branch].n_own_layers;
+    }
+    n_layers += n_shared;
+  }
+  return static_cast<double>(n_layers) / static_cast<double>(run.n_layers);
 }
 
 /// One line of the table.

@@ -121,7 +121,13 @@ std::vector<Problem> check_passages(data::Corpus const& corpus) {
 
 /// The encoder's files, and where the settings and the texts do not fit it.
 std::vector<Problem> check_encoder(Project const& project, data::Corpus const& corpus) {
-  if (!project.encoder) return train::problems(project.train, train::scratch_encoder(project.train));
+  auto const settings = [&](model::EncoderConfig const& config) {
+    auto found = train::problems(project.train, config);
+    auto of_tasks = train::problems(project.train, project.tasks, config);
+    found.insert(found.end(), std::make_move_iterator(of_tasks.begin()), std::make_move_iterator(of_tasks.end()));
+    return found;
+  };
+  if (!project.encoder) return settings(train::scratch_encoder(project.train));
   auto const& folder = *project.encoder;
   std::optional<model::EncoderConfig> config;
   std::vector<Problem> problems;
@@ -131,7 +137,7 @@ std::vector<Problem> check_encoder(Project const& project, data::Corpus const& c
   };
   look([&] {
     config = model::read_encoder_config(folder);
-    return train::problems(project.train, *config);
+    return settings(*config);
   });
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored)) return problems;  // said once

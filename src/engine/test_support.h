@@ -69,7 +69,7 @@ class RandomModel {
     config.hidden_act = shape.activation;
     model::ModelSpec spec{
         .pooling = shape.pooling, .max_length = 64, .private_layers = shape.private_layers, .heads = std::move(heads)};
-    if (spec.private_layers > 0) spec.encoder_reading = spec.readings().front();
+    if (spec.private_layers > 0 && !spec.readings().empty()) spec.encoder_reading = spec.readings().front();
     model::write_encoder_config(folder / "encoder", config);
     text::make_wordpiece(std::move(vocabulary), {}, "test").value()->save(folder / "encoder");
     std::map<std::string, model::Tensor> encoder;
@@ -91,6 +91,12 @@ class RandomModel {
         tensors.insert(
             {{"pooler.weight", tensor("weight", {hidden, hidden})}, {"pooler.bias", tensor("bias", {hidden})}});
       model::test_support::write_tensors(model::task_folder(folder, head.task.name) / "head.safetensors", tensors);
+      std::map<std::string, model::Tensor> layers;
+      for (auto const& [name, tensor_of_encoder] : encoder)
+        for (auto layer = 2 - head.private_layers; layer < 2; ++layer)
+          if (name.starts_with("encoder.layer." + std::to_string(layer) + "."))
+            layers[name] = tensor(name, tensor_of_encoder.shape);
+      if (!layers.empty()) model::test_support::write_tensors(model::private_file(folder, head.task.name), layers);
     }
     model::write_model_spec(folder, spec);
   }

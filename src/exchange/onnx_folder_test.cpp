@@ -62,7 +62,10 @@ class OnnxFolder : public testing::Test {
       }
       for (auto const& head : model.spec.heads)
         if (auto const start = "tasks." + model::head_file_name(head.task.name) + "."; name.starts_with(start))
-          return {model::task_folder(folder_, head.task.name) / "head.safetensors", name.substr(start.size())};
+          return {name.starts_with(start + "encoder.")
+                      ? model::private_file(folder_, head.task.name)
+                      : model::task_folder(folder_, head.task.name) / "head.safetensors",
+                  name.substr(start.size())};
       return {folder_ / "encoder" / "model.safetensors", name};
     };
     float next = 0;
@@ -97,6 +100,22 @@ TEST_F(OnnxFolder, GoesOutAndComesBackByteForByte) {
     (void)import_onnx(onnx_, back_, "0.1.0");
     EXPECT_EQ(model_files_of(back_), files_of(folder_));
   }
+}
+
+TEST_F(OnnxFolder, TakesTheLayersOfTasksAlong) {
+  auto model = small_model(1);
+  model.spec.heads[0].private_layers = 2;  // two tasks over whole texts, one of which parts first
+  model.spec.heads[3].private_layers = 1;
+  write(model);
+  export_onnx(folder_, {}, onnx_, "0.1.0");
+  (void)import_onnx(onnx_, back_, "0.1.0");
+  EXPECT_EQ(model_files_of(back_), files_of(folder_));
+  fs::remove_all(onnx_);
+  fs::remove_all(back_);
+  export_onnx(folder_, {model.spec.heads[0].task.name}, onnx_, "0.1.0");
+  (void)import_onnx(onnx_, back_, "0.1.0");
+  EXPECT_EQ(model_files_of(back_ / "tasks").size(), 3u) << "one task, with its layers";
+  EXPECT_FALSE(fs::exists(back_ / "private"));
 }
 
 TEST_F(OnnxFolder, HoldsTheModelItsConfigurationAndTheTokenizer) {

@@ -39,8 +39,11 @@ TaskModel read_task_model(fs::path const& model_folder, std::string const& task)
   one.encoder = std::move(weights.encoder);
   one.head = std::move(spec.heads[index]);
   one.weights = std::move(weights.heads[index]);
-  if (auto const own = weights.private_layers.find(one.head.reading()); own != weights.private_layers.end())
-    for (auto& [name, tensor] : own->second) one.encoder.at(name) = std::move(tensor);
+  auto own = std::move(one.weights.layers);
+  one.weights.layers.clear();
+  if (one.head.private_layers == 0) own = std::move(weights.private_layers[one.head.reading()]);
+  one.head.private_layers = 0;
+  for (auto& [name, tensor] : own) one.encoder.at(name) = std::move(tensor);
   return one;
 }
 

@@ -24,8 +24,9 @@ struct TaskModel {
   std::filesystem::path source;  ///< the folder that was read, in which nothing is written; empty where there is none
 };
 
-/// One task of a model folder or package, which is not verified here; layers that are private to the task's reading
-/// stand in the encoder's place. An empty `task` is the only one. Throws Error{InvalidUsage, NotFound, InvalidInput}.
+/// One task of a model folder or package, which is not verified here; layers that are private to the task or its
+/// reading stand in the encoder's place. An empty `task` is the only one. Throws Error{InvalidUsage, NotFound,
+/// InvalidInput}.
 [[nodiscard]] TaskModel read_task_model(std::filesystem::path const& model_folder, std::string const& task);
 
 /// As a model folder with one task; the folder must be empty or new.

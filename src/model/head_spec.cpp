@@ -45,6 +45,7 @@ OrderedJson to_json(HeadSpec const& head) {
   if (head.task.type == task::TaskType::Multilabel) json["threshold"] = head.threshold;
   if (has_temperature(head)) json["temperature"] = head.temperature;
   if (head.pooler == Pooler::Tanh) json["pooler"] = "tanh";
+  if (head.private_layers > 0) json["private_layers"] = head.private_layers;
   if (head.null_threshold) json["null_threshold"] = *head.null_threshold;
   return json;
 }
@@ -89,6 +90,7 @@ HeadSpec head_from_json(Json const& json, std::string const& where) {
   head.task.stride = count_of(json, "stride", "a number of tokens, 1 or more", where);
   head.task.longest_answer =
       count_of(json, "longest_answer", "a number of tokens, 1 or more", where).value_or(task::kLongestAnswer);
+  head.private_layers = count_of(json, "private_layers", "a number of layers, 1 or more", where).value_or(0);
   if (json.contains("null_threshold")) head.null_threshold = json["null_threshold"].get<double>();
   try {
     head.labels = task::LabelSet(json.at("labels").get<std::vector<std::string>>());

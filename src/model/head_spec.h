@@ -45,6 +45,8 @@ struct HeadSpec {
   double threshold = 0.5;        ///< multilabel
   double temperature = 1.0;      ///< > 0; classification, multilabel and multiple choice divide their logits by it
   Pooler pooler = Pooler::None;  ///< of the readings Text, Pair and Choices alone
+  /// Top layers of the encoder that the task has for itself (model/model_folder.h); 0 = those of its reading.
+  std::int64_t private_layers = 0;
   /// Span: "no answer" must exceed the best piece by more; nothing = there is always an answer.
   std::optional<double> null_threshold;
   [[nodiscard]] std::size_t n_outputs() const;

@@ -14,16 +14,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// 2: target_offset for target_mean; 3: private_layers; 4: a folder for each task; 5: heads with poolers.
-// A model without poolers is written in schema 4, so that versions before 5 read it; they refuse one that has them.
-constexpr int kSchema = 5;
-constexpr int kSchemaWithoutPoolers = 4;
+// 2: target_offset for target_mean; 3: private_layers; 4: a folder for each task; 5: heads with poolers; 6: tasks with
+// private layers. A model is written in the earliest that can hold it, so that older versions read what they can answer
+// and refuse what they cannot.
+constexpr int kSchema = 6;
+constexpr int kSchemaWithPoolers = 5;
+constexpr int kEarliestSchema = 4;
 constexpr std::int64_t kMostLayers = 1'000;  // of any encoder
 
 int schema_of(ModelSpec const& spec) {
-  bool const has_pooler = std::any_of(spec.heads.begin(), spec.heads.end(),
-                                      [](HeadSpec const& head) { return head.pooler != Pooler::None; });
-  return has_pooler ? kSchema : kSchemaWithoutPoolers;
+  auto const any = [&](auto const& holds) { return std::any_of(spec.heads.begin(), spec.heads.end(), holds); };
+  if (any([](HeadSpec const& head) { return head.private_layers > 0; })) return kSchema;
+  return any([](HeadSpec const& head) { return head.pooler != Pooler::None; }) ? kSchemaWithPoolers : kEarliestSchema;
 }
 
 }  // namespace
@@ -50,8 +52,32 @@ std::optional<std::size_t> ModelSpec::find(std::string_view task) const {
 
 std::vector<Reading> ModelSpec::readings() const {
   std::set<Reading> readings;
-  for (auto const& head : heads) readings.insert(head.reading());
+  for (auto const& head : heads)
+    if (head.private_layers == 0) readings.insert(head.reading());
   return {readings.begin(), readings.end()};
+}
+
+std::vector<Branch> ModelSpec::branches() const {
+  std::vector<Branch> found;
+  auto const heads_that = [&](auto const& belongs) {
+    std::vector<std::size_t> indices;
+    for (std::size_t i = 0; i < heads.size(); ++i)
+      if (heads[i].private_layers == 0 && belongs(heads[i])) indices.push_back(i);
+    return indices;
+  };
+  auto const own = private_readings();
+  if (auto shared = heads_that([](auto const&) { return true; }); private_layers == 0 && !shared.empty())
+    found.push_back({.heads = std::move(shared)});
+  for (auto const reading : private_layers > 0 ? readings() : std::vector<Reading>()) {
+    auto of_reading = heads_that([&](HeadSpec const& head) { return head.reading() == reading; });
+    bool const has_file = std::find(own.begin(), own.end(), reading) != own.end();
+    found.push_back({.n_own_layers = has_file ? private_layers : 0,
+                     .reading = has_file ? std::optional(reading) : std::nullopt,
+                     .heads = std::move(of_reading)});
+  }
+  for (std::size_t i = 0; i < heads.size(); ++i)
+    if (heads[i].private_layers > 0) found.push_back({.n_own_layers = heads[i].private_layers, .heads = {i}});
+  return found;
 }
 
 std::vector<Reading> ModelSpec::private_readings() const {
@@ -66,10 +92,10 @@ ModelSpec parse_model_spec(std::string_view text, std::string const& where,
   auto const json = parse_json(text, where).value();
   try {
     int const schema = json.at("schema").get<int>();
-    if (schema != kSchema && schema != kSchemaWithoutPoolers)
+    if (schema < kEarliestSchema || schema > kSchema)
       throw Error(ErrorCode::InvalidInput,
-                  fmt::format("{}: was written in schema {}, this version reads {} and {}; {}", where, schema,
-                              kSchemaWithoutPoolers, kSchema,
+                  fmt::format("{}: was written in schema {}, this version reads {} to {}; {}", where, schema,
+                              kEarliestSchema, kSchema,
                               schema < kSchema ? "train the model again, or use the version of polytask that wrote it"
                                                : "use the version of polytask that wrote it"));
     ModelSpec spec;
@@ -151,6 +177,10 @@ fs::path task_folder(fs::path const& model_folder, std::string const& task_name)
 
 fs::path private_file(fs::path const& model_folder, Reading reading) {
   return model_folder / "private" / (std::string(to_string(reading)) + ".safetensors");
+}
+
+fs::path private_file(fs::path const& model_folder, std::string const& task_name) {
+  return task_folder(model_folder, task_name) / "private.safetensors";
 }
 
 }  // namespace polytask::model

@@ -153,13 +153,69 @@ TEST(ModelSpec, IsOfANewerSchemaWhereAHeadHasAPooler) {
               HasSubstr("was written in schema 5, its tasks ask for 4"));
 }
 
+/// Two classifications, two taggings.
+ModelSpec two_readings() {
+  return {.heads = {head("intent", TaskType::Classification, {"a"}), head("tone", TaskType::Classification, {"a"}),
+                    head("places", TaskType::Tagging, {"PLACE"}), head("things", TaskType::Tagging, {"THING"})}};
+}
+
+/// "own layers: heads" of each branch.
+std::vector<std::string> branches_of(ModelSpec const& spec) {
+  std::vector<std::string> texts;
+  for (auto const& branch : spec.branches()) {
+    auto& text = texts.emplace_back(std::to_string(branch.n_own_layers) +
+                                    (branch.reading ? " of " + std::string(to_string(*branch.reading)) : "") + ":");
+    for (auto const head : branch.heads) text += " " + spec.heads[head].task.name;
+  }
+  return texts;
+}
+
+TEST(ModelSpec, PutsHeadsThatPassTheSameLayersIntoOneBranch) {
+  using testing::ElementsAre;
+  auto spec = two_readings();
+  EXPECT_THAT(branches_of(spec), ElementsAre("0: intent tone places things"));
+  spec.private_layers = 2;
+  EXPECT_THAT(branches_of(spec), ElementsAre("0: intent tone", "2 of words: places things"));
+  spec.heads[1].private_layers = 3;
+  spec.heads[3].private_layers = 2;
+  EXPECT_THAT(branches_of(spec), ElementsAre("0: intent", "2 of words: places", "3: tone", "2: things"));
+  EXPECT_EQ(spec.height_of(spec.branches()[0]), 2) << "the encoder's top layers are those of texts";
+  EXPECT_EQ(spec.height_of(spec.branches()[2]), 3);
+  spec.private_layers = 0;
+  EXPECT_THAT(branches_of(spec), ElementsAre("0: intent places", "3: tone", "2: things"));
+  for (auto& one : spec.heads) one.private_layers = 1;
+  EXPECT_THAT(branches_of(spec), ElementsAre("1: intent", "1: tone", "1: places", "1: things"));
+}
+
+TEST(ModelSpec, AReadingWhoseTasksAllHaveLayersForThemselvesHasNone) {
+  auto spec = two_readings();
+  spec.private_layers = 1;
+  spec.heads[2].private_layers = spec.heads[3].private_layers = 1;
+  EXPECT_THAT(spec.readings(), testing::ElementsAre(Reading::Text));
+  EXPECT_THAT(spec.private_readings(), testing::IsEmpty());
+}
+
+TEST_F(SpecFolder, SaysHowManyLayersATaskHasForItselfInItsOwnFolderAndANewerSchema) {
+  auto spec = two_readings();
+  write_model_spec(folder_, spec);
+  auto const before = read_file(folder_ / "tasks/intent/task.json");
+  EXPECT_EQ(before.find("private_layers"), std::string::npos) << "as older versions wrote it";
+  spec.heads[0].private_layers = 2;
+  write_model_spec(folder_, spec);
+  EXPECT_EQ(Json::parse(read_file(folder_ / "model.json")).at("schema"), 6) << "older versions refuse it";
+  auto const read = read_model_spec(folder_);
+  EXPECT_EQ(read.heads[0].private_layers, 2);
+  EXPECT_EQ(read.heads[1].private_layers, 0);
+  EXPECT_EQ(private_file(folder_, "intent"), folder_ / "tasks" / "intent" / "private.safetensors");
+}
+
 TEST(ModelSpec, RefusesWhatContradictsItself) {
   EXPECT_EQ(error_with([](auto&) {}), "no error");
   EXPECT_THAT(error_with([](auto& model) { model["schema"] = 3; }),
-              HasSubstr("was written in schema 3, this version reads 4 and 5; train the model again"));
+              HasSubstr("was written in schema 3, this version reads 4 to 6; train the model again"));
   EXPECT_THAT(
-      error_with([](auto& model) { model["schema"] = 6; }),
-      HasSubstr("was written in schema 6, this version reads 4 and 5; use the version of polytask that wrote it"));
+      error_with([](auto& model) { model["schema"] = 7; }),
+      HasSubstr("was written in schema 7, this version reads 4 to 6; use the version of polytask that wrote it"));
   EXPECT_THAT(error_with([](auto& model) { model["pooling"] = "max"; }), HasSubstr("\"pooling\" is \"max\""));
   EXPECT_THAT(error_with([](auto& model) { model["max_length"] = 7; }), HasSubstr("\"max_length\" is 7"));
   for (auto const& n : {Json(-1), Json(1'001), Json(1.5), Json(1e30), Json()})

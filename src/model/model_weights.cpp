@@ -33,6 +33,23 @@ std::map<std::string, Tensor> read_tensors(fs::path const& path, Shapes const& e
   return tensors;
 }
 
+/// The encoder's top `n_layers` layers.
+Shapes top_shapes(EncoderConfig const& config, std::int64_t n_layers) {
+  Shapes shapes;
+  auto const all = expected_encoder_tensors(config);
+  for (auto layer = config.num_hidden_layers - n_layers; layer < config.num_hidden_layers; ++layer) {
+    auto const prefix = fmt::format("encoder.layer.{}.", layer);
+    for (auto at = all.lower_bound(prefix); at != all.end() && at->first.starts_with(prefix); ++at) shapes.insert(*at);
+  }
+  return shapes;
+}
+
+std::map<std::string, Tensor> read_private_layers(fs::path const& path, EncoderConfig const& config,
+                                                  std::int64_t n_layers) {
+  return read_tensors(path, top_shapes(config, n_layers), "the encoder's config.json",
+                      fmt::format("{} private layer{}", n_layers, n_layers == 1 ? " has" : "s have"));
+}
+
 HeadWeights read_head(fs::path const& folder, HeadSpec const& head, EncoderConfig const& config) {
   auto const n_outputs = static_cast<std::int64_t>(head.n_outputs());
   auto const hidden = config.hidden_size;
@@ -42,20 +59,16 @@ HeadWeights read_head(fs::path const& folder, HeadSpec const& head, EncoderConfi
   auto tensors =
       read_tensors(task_folder(folder, head.task.name) / "head.safetensors", expected,
                    "task.json with the encoder's config.json", has_pooler ? "a head with a pooler has" : "a head has");
-  HeadWeights weights{std::move(tensors.at("weight")), std::move(tensors.at("bias")), std::nullopt};
+  HeadWeights weights{std::move(tensors.at("weight")), std::move(tensors.at("bias")), std::nullopt, {}};
   if (has_pooler) weights.pooler = {std::move(tensors.at("pooler.weight")), std::move(tensors.at("pooler.bias"))};
+  auto const layers = private_file(folder, head.task.name);
+  if (head.private_layers > 0)
+    weights.layers = read_private_layers(layers, config, head.private_layers);
+  else if (std::error_code absent; fs::exists(layers, absent))
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}: task.json gives the task no layers for itself; the files do not belong together",
+                            layers.string()));
   return weights;
-}
-
-/// The encoder's top layers.
-Shapes private_shapes(EncoderConfig const& config, ModelSpec const& spec) {
-  Shapes shapes;
-  auto const all = expected_encoder_tensors(config);
-  for (auto layer = config.num_hidden_layers - spec.private_layers; layer < config.num_hidden_layers; ++layer) {
-    auto const prefix = fmt::format("encoder.layer.{}.", layer);
-    for (auto at = all.lower_bound(prefix); at != all.end() && at->first.starts_with(prefix); ++at) shapes.insert(*at);
-  }
-  return shapes;
 }
 
 void refuse_unread_layers(fs::path const& folder, ModelSpec const& spec) {
@@ -77,11 +90,8 @@ ModelWeights read_model_weights(fs::path const& folder, EncoderConfig const& con
   ModelWeights weights{.encoder = read_encoder_weights(folder / "encoder", config)};
   for (auto const& head : spec.heads) weights.heads.push_back(read_head(folder, head, config));
   refuse_unread_layers(folder, spec);
-  auto const shapes = private_shapes(config, spec);
   for (auto const reading : spec.private_readings())
-    weights.private_layers[reading] = read_tensors(
-        private_file(folder, reading), shapes, "the encoder's config.json",
-        fmt::format("{} private layer{}", spec.private_layers, spec.private_layers == 1 ? " has" : "s have"));
+    weights.private_layers[reading] = read_private_layers(private_file(folder, reading), config, spec.private_layers);
   return weights;
 }
 
@@ -92,6 +102,10 @@ void write_head_weights(fs::path const& folder, std::string const& task, HeadWei
     tensors.push_back(to_write("pooler.bias", head.pooler->bias));
   }
   write_safetensors(task_folder(folder, task) / "head.safetensors", std::move(tensors));
+  if (head.layers.empty()) return;
+  std::vector<TensorToWrite> layers;
+  for (auto const& [name, tensor] : head.layers) layers.push_back(to_write(name, tensor));
+  write_safetensors(private_file(folder, task), std::move(layers));
 }
 
 void check_belongs(fs::path const& folder, ModelSpec const& spec, EncoderConfig const& config, std::size_t n_tokens) {
@@ -106,6 +120,13 @@ void check_belongs(fs::path const& folder, ModelSpec const& spec, EncoderConfig 
         ErrorCode::InvalidInput,
         fmt::format("{}: {} layers are private, the encoder has {}; model.json and the encoder do not belong together",
                     folder.string(), spec.private_layers, config.num_hidden_layers));
+  for (auto const& head : spec.heads)
+    if (head.private_layers > config.num_hidden_layers)
+      throw Error(
+          ErrorCode::InvalidInput,
+          fmt::format("{}: task {} has {} layers for itself, the encoder has {}; the task's head and the encoder "
+                      "do not belong together",
+                      folder.string(), quote(head.task.name), head.private_layers, config.num_hidden_layers));
   for (auto const& head : spec.heads)
     if (head.task.reads_segments() && !config.reads_pairs())
       throw Error(ErrorCode::InvalidInput,

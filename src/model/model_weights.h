@@ -22,13 +22,16 @@ struct HeadWeights {
   Tensor weight;                        ///< [outputs, inputs]
   Tensor bias;                          ///< [outputs]
   std::optional<LinearWeights> pooler;  ///< [hidden, hidden], [hidden]
+  /// Top layers that the task has for itself, named as in the encoder; empty where it has none.
+  std::map<std::string, Tensor> layers = {};
 };
 
 /// All of them float32 and finite, in the shapes that the configuration and the heads ask for.
 struct ModelWeights {
   std::map<std::string, Tensor> encoder;  ///< by published name
   /// Of ModelSpec::private_readings(): their top layers, named as in the encoder
-  /// ("encoder.layer.5.attention.self.query.weight"). A reading that is not here uses those of `encoder`.
+  /// ("encoder.layer.5.attention.self.query.weight"). A reading that is not here uses those of `encoder`; a head that
+  /// has some for itself uses none of both.
   std::map<Reading, std::map<std::string, Tensor>> private_layers;
   std::vector<HeadWeights> heads;  ///< in the order of ModelSpec::heads
 };
@@ -39,7 +42,7 @@ struct ModelWeights {
 [[nodiscard]] ModelWeights read_model_weights(std::filesystem::path const& folder, EncoderConfig const& config,
                                               ModelSpec const& spec);
 
-/// The head.safetensors of a task.
+/// The head.safetensors of a task, and the private.safetensors where it has layers for itself.
 void write_head_weights(std::filesystem::path const& folder, std::string const& task, HeadWeights const& head);
 
 /// Throws Error{InvalidInput} where the folder's parts are of different models: more tokens (`n_tokens`, of its

@@ -48,6 +48,32 @@ TEST_F(WeightsFolder, IsReadWholeInTheOrderOfTheTasks) {
   EXPECT_EQ(layer.at("encoder.layer.1.attention.self.query.bias").values, std::vector<float>(4, 0.25F));
 }
 
+TEST_F(WeightsFolder, HasTheLayersThatATaskHasForItself) {
+  auto const file = private_file(folder_, "intent");
+  std::map<std::string, Tensor> layers;
+  for (auto const& [name, shape] : expected_encoder_tensors(two_layers()))
+    if (name.starts_with("encoder.layer.")) layers[name] = filled(shape, 0.75F);
+  write_tensors(file, layers);
+  EXPECT_THAT(error_of_reading(), AllOf(HasSubstr("tasks/intent/private.safetensors"),
+                                        HasSubstr("task.json gives the task no layers for itself")));
+  spec_.heads[0].private_layers = 1;
+  EXPECT_THAT(error_of_reading(), HasSubstr("private.safetensors: has 32 tensors, 1 private layer has 16"));
+  spec_.heads[0].private_layers = 2;
+  auto const weights = read_model_weights(folder_, two_layers(), spec_);
+  EXPECT_EQ(weights.heads[0].layers.size(), 32u);
+  EXPECT_EQ(weights.heads[0].layers.at("encoder.layer.0.output.dense.bias").values, std::vector<float>(4, 0.75F));
+  EXPECT_TRUE(weights.heads[1].layers.empty());
+  write_head_weights(folder_, "intent", weights.heads[0]);
+  EXPECT_EQ(read_model_weights(folder_, two_layers(), spec_).heads[0].layers.size(), 32u);
+  spec_.heads[0].private_layers = 3;
+  try {
+    check_belongs(folder_, spec_, two_layers(), 0);
+    FAIL() << "more layers than there are";
+  } catch (Error const& error) {
+    EXPECT_THAT(error.what(), HasSubstr("task \"intent\" has 3 layers for itself, the encoder has 2"));
+  }
+}
+
 TEST_F(WeightsFolder, NamesTheHeadThatDoesNotFit) {
   write_tensors(head_, {{"weight", filled({2, 4}, 1)}, {"bias", filled({2}, 1)}});
   EXPECT_THAT(error_of_reading(), AllOf(HasSubstr("intent/head.safetensors: tensor \"bias\" has shape [2]"),

@@ -66,7 +66,8 @@ void check_task(Package const& package, HeadSpec const& head, std::set<std::stri
                   fmt::format("the head of task {} was trained on another encoder ({}) than the package has ({}); "
                               "it would answer nonsense",
                               name, short_id(task.encoder), short_id(manifest.encoder)));
-  auto const layers = package_private_file(package.spec, head.reading());
+  auto const layers = package_private_file(package.spec, head);
+  if (layers && head.private_layers > 0) of_tasks.insert(*layers);
   auto const file = layers ? manifest.files.find(*layers) : manifest.files.end();
   if (layers && file == manifest.files.end())
     throw corrupt(package.folder / *layers, fmt::format("is missing: task {} needs it; get the package again", name));
@@ -83,9 +84,10 @@ bool is_run(fs::path const& folder) {
 
 }  // namespace
 
-std::optional<std::string> package_private_file(ModelSpec const& spec, Reading reading) {
+std::optional<std::string> package_private_file(ModelSpec const& spec, HeadSpec const& head) {
+  if (head.private_layers > 0) return private_file("", head.task.name).string();
   for (auto const own : spec.private_readings())
-    if (own == reading) return private_file("", reading).string();
+    if (own == head.reading()) return private_file("", own).string();
   return std::nullopt;
 }
 

@@ -39,7 +39,8 @@ enum class WeightCheck { Now, ByTheirReader };
 /// needs a tokenizer. Throws Error{NotFound, InvalidInput, Corrupt} naming the file and what is wrong with it.
 [[nodiscard]] Package open_package(std::filesystem::path const& folder, WeightCheck weights = WeightCheck::Now);
 
-/// Path in a package of the layers that a reading has for itself; nothing where it uses the encoder's.
-[[nodiscard]] std::optional<std::string> package_private_file(ModelSpec const& spec, Reading reading);
+/// Path in a package of the private layers that the head stands on, the task's or its reading's; nothing where it uses
+/// the encoder's.
+[[nodiscard]] std::optional<std::string> package_private_file(ModelSpec const& spec, HeadSpec const& head);
 
 }  // namespace polytask::model

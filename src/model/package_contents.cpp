@@ -52,8 +52,10 @@ void remove_folder(PackageContents& contents, std::string const& prefix) {
 }
 
 void remove_unread_layers(PackageContents& contents) {
+  auto const own = contents.spec.private_readings();
   for (auto const reading : kReadings)
-    if (!package_private_file(contents.spec, reading)) remove_file(contents, private_file("", reading).string());
+    if (std::find(own.begin(), own.end(), reading) == own.end())
+      remove_file(contents, private_file("", reading).string());
 }
 
 /// The plan as it is true of what the package has become: nobody has measured `task`, which is another one or gone.
@@ -62,7 +64,9 @@ void without_loss(PackageContents& contents, std::string const& task) {
   if (!plan) return;
   plan->losses.erase(task);
   auto const own = contents.spec.private_readings();
+  auto const of_task = layer_group_prefix(task);
   std::erase_if(plan->higher, [&](auto const& one) {
+    if (one.first.starts_with(of_task)) return true;
     return one.first.starts_with("private/") && std::none_of(own.begin(), own.end(), [&](Reading reading) {
              return one.first.starts_with(fmt::format("private/{}/", to_string(reading)));
            });
@@ -79,7 +83,7 @@ void take_file(PackageContents& into, PackageContents const& from, std::string c
 }
 
 std::optional<std::string> private_hash(PackageContents const& contents, HeadSpec const& head) {
-  auto const path = package_private_file(contents.spec, head.reading());
+  auto const path = package_private_file(contents.spec, head);
   return path ? std::optional(contents.manifest.files.at(*path)) : std::nullopt;
 }
 
@@ -90,10 +94,11 @@ std::size_t index_of(PackageContents const& contents, std::string const& task) {
 }
 
 /// What the encoder and model.json say of how texts are read; empty when both packages read alike.
-std::string differing_reading(ModelSpec const& a, ModelSpec const& b) {
+std::string differing_reading(ModelSpec const& a, ModelSpec const& b, HeadSpec const& head) {
   if (a.pooling != b.pooling) return fmt::format("pooling is {}, there {}", to_string(a.pooling), to_string(b.pooling));
   if (a.max_length != b.max_length)
     return fmt::format("texts have up to {} tokens, there {}", a.max_length, b.max_length);
+  if (head.private_layers > 0) return "";  // whose top layers stand in encoder/ is nothing to it
   if (a.private_layers != b.private_layers)
     return fmt::format("{} layers are private, there {}", a.private_layers, b.private_layers);
   if (a.encoder_reading != b.encoder_reading) return "the encoder's top layers are of another reading";
@@ -111,10 +116,10 @@ void refuse_other_encoder(PackageContents const& into, PackageContents const& fr
         fmt::format("it was trained on another encoder ({}, here {}) and would answer nonsense; train it on this "
                     "encoder, or take the package whole",
                     short_id(from.manifest.encoder), short_id(into.manifest.encoder)));
-  if (auto const reason = differing_reading(into.spec, from.spec); !reason.empty())
+  if (auto const reason = differing_reading(into.spec, from.spec, head); !reason.empty())
     refuse(fmt::format("texts are read in another way: here {}; train it with these settings", reason));
-  auto const layers = package_private_file(from.spec, head.reading());
-  if (!layers) return;
+  auto const layers = package_private_file(from.spec, head);
+  if (!layers || head.private_layers > 0) return;
   auto const here = into.manifest.files.find(*layers);
   if (here != into.manifest.files.end() && here->second != from.manifest.files.at(*layers))
     refuse(
@@ -184,6 +189,7 @@ PackageContents contents_of_model(fs::path const& model_folder,
   for (auto const& head : contents.spec.heads) {
     auto const folder = task_folder("", head.task.name).string();
     for (auto const* file : {"task.json", "head.safetensors"}) add_copy(contents, model_folder, folder + "/" + file);
+    if (head.private_layers > 0) add_copy(contents, model_folder, private_file("", head.task.name).string());
     auto& task = manifest.tasks[head.task.name];
     task = {.folder = folder,
             .encoder = manifest.encoder,
@@ -202,7 +208,7 @@ void take_task(PackageContents& into, PackageContents const& from, std::string c
   remove_folder(into, folder);
   for (auto const& [path, hash] : from.manifest.files)
     if (path.starts_with(folder)) take_file(into, from, path);
-  if (auto const layers = package_private_file(from.spec, head.reading())) take_file(into, from, *layers);
+  if (auto const layers = package_private_file(from.spec, head)) take_file(into, from, *layers);
   into.manifest.tasks[task] = from.manifest.tasks.at(task);
   into.manifest.parent.tasks.erase(task);
   if (from.id) into.manifest.parent.tasks[task] = *from.id;

@@ -117,6 +117,56 @@ TEST_F(Contents, PutANewTaskBehindTheOthersAndBringItsPrivateLayers) {
   EXPECT_EQ(made, expected);
 }
 
+/// int8 but for two groups, one of them of the layer that words have for themselves; both tasks are measured.
+PrecisionPlan some_plan() {
+  PrecisionLoss const loss{.metric = "accuracy", .exact = 0.9, .now = 0.895, .n = 200, .split = "dev"};
+  return {.precision = "int8",
+          .higher = {{"encoder.layer.0.output", "bf16"}, {"private/words/encoder.layer.1.output", "bf16"}},
+          .losses = {{"intent", loss}, {"Things & more", loss}}};
+}
+
+/// `intent` with as many layers for itself.
+HeadSpec intent_above(std::int64_t private_layers) {
+  auto head = intent();
+  head.private_layers = private_layers;
+  return head;
+}
+
+TEST_F(Contents, TakeATaskWithItsOwnLayersWhateverTheOthersHave) {
+  auto const whole = package("whole");
+  for (auto const n_layers : {1, 2}) {
+    auto const one = package("one" + std::to_string(n_layers), {intent_above(n_layers)});
+    auto contents = contents_of(open_package(whole));
+    take_task(contents, contents_of(open_package(one)), "intent");
+    auto const name = "made" + std::to_string(n_layers);
+    write(contents, temporary_ / name);
+    auto const made = open_package(temporary_ / name);
+    EXPECT_EQ(made.spec.heads[0].private_layers, n_layers);
+    EXPECT_EQ(read_file(temporary_ / name / "tasks/intent/private.safetensors"),
+              read_file(one / "tasks/intent/private.safetensors"));
+    EXPECT_EQ(made.manifest.tasks.at("intent").private_layers,
+              made.manifest.files.at("tasks/intent/private.safetensors"));
+    EXPECT_EQ(made.manifest.tasks.at("Things & more").private_layers,
+              open_package(whole).manifest.tasks.at("Things & more").private_layers);
+    drop_task(contents, "intent");
+    write(contents, temporary_ / ("dropped" + std::to_string(n_layers)));
+    EXPECT_FALSE(fs::exists(temporary_ / ("dropped" + std::to_string(n_layers)) / "tasks/intent"));
+  }
+}
+
+TEST_F(Contents, ForgetThePrecisionsOfLayersThatATaskTakesAlong) {
+  auto contents = contents_of(open_package(package("own", {intent_above(1), things()})));
+  auto plan = some_plan();
+  plan.higher["tasks/intent/encoder.layer.1.output"] = "bf16";
+  set_precision(contents, plan);
+  write(contents, temporary_ / "quantized");
+  auto const kept = contents_of(open_package(temporary_ / "quantized"));
+  EXPECT_TRUE(precision_of(kept)->higher.contains("tasks/intent/encoder.layer.1.output"));
+  drop_task(contents, "intent");
+  write(contents, temporary_ / "less");
+  EXPECT_FALSE(precision_of(contents)->higher.contains("tasks/intent/encoder.layer.1.output"));
+}
+
 TEST_F(Contents, DropATaskWithTheLayersThatNobodyReadsAnyMore) {
   auto const whole = package("whole", {intent(), head_of("topics", task::TaskType::Multilabel, {"x"}), things()});
   auto contents = contents_of(open_package(whole));
@@ -136,14 +186,6 @@ TEST_F(Contents, KeepWhatATaskComputesWhenTheOthersAreDropped) {
       << "not the encoder's top layers, which are of texts";
   EXPECT_THAT(error_of([&] { drop_task(contents, "Things & more"); }, ErrorCode::InvalidUsage),
               HasSubstr("is its only task"));
-}
-
-/// int8 but for two groups, one of them of the layer that words have for themselves; both tasks are measured.
-PrecisionPlan some_plan() {
-  PrecisionLoss const loss{.metric = "accuracy", .exact = 0.9, .now = 0.895, .n = 200, .split = "dev"};
-  return {.precision = "int8",
-          .higher = {{"encoder.layer.0.output", "bf16"}, {"private/words/encoder.layer.1.output", "bf16"}},
-          .losses = {{"intent", loss}, {"Things & more", loss}}};
 }
 
 TEST_F(Contents, KeepAPlanOfPrecisionsAsFarAsItIsStillTrue) {

@@ -22,14 +22,16 @@ bool same_columns(task::TaskSpec const& a, task::TaskSpec const& b) {
          a.tokens_column == b.tokens_column;
 }
 
-/// What the layers compute in: those of all readings, or those that the texts of one reading go through. Two of equal
-/// values compute alike.
+/// What the layers compute in: all of them, or those that the texts of one head may go through. Two of equal values
+/// compute alike.
 struct Precisions {
-  explicit Precisions(PrecisionPlan const& plan, std::optional<Reading> only = {}) : precision(plan.precision) {
+  explicit Precisions(PrecisionPlan const& plan, HeadSpec const* only = nullptr) : precision(plan.precision) {
     for (auto const& [group, own] : plan.higher)
-      if (own != precision &&
-          (!only || !group.starts_with("private/") || group.starts_with(fmt::format("private/{}/", to_string(*only)))))
-        higher.emplace(group, own);
+      if (own != precision && (only == nullptr || may_pass(*only, group))) higher.emplace(group, own);
+  }
+  static bool may_pass(HeadSpec const& head, std::string const& group) {
+    if (group.starts_with("private/")) return group.starts_with(fmt::format("private/{}/", to_string(head.reading())));
+    return !group.starts_with("tasks/") || group.starts_with(layer_group_prefix(head.task.name));
   }
   std::string precision;
   std::map<std::string, std::string> higher;
@@ -57,7 +59,7 @@ TaskDifference compare(TaskIn const& in_first, TaskIn const& in_second, PackageD
   };
   note(whole.encoder, "encoder");
   note(whole.reading, "how texts are read");
-  note(Precisions(plan_a, a.reading()) != Precisions(plan_b, b.reading()), "precision");
+  note(Precisions(plan_a, &a) != Precisions(plan_b, &b), "precision");
   note(first.private_layers != second.private_layers, "private layers");
   note(first.head != second.head, "head");
   note(a.task.type != b.task.type, "type");

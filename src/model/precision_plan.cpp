@@ -80,8 +80,13 @@ std::vector<std::string> layer_groups(EncoderConfig const& config, ModelSpec con
   for (auto const reading : spec.private_readings())
     for (auto layer = config.num_hidden_layers - spec.private_layers; layer < config.num_hidden_layers; ++layer)
       add(fmt::format("private/{}/", to_string(reading)), layer);
+  for (auto const& head : spec.heads)
+    for (auto layer = config.num_hidden_layers - head.private_layers; layer < config.num_hidden_layers; ++layer)
+      add(layer_group_prefix(head.task.name), layer);
   return names;
 }
+
+std::string layer_group_prefix(std::string const& task) { return task_folder("", task).string() + "/"; }
 
 void check_precision_plan(PrecisionPlan const& plan, EncoderConfig const& config, ModelSpec const& spec,
                           std::string const& where) {

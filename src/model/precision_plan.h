@@ -35,8 +35,11 @@ struct PrecisionPlan {
 
 /// The products of a model that can have precisions of their own, four a layer: "encoder.layer.0.attention.self",
 /// "encoder.layer.0.attention.output", "encoder.layer.0.intermediate", "encoder.layer.0.output"; those of a reading's
-/// private layers with "private/<reading>/" in front.
+/// private layers with "private/<reading>/" in front, those of a task's with `layer_group_prefix`.
 [[nodiscard]] std::vector<std::string> layer_groups(EncoderConfig const& config, ModelSpec const& spec);
+
+/// "tasks/<folder of the task>/".
+[[nodiscard]] std::string layer_group_prefix(std::string const& task);
 
 /// Throws Error{InvalidInput} naming the group of `higher` that the model does not have; `where` starts the message.
 void check_precision_plan(PrecisionPlan const& plan, EncoderConfig const& config, ModelSpec const& spec,

@@ -90,6 +90,11 @@ inline void write_head(std::filesystem::path const& folder, HeadSpec const& head
   if (head.pooler == Pooler::Tanh)
     tensors.insert({{"pooler.weight", filled({4, 4}, value)}, {"pooler.bias", filled({4}, value)}});
   write_tensors(task_folder(folder, head.task.name) / "head.safetensors", tensors);
+  std::map<std::string, Tensor> layers;
+  for (auto const& [name, shape] : expected_encoder_tensors(two_layers()))
+    for (auto layer = 2 - head.private_layers; layer < 2; ++layer)
+      if (name.starts_with("encoder.layer." + std::to_string(layer) + ".")) layers[name] = filled(shape, value);
+  if (!layers.empty()) write_tensors(private_file(folder, head.task.name), layers);
 }
 
 /// One private layer, and the heads given. There is a file for a tokenizer and no tokenizer in it.

@@ -64,6 +64,10 @@ std::vector<bool> texts_of(std::span<HeadInput const> inputs, std::int64_t n_tex
   return chosen;
 }
 
+bool has(model::Branch const& branch, std::size_t head) {
+  return std::find(branch.heads.begin(), branch.heads.end(), head) != branch.heads.end();
+}
+
 /// From weights that were checked when they were read.
 void load_parameter(Tensor parameter, model::Tensor const& weights) {
   expects(weights.shape == parameter.sizes().vec(), "weights were checked before they are loaded");
@@ -76,8 +80,12 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
                                        double head_dropout)
     : spec_(std::move(spec)),
       head_dropout_(head_dropout),
-      n_shared_layers_(encoder_config.num_hidden_layers - spec_.private_layers),
+      branches_(spec_.branches()),
+      n_layers_(encoder_config.num_hidden_layers),
+      n_shared_layers_(n_layers_),
       encoder_(encoder_config) {
+  for (auto const& branch : branches_)
+    n_shared_layers_ = std::min(n_shared_layers_, n_layers_ - spec_.height_of(branch));
   expects(n_shared_layers_ >= 0, "no more layers are private than there are");
   register_module("encoder", encoder_);
   for (auto const& head : spec_.heads)
@@ -88,25 +96,37 @@ MultiTaskModelImpl::MultiTaskModelImpl(model::EncoderConfig const& encoder_confi
     if (spec_.heads[i].pooler == model::Pooler::Tanh)
       poolers_.emplace(i, register_module(fmt::format("pooler_{}", i),
                                           torch::nn::Linear(encoder_config.hidden_size, encoder_config.hidden_size)));
-  for (auto const reading : spec_.private_readings()) {
+  for (auto const& branch : branches_) {
+    if (branch.n_own_layers == 0) continue;
     torch::nn::ModuleList layers;
-    for (std::int64_t layer = 0; layer < spec_.private_layers; ++layer)
-      layers->push_back(Layer(encoder_config, n_shared_layers_ + layer));
-    register_module("private_" + std::string(model::to_string(reading)), layers);
-    private_layers_.emplace(reading, layers);
+    for (auto layer = n_layers_ - branch.n_own_layers; layer < n_layers_; ++layer)
+      layers->push_back(Layer(encoder_config, layer));
+    if (branch.reading) {
+      register_module("private_" + std::string(model::to_string(*branch.reading)), layers);
+      private_layers_.emplace(*branch.reading, layers);
+    } else {
+      register_module(fmt::format("private_task_{}", branch.heads.front()), layers);
+      task_layers_.emplace(branch.heads.front(), layers);
+    }
   }
 }
 
-Tensor MultiTaskModelImpl::top_of(model::Reading reading, Tensor hidden, std::vector<std::int32_t> const& sequences,
-                                  Tensor const& read, Pass& pass) {
-  auto const own = private_layers_.find(reading);
-  if (own == private_layers_.end())
-    return encoder_->forward_layers(hidden, sequences, n_shared_layers_, encoder_->config().num_hidden_layers, pass,
-                                    read);
+torch::nn::ModuleList MultiTaskModelImpl::layers_of(model::Branch const& branch) const {
+  if (branch.n_own_layers == 0) return {};
+  return branch.reading ? private_layers_.at(*branch.reading) : task_layers_.at(branch.heads.front());
+}
+
+Tensor MultiTaskModelImpl::top_of(model::Branch const& branch, Tensor hidden,
+                                  std::vector<std::int32_t> const& sequences, Tensor const& read, Pass& pass) {
+  auto const parts_at = n_layers_ - branch.n_own_layers;
+  if (branch.n_own_layers == 0)
+    return encoder_->forward_layers(hidden, sequences, n_shared_layers_, parts_at, pass, read);
+  hidden = encoder_->forward_layers(hidden, sequences, n_shared_layers_, parts_at, pass);
   auto around = encoder_->surroundings(sequences);
-  for (auto const& layer : *own->second) {
-    if (layer == own->second->ptr(own->second->size() - 1)) around.read = read;
-    hidden = layer->as<LayerImpl>()->forward(hidden, around, pass);
+  auto const layers = layers_of(branch);
+  for (std::size_t i = 0; i < layers->size(); ++i) {
+    if (i + 1 == layers->size()) around.read = read;
+    hidden = layers->ptr(i)->as<LayerImpl>()->forward(hidden, around, pass);
   }
   return hidden;
 }
@@ -162,26 +182,28 @@ std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::s
     auto const* head = heads_->ptr(inputs[i].head)->as<torch::nn::LinearImpl>();
     logits[i] = linear(dropout(states, pass.next_dropout(rate)), *head);
   };
-  if (spec_.private_layers == 0) {
+  auto const answer_all = [&](model::Branch const& branch, TopStates const& top) {
+    for (auto const reading : model::kReadings)
+      for (std::size_t i = 0; i < inputs.size(); ++i)
+        if (spec_.heads[inputs[i].head].reading() == reading && has(branch, inputs[i].head)) answer(i, top);
+  };
+  if (n_shared_layers_ == n_layers_) {
     TextSelection const all(texts, std::vector<bool>(static_cast<std::size_t>(texts.n_texts()), true));
     auto const read = rows_read(inputs, all, device);
     TopStates const top{all, read, encoder_->forward_until(texts, n_shared_layers_, pass, read.rows())};
-    for (auto const reading : spec_.readings())
-      for (std::size_t i = 0; i < inputs.size(); ++i)
-        if (spec_.heads[inputs[i].head].reading() == reading) answer(i, top);
+    for (auto const& branch : branches_) answer_all(branch, top);  // one at most
     return logits;
   }
   auto const shared = encoder_->forward_until(texts, n_shared_layers_, pass);
-  for (auto const reading : spec_.readings()) {
-    std::vector<HeadInput> of_reading;
-    std::copy_if(inputs.begin(), inputs.end(), std::back_inserter(of_reading),
-                 [&](HeadInput const& input) { return spec_.heads[input.head].reading() == reading; });
-    if (of_reading.empty()) continue;
-    TextSelection const own(texts, texts_of(of_reading, texts.n_texts()));
-    auto const read = rows_read(of_reading, own, device);
-    TopStates const top{own, read, top_of(reading, own.of(shared), own.sequences(), read.rows(), pass)};
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      if (spec_.heads[inputs[i].head].reading() == reading) answer(i, top);
+  for (auto const& branch : branches_) {
+    std::vector<HeadInput> of_branch;
+    std::copy_if(inputs.begin(), inputs.end(), std::back_inserter(of_branch),
+                 [&](HeadInput const& input) { return has(branch, input.head); });
+    if (of_branch.empty()) continue;
+    TextSelection const own(texts, texts_of(of_branch, texts.n_texts()));
+    auto const read = rows_read(of_branch, own, device);
+    TopStates const top{own, read, top_of(branch, own.of(shared), own.sequences(), read.rows(), pass)};
+    answer_all(branch, top);
   }
   return logits;
 }
@@ -197,11 +219,27 @@ void MultiTaskModelImpl::initialize_tasks(Rng& rng) {
     fill_normal(pooler->weight, encoder_->config().initializer_range, rng);
     pooler->bias.zero_();
   }
-  for (auto const& [reading, layers] : private_layers_)
+  for (auto const& branch : branches_) {
+    auto const layers = layers_of(branch);
     for (std::size_t i = 0; i < layers->size(); ++i) {
-      auto const pretrained = encoder_->layer(n_shared_layers_ + static_cast<std::int64_t>(i))->named_parameters();
+      auto const pretrained =
+          encoder_->layer(n_layers_ - branch.n_own_layers + static_cast<std::int64_t>(i))->named_parameters();
       for (auto& parameter : layers->ptr(i)->named_parameters()) parameter.value().copy_(pretrained[parameter.key()]);
     }
+  }
+}
+
+std::vector<std::string> MultiTaskModelImpl::own_parameters(std::size_t head) const {
+  std::vector<std::string> own{fmt::format("heads.{}.", head), fmt::format("pooler_{}.", head)};
+  for (auto const& branch : branches_) {
+    if (branch.heads != std::vector{head}) continue;
+    if (branch.n_own_layers > 0)
+      own.push_back(branch.reading ? fmt::format("private_{}.", model::to_string(*branch.reading))
+                                   : fmt::format("private_task_{}.", head));
+    for (auto layer = n_layers_ - spec_.height_of(branch); branch.n_own_layers == 0 && layer < n_layers_; ++layer)
+      own.push_back(fmt::format("encoder.encoder.layer.{}.", layer));
+  }
+  return own;
 }
 
 void MultiTaskModelImpl::set_line(std::size_t head, double slope, double intercept) {
@@ -233,23 +271,35 @@ void MultiTaskModelImpl::save(fs::path const& model_folder) const {
     model::write_safetensors(model::task_folder(model_folder, spec_.heads[i].task.name) / "head.safetensors",
                              std::move(tensors));
   }
-  for (auto const& [reading, layers] : private_layers_) {
-    std::vector<model::TensorToWrite> tensors;
-    std::vector<Tensor> kept;  // the bytes must outlive the call
-    for (auto const& parameter : layers->named_parameters()) {
-      kept.push_back(parameter.value().detach().to(torch::kCPU).contiguous());
-      tensors.push_back(
-          {published_name(parameter.key()), model::DType::F32, kept.back().sizes().vec(), bytes_of(kept.back())});
-    }
-    model::write_safetensors(model::private_file(model_folder, reading), std::move(tensors));
-  }
+  for (auto const& [reading, layers] : private_layers_)
+    write_layers(model::private_file(model_folder, reading), layers);
+  for (auto const& [head, layers] : task_layers_)
+    write_layers(model::private_file(model_folder, spec_.heads[head].task.name), layers);
   model::write_model_spec(model_folder, spec_);
 }
 
-std::string MultiTaskModelImpl::published_name(std::string const& parameter) const {
+void MultiTaskModelImpl::write_layers(fs::path const& path, torch::nn::ModuleList const& layers) const {
+  std::vector<model::TensorToWrite> tensors;
+  std::vector<Tensor> kept;  // the bytes must outlive the call
+  for (auto const& parameter : layers->named_parameters()) {
+    kept.push_back(parameter.value().detach().to(torch::kCPU).contiguous());
+    tensors.push_back({published_name(layers->size(), parameter.key()), model::DType::F32, kept.back().sizes().vec(),
+                       bytes_of(kept.back())});
+  }
+  model::write_safetensors(path, std::move(tensors));
+}
+
+std::string MultiTaskModelImpl::published_name(std::size_t n_layers, std::string const& parameter) const {
   auto const dot = parameter.find('.');
-  return fmt::format("encoder.layer.{}{}", n_shared_layers_ + std::stoll(parameter.substr(0, dot)),
+  return fmt::format("encoder.layer.{}{}",
+                     n_layers_ - static_cast<std::int64_t>(n_layers) + std::stoll(parameter.substr(0, dot)),
                      parameter.substr(dot));
+}
+
+void MultiTaskModelImpl::load_layers(torch::nn::ModuleList const& layers,
+                                     std::map<std::string, model::Tensor> const& weights) const {
+  for (auto& parameter : layers->named_parameters())
+    load_parameter(parameter.value(), weights.at(published_name(layers->size(), parameter.key())));
 }
 
 void MultiTaskModelImpl::load(fs::path const& model_folder) {
@@ -265,9 +315,8 @@ void MultiTaskModelImpl::load(fs::path const& model_folder) {
       load_parameter(pooler->second->bias, weights.heads[i].pooler->bias);
     }
   }
-  for (auto& [reading, layers] : private_layers_)
-    for (auto& parameter : layers->named_parameters())
-      load_parameter(parameter.value(), weights.private_layers.at(reading).at(published_name(parameter.key())));
+  for (auto const& [reading, layers] : private_layers_) load_layers(layers, weights.private_layers.at(reading));
+  for (auto const& [head, layers] : task_layers_) load_layers(layers, weights.heads[head].layers);
 }
 
 }  // namespace polytask::nn

@@ -329,6 +329,96 @@ TEST_F(ModelFolder, HoldsThePrivateLayersUnderTheEncodersNames) {
   EXPECT_TRUE(model::SafetensorsFile::open(file).tensors().contains("encoder.layer.1.attention.self.query.weight"));
 }
 
+/// Of two layers: `intent` has the upper one for itself, `topics` both; the two others share the encoder's.
+MultiTaskModel with_task_layers(std::uint64_t seed) {
+  auto config = small_config();
+  config.num_hidden_layers = 2;
+  auto spec = four_heads(model::Pooling::Mean);
+  spec.heads[kIntent].private_layers = 1;
+  spec.heads[kTopics].private_layers = 2;
+  MultiTaskModel model(config, spec, 0.0);
+  Rng rng(seed);
+  model->encoder()->initialize(rng);
+  model->initialize_tasks(rng);
+  return model;
+}
+
+TEST(TaskLayers, StartAsTheEncodersOwnAndAnswerAsThese) {
+  auto model = with_task_layers(1);
+  auto shared = model_of(1);
+  std::vector<HeadInput> const all{{.head = kIntent, .texts = {0, 2}},
+                                   {.head = kUrgency, .texts = {0, 1}},
+                                   {.head = kThings, .texts = {1}, .tokens = {3}},
+                                   {.head = kTopics, .texts = {2, 1}}};
+  auto const found = logits_of(model, all);
+  auto const expected = logits_of(shared, all);
+  for (std::size_t i = 0; i < all.size(); ++i) EXPECT_LT(difference(found[i], expected[i]), 1e-6) << i;
+}
+
+/// Names of the parameters that a head's loss gives gradients.
+std::set<std::string> learned_from(MultiTaskModel& model, HeadInput const& input) {
+  model->zero_grad();
+  for (auto& parameter : model->parameters()) parameter.mutable_grad() = torch::Tensor();
+  model->forward(three_texts(), std::span(&input, 1), Pass())[0].square().sum().backward();
+  std::set<std::string> names;
+  for (auto const& parameter : model->named_parameters())
+    if (parameter.value().grad().defined()) names.insert(parameter.key());
+  return names;
+}
+
+TEST(TaskLayers, LearnFromTheirTaskAloneAndItLearnsWhatLiesBelow) {
+  using testing::AllOf;
+  using testing::Contains;
+  using testing::Each;
+  using testing::Not;
+  using testing::StartsWith;
+  auto model = with_task_layers(1);
+  EXPECT_THAT(learned_from(model, {.head = kIntent, .texts = {0, 1}}),
+              AllOf(Contains(StartsWith("private_task_0.0.")), Contains(StartsWith("encoder.encoder.layer.0.")),
+                    Each(Not(StartsWith("encoder.encoder.layer.1."))), Each(Not(StartsWith("private_task_3.")))));
+  EXPECT_THAT(learned_from(model, {.head = kTopics, .texts = {2}}),
+              AllOf(Contains(StartsWith("private_task_3.0.")), Contains(StartsWith("private_task_3.1.")),
+                    Contains(StartsWith("encoder.embeddings.")), Each(Not(StartsWith("encoder.encoder.layer.")))));
+  EXPECT_THAT(learned_from(model, {.head = kUrgency, .texts = {1}}),
+              AllOf(Contains(StartsWith("encoder.encoder.layer.1.")), Each(Not(StartsWith("private_task_")))));
+}
+
+TEST(TaskLayers, AreNamedAmongWhatNoOtherHeadReads) {
+  auto model = with_task_layers(1);
+  EXPECT_THAT(model->own_parameters(kIntent), testing::ElementsAre("heads.0.", "pooler_0.", "private_task_0."));
+  EXPECT_THAT(model->own_parameters(kUrgency), testing::ElementsAre("heads.1.", "pooler_1."));
+}
+
+TEST(TaskLayers, AnswerForATextWhateverElseIsAsked) {
+  auto model = with_task_layers(1);
+  {
+    torch::NoGradGuard const no_grad;
+    Rng rng(9);
+    for (auto& parameter : model->named_parameters())
+      if (parameter.key().starts_with("private_task_")) fill_normal(parameter.value(), 0.3, rng);
+  }
+  std::vector<HeadInput> const mixed{{.head = kTopics, .texts = {2, 0}},
+                                     {.head = kIntent, .texts = {0, 1}},
+                                     {.head = kThings, .texts = {2}, .tokens = {5, 6}},
+                                     {.head = kUrgency, .texts = {1}}};
+  auto const logits = logits_of(model, mixed);
+  for (std::size_t i = 0; i < mixed.size(); ++i)
+    EXPECT_LT(difference(logits[i], logits_of(model, {mixed[i]})[0]), 1e-6) << i;
+}
+
+TEST_F(ModelFolder, HoldsTheLayersOfATaskBesideItsHeadUnderTheEncodersNames) {
+  auto saved = with_task_layers(3);
+  saved->save(folder);
+  auto const file = model::SafetensorsFile::open(model::private_file(folder, "intent"));
+  EXPECT_EQ(file.tensors().size(), 16u);
+  EXPECT_TRUE(file.tensors().contains("encoder.layer.1.attention.self.query.weight"));
+  EXPECT_FALSE(fs::exists(folder / "private"));
+  auto loaded = with_task_layers(4);
+  loaded->load(folder);
+  for (auto const& parameter : saved->named_parameters())
+    EXPECT_TRUE(parameter.value().equal(loaded->named_parameters()[parameter.key()])) << parameter.key();
+}
+
 TEST_F(ModelFolder, OfOtherShapesIsRefusedBeforeAnythingIsLoaded) {
   model_of(1)->save(folder);
   std::vector<float> const weight(2 * 8), bias(2);

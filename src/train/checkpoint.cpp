@@ -32,10 +32,16 @@ OrderedJson to_json(TrainState const& state) {
   json["best_step"] = state.best_step;
   json["n_evaluations_without_better"] = state.n_evaluations_without_better;
   json["n_tokens"] = state.n_tokens;
+  if (state.n_tokens_passed_over > 0) json["n_tokens_passed_over"] = state.n_tokens_passed_over;
   json["seconds"] = state.seconds;
   json["evaluation_seconds"] = state.evaluation_seconds;
   json["examples_drawn"] = state.examples_drawn;
   json["n_updates"] = state.n_updates;
+  for (auto const& [task, progress] : state.tasks)
+    json["tasks"][task] = {{"best_score", progress.best_score},
+                           {"kept_step", progress.kept_step},
+                           {"n_evaluations_without_better", progress.n_evaluations_without_better},
+                           {"stopped_step", progress.stopped_step}};
   return json;
 }
 
@@ -51,10 +57,17 @@ TrainState from_json(Json const& json) {
   state.best_step = json.at("best_step");
   state.n_evaluations_without_better = json.at("n_evaluations_without_better");
   state.n_tokens = json.at("n_tokens");
+  state.n_tokens_passed_over = json.value("n_tokens_passed_over", std::int64_t{0});
   state.seconds = json.at("seconds");
   state.evaluation_seconds = json.at("evaluation_seconds");
   state.examples_drawn = json.at("examples_drawn").get<std::map<std::string, std::int64_t>>();
   state.n_updates = json.at("n_updates").get<std::map<std::string, std::int64_t>>();
+  if (json.contains("tasks"))
+    for (auto const& [task, progress] : json["tasks"].items())
+      state.tasks[task] = {.best_score = progress.at("best_score"),
+                           .kept_step = progress.at("kept_step"),
+                           .n_evaluations_without_better = progress.at("n_evaluations_without_better"),
+                           .stopped_step = progress.at("stopped_step")};
   return state;
 }
 
@@ -124,6 +137,16 @@ void check_state(TrainState const& state, RunShape const& shape) {
               std::all_of(shape.tasks.begin(), shape.tasks.end(),
                           [&](auto const& task) { return state.examples_drawn.contains(task); }),
           "\"examples_drawn\" is that");
+  require(std::all_of(state.tasks.begin(), state.tasks.end(),
+                      [&](auto const& one) {
+                        auto const& [name, progress] = one;
+                        return std::find(shape.tasks.begin(), shape.tasks.end(), name) != shape.tasks.end() &&
+                               std::isfinite(progress.best_score) && progress.kept_step > 0 &&
+                               progress.kept_step <= state.last_evaluated_step && progress.stopped_step >= 0 &&
+                               progress.stopped_step <= state.last_evaluated_step &&
+                               progress.n_evaluations_without_better >= 0;
+                      }),
+          "\"tasks\" are those");
 }
 
 Error damaged_checkpoint(fs::path const& folder, std::string const& reason) {

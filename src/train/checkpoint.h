@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "data/batches.h"
 #include "model/encoder_files.h"
+#include "train/task_stop.h"
 
 namespace polytask::train {
 
@@ -26,10 +27,12 @@ struct TrainState {
   std::int64_t best_step = 0;
   std::int64_t n_evaluations_without_better = 0;
   std::int64_t n_tokens = 0;
+  std::int64_t n_tokens_passed_over = 0;               ///< of rows that no task learns from any more
   double seconds = 0;                                  ///< of training, dev evaluations and checkpoints included
   double evaluation_seconds = 0;                       ///< of the dev evaluations in them
   std::map<std::string, std::int64_t> examples_drawn;  ///< by task
   std::map<std::string, std::int64_t> n_updates;       ///< by parameter
+  std::map<std::string, TaskProgress> tasks;           ///< where tasks stop one by one: of those with dev rows
 };
 
 /// Weights, "<name>" each, and both moments, "<name>.first_moment", "<name>.second_moment".

@@ -34,6 +34,9 @@ class Rules {
     return require(value >= least && value <= most, key, fmt::format("{}", value),
                    fmt::format("a whole number of at least {} and at most {}", least, most));
   }
+  void add(std::string where, std::string message) {
+    problems_.push_back({Severity::Error, "invalid-setting", std::move(where), std::move(message)});
+  }
   std::vector<Problem> take() { return std::move(problems_); }
 
  private:
@@ -49,6 +52,18 @@ std::vector<Problem> problems(TrainConfig const& config) {
     rules.require(config.architecture == Architecture::Split || *config.private_layers == 0, "private_layers",
                   fmt::format("{}", *config.private_layers),
                   "nothing or 0, as train.architecture is \"shared\"; take one of the two out");
+  }
+  for (auto const& [task, n_layers] : config.task_layers)
+    if (n_layers < 1 || config.architecture == Architecture::Shared)
+      rules.add(fmt::format("tasks.{}.private_layers", task),
+                fmt::format("is {}; expected {}", n_layers,
+                            n_layers < 1 ? "a whole number of at least 1, or nothing"
+                                         : "nothing, as train.architecture is \"shared\"; take one of the two out"));
+  if (config.chooses_private_layers) {
+    rules.require(config.architecture == Architecture::Split, "private_layers", "auto",
+                  "nothing or 0, as train.architecture is \"shared\"; take one of the two out");
+    rules.require(config.frozen_layers > 0, "frozen_layers", fmt::format("{}", config.frozen_layers),
+                  "at least 1, as train.private_layers is auto: no task gets layers of its own below the frozen ones");
   }
   rules.at_least(config.frozen_layers, 0, "frozen_layers");
   rules.require(
@@ -75,6 +90,7 @@ std::vector<Problem> problems(TrainConfig const& config) {
   if (config.dropout) rules.share(*config.dropout, "dropout");
   rules.positive(config.evaluations_per_epoch, 1'000, "evaluations_per_epoch");
   rules.at_least(config.early_stopping_patience, 0, "early_stopping_patience");
+  rules.at_least(config.task_stopping_patience, 0, "task_stopping_patience");
   rules.at_least(config.checkpoint_steps, 0, "checkpoint_steps");
 
   auto const& sampling = config.sampling;
@@ -122,6 +138,43 @@ std::vector<Problem> problems(TrainConfig const& config, model::EncoderConfig co
                               std::max<std::int64_t>(encoder.num_hidden_layers - config.frozen_layers, 0),
                               config.frozen_layers > 0 ? " above train.frozen_layers" : ""));
   return rules.take();
+}
+
+std::int64_t layers_of_readings(TrainConfig const& config, std::vector<task::TaskSpec> const& tasks,
+                                model::EncoderConfig const& encoder) {
+  model::ModelSpec spec;
+  for (auto const& task : tasks)
+    if (!config.task_layers.contains(task.name)) spec.heads.push_back({.task = task});
+  if (config.architecture == Architecture::Shared || config.chooses_private_layers || spec.readings().size() < 2)
+    return 0;
+  return config.private_layers.value_or(
+      std::min<std::int64_t>(std::llround(static_cast<double>(encoder.num_hidden_layers) / 3),
+                             encoder.num_hidden_layers - config.frozen_layers));
+}
+
+std::vector<Problem> problems(TrainConfig const& config, std::vector<task::TaskSpec> const& tasks,
+                              model::EncoderConfig const& encoder) {
+  std::vector<Problem> found;
+  auto const most = std::max<std::int64_t>(encoder.num_hidden_layers - config.frozen_layers, 0);
+  auto const least = layers_of_readings(config, tasks, encoder);
+  for (auto const& task : tasks) {
+    auto const found_layers = config.task_layers.find(task.name);
+    if (found_layers == config.task_layers.end()) continue;
+    auto const n_layers = found_layers->second;
+    auto const add = [&](std::string const& expected) {
+      found.push_back({Severity::Error, "invalid-setting", fmt::format("tasks.{}.private_layers", task.name),
+                       fmt::format("is {}; expected {}", n_layers, expected)});
+    };
+    if (n_layers > most)
+      add(fmt::format("at most {}, the layers of the encoder{}", most,
+                      config.frozen_layers > 0 ? " above train.frozen_layers" : ""));
+    else if (n_layers < least)
+      add(fmt::format(
+          "at least {}, as many as every reading has for itself; set train.private_layers to {} or less, or "
+          "give the task more",
+          least, n_layers));
+  }
+  return found;
 }
 
 model::EncoderConfig scratch_encoder(TrainConfig const& config) {

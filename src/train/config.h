@@ -10,13 +10,15 @@
 #include "base/problem.h"
 #include "model/encoder_files.h"
 #include "model/model_folder.h"
+#include "task/task_spec.h"
 
 namespace polytask::train {
 
 enum class SamplingType { Uniform, Proportional, Temperature, Specified };
 enum class Schedule { Linear, Cosine, Constant };
 /// Shared: every task uses every layer. Split: tasks that read alike do; the top layers exist once for each reading
-/// (model::Reading). The two are the same where all tasks read alike.
+/// (model::Reading), and for each task of `task_layers`. Without such tasks the two are the same where all tasks read
+/// alike.
 enum class Architecture { Shared, Split };
 enum class SelectionRule { Mean, Weighted };
 
@@ -48,6 +50,11 @@ struct TrainConfig {
   Architecture architecture = Architecture::Split;
   std::optional<std::int64_t> private_layers;  ///< split: top layers that each reading has for itself; unset = a third
                                                ///< of the encoder's, rounded
+  std::map<std::string, std::int64_t> task_layers;  ///< split: by task: top layers that it has for itself alone; one
+                                                    ///< that is not named shares all with those that read as it does
+  bool chooses_private_layers = false;  ///< split, "auto": each task by itself above frozen layers, with as many layers
+                                        ///< of its own as its dev score wants (train/layer_choice.h); needs
+                                        ///< frozen_layers; a task of task_layers keeps what it has
   std::int64_t frozen_layers = 0;  ///< embeddings and the first so many layers stay as the given encoder has them; 0 =
                                    ///< all of it is trained
   double frozen_states_gb = 20;    ///< 10^9 bytes on disk for what those layers make of the texts; decides no result
@@ -76,6 +83,8 @@ struct TrainConfig {
   std::optional<double> dropout;             ///< of the encoder; unset = what its config.json says
   double evaluations_per_epoch = 1.0;        ///< dev evaluations; > 0, <= 1,000; unset epochs above 6 count as 6
   std::int64_t early_stopping_patience = 0;  ///< evaluations without a better selection score; 0 = never stop early
+  std::int64_t task_stopping_patience = 0;   ///< evaluations without a better dev score of a task, after which that
+                                             ///< task learns no more (train/task_stop.h); 0 = all learn to the end
   std::int64_t checkpoint_steps = 0;  ///< steps between resumable checkpoints; 0 = about every two minutes of work
 };
 
@@ -83,6 +92,13 @@ struct TrainConfig {
 [[nodiscard]] std::vector<Problem> problems(TrainConfig const& config);
 /// What the settings ask for that this encoder does not have: longer texts, more frozen or private layers.
 [[nodiscard]] std::vector<Problem> problems(TrainConfig const& config, model::EncoderConfig const& encoder);
+
+/// The same of what the tasks ask for: fewer layers for themselves than are free, no fewer than their readings have.
+[[nodiscard]] std::vector<Problem> problems(TrainConfig const& config, std::vector<task::TaskSpec> const& tasks,
+                                            model::EncoderConfig const& encoder);
+/// How many top layers each reading has for itself: 0 where all tasks without layers of their own read alike.
+[[nodiscard]] std::int64_t layers_of_readings(TrainConfig const& config, std::vector<task::TaskSpec> const& tasks,
+                                              model::EncoderConfig const& encoder);
 
 /// The small encoder of projects without a pretrained one; its vocabulary comes from the training texts.
 [[nodiscard]] model::EncoderConfig scratch_encoder(TrainConfig const& config);

@@ -76,33 +76,12 @@ class FrozenLayers : public testing::Test {
     return {.run_folder = folder() / name,
             .encoder = encoder(),
             .seed = 5,
-            .frozen_layers = [this](fs::path const& given, std::int64_t n_layers) { return layers(given, n_layers); },
+            .frozen_layers =
+                [this](fs::path const& given, std::int64_t n_layers) {
+                  return test_support::frozen_layers(given, n_layers, &n_computed_);
+                },
             .states_folder = folder() / "states"};
   }
-  data::FrozenLayers layers(fs::path const& given, std::int64_t n_layers) {
-    auto const config = model::read_encoder_config(given);
-    nn::Encoder encoder(config);
-    encoder->load(model::read_encoder_weights(given, config));
-    return {.key = "the given encoder, " + std::to_string(n_layers),
-            .hidden_size = config.hidden_size,
-            .compute = [this, encoder, n_layers](auto texts, auto const& take) mutable {
-              torch::NoGradGuard const no_grad;
-              for (std::size_t i = 0; i < texts.size(); ++i) {
-                ++n_computed_;
-                nn::PackedTexts packed;
-                auto const n = static_cast<std::int64_t>(texts[i].ids.size());
-                packed.ids = torch::tensor(std::vector<std::int64_t>(texts[i].ids.begin(), texts[i].ids.end()));
-                packed.type_ids =
-                    torch::tensor(std::vector<std::int64_t>(texts[i].type_ids.begin(), texts[i].type_ids.end()));
-                packed.positions = torch::arange(n);
-                packed.offsets = {0, static_cast<std::int32_t>(n)};
-                nn::Pass evaluation;
-                auto const states = encoder->forward_until(packed, n_layers, evaluation).contiguous();
-                take(i, {states.template data_ptr<float>(), static_cast<std::size_t>(states.numel())});
-              }
-            }};
-  }
-
   int n_computed_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // What the room's tests of whole trainings share.
 #pragma once
 
+#include <torch/torch.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,9 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "data/frozen_states.h"
+#include "model/encoder_files.h"
+#include "nn/encoder.h"
 #include "train/config.h"
 #include "train/process_group.h"
 
@@ -43,6 +47,32 @@ class TemporaryFolder {
  private:
   std::filesystem::path path_;
 };
+
+/// The embeddings and first layers of an encoder, as the modules of nn compute them, a text at a time.
+inline data::FrozenLayers frozen_layers(std::filesystem::path const& given, std::int64_t n_layers,
+                                        int* n_computed = nullptr) {
+  auto const config = model::read_encoder_config(given);
+  nn::Encoder encoder(config);
+  encoder->load(model::read_encoder_weights(given, config));
+  return {.key = "the given encoder, " + std::to_string(n_layers),
+          .hidden_size = config.hidden_size,
+          .compute = [=](auto texts, auto const& take) mutable {
+            torch::NoGradGuard const no_grad;
+            for (std::size_t i = 0; i < texts.size(); ++i) {
+              if (n_computed != nullptr) ++*n_computed;
+              nn::PackedTexts packed;
+              auto const n = static_cast<std::int64_t>(texts[i].ids.size());
+              packed.ids = torch::tensor(std::vector<std::int64_t>(texts[i].ids.begin(), texts[i].ids.end()));
+              packed.type_ids =
+                  torch::tensor(std::vector<std::int64_t>(texts[i].type_ids.begin(), texts[i].type_ids.end()));
+              packed.positions = torch::arange(n);
+              packed.offsets = {0, static_cast<std::int32_t>(n)};
+              nn::Pass evaluation;
+              auto const states = encoder->forward_until(packed, n_layers, evaluation).contiguous();
+              take(i, {states.template data_ptr<float>(), static_cast<std::size_t>(states.numel())});
+            }
+          }};
+}
 
 /// Calls `work(group)` as `n` processes would, from a thread each.
 template <typename Work>

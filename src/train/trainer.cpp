@@ -17,6 +17,7 @@
 #include "train/internal/session.h"
 #include "train/internal/stopwatch.h"
 #include "train/internal/torch_errors.h"
+#include "train/layer_choice.h"
 
 namespace polytask::train {
 namespace {
@@ -41,6 +42,7 @@ OrderedJson line_of(EvaluationRecord const& record) {
   json["dev"] = record.dev;
   json["selection"] = record.selection;
   json["is_best"] = record.is_best;
+  if (!record.stopped.empty()) json["stopped"] = record.stopped;
   return json;
 }
 
@@ -82,8 +84,8 @@ std::optional<double> selection_score(SelectionConfig const& config, std::map<st
   return weights > 0 ? std::optional(sum / weights) : std::nullopt;
 }
 
-/// What one dev row of each task more or less makes in the selection score.
-double one_dev_row(SelectionConfig const& config, data::Corpus const& corpus) {
+/// What one dev row more or less makes in the score of each task that has some.
+std::map<std::string, double> one_dev_row(data::Corpus const& corpus) {
   std::map<std::string, std::int64_t> n_rows;
   for (auto const& stream : corpus.streams)
     for (auto const& example : stream.of(data::Split::Dev))
@@ -92,7 +94,7 @@ double one_dev_row(SelectionConfig const& config, data::Corpus const& corpus) {
   std::map<std::string, double> one;
   for (auto const& [task, n] : n_rows)
     if (n > 0) one[task] = 1.0 / static_cast<double>(n);
-  return selection_score(config, one).value_or(0.0);
+  return one;
 }
 
 /// Of the loop without its dev evaluations.
@@ -105,7 +107,8 @@ class Run {
       TrainEvents const& events, std::stop_token stop)
       : session_(session),
         config_(config),
-        one_dev_row_(one_dev_row(config.selection, corpus)),
+        one_dev_row_(one_dev_row(corpus)),
+        one_row_in_selection_(selection_score(config.selection, one_dev_row_).value_or(0.0)),
         events_(events),
         processes_(options.processes),
         stop_(std::move(stop)),
@@ -130,6 +133,7 @@ class Run {
       if (state.step >= session_.n_steps()) return false;
       if (config_.early_stopping_patience > 0 && state.n_evaluations_without_better >= config_.early_stopping_patience)
         return true;
+      if (!session_.any_learns()) return true;
       step();
     }
   }
@@ -176,7 +180,7 @@ class Run {
     // Without such dev rows there is nothing to choose by: the last evaluation wins. So it does among those that one
     // row sets apart: few dev rows are soon as right as they will be, while the model still learns.
     bool const is_better = !selection || !state.best_selection || record.selection > *state.best_selection;
-    record.is_best = is_better || record.selection >= *state.best_selection - one_dev_row_;
+    record.is_best = is_better || record.selection >= *state.best_selection - one_row_in_selection_;
     state.n_evaluations_without_better = is_better ? 0 : state.n_evaluations_without_better + 1;
     if (is_better) state.best_selection = record.selection;
     if (record.is_best) {
@@ -184,11 +188,34 @@ class Run {
       state.best_step = state.step;
     }
     state.last_evaluated_step = state.step;
+    if (config_.task_stopping_patience > 0) record.stopped = stopped_now(*scores);
+    n_tokens_at_evaluation_ = state.n_tokens;
+    n_passed_over_at_evaluation_ = state.n_tokens_passed_over;
     evaluation_seconds_ = watch.seconds();
     state.evaluation_seconds += evaluation_seconds_;
     update_seconds();
     metrics_.add(line_of(record));
     if (events_.on_evaluation) events_.on_evaluation(record);
+  }
+
+  /// Takes note of the tasks' scores, and keeps what those that learn apart have learned.
+  std::vector<std::string> stopped_now(std::map<std::string, double> const& scores) {
+    auto& state = session_.state();
+    std::vector<std::string> stopped;
+    auto const& heads = session_.prepared().spec.heads;
+    for (std::size_t i = 0; i < heads.size(); ++i) {
+      auto const score = scores.find(heads[i].task.name);
+      if (score == scores.end()) continue;
+      auto& progress = state.tasks[score->first];
+      if (progress.has_stopped()) continue;
+      bool const is_kept = note_score(progress, score->second, state.step, one_dev_row_.at(score->first),
+                                      config_.task_stopping_patience);
+      if (is_kept && session_.learns_apart(i)) session_.save_task(best_, i);
+      if (!progress.has_stopped()) continue;
+      if (session_.learns_apart(i)) session_.load_task(best_, i);
+      stopped.push_back(score->first);
+    }
+    return stopped;
   }
 
   void save() {
@@ -210,13 +237,23 @@ class Run {
     double const evaluation = evaluation_seconds_ > 0
                                   ? evaluation_seconds_
                                   : seconds_per_token_ * static_cast<double>(session_.n_dev_tokens()) / 3;
-    return seconds_per_token_ * static_cast<double>(session_.n_train_tokens() - state.n_tokens) +
+    auto const n_tokens_left = session_.n_train_tokens() - state.n_tokens - state.n_tokens_passed_over;
+    return seconds_per_token_ * static_cast<double>(n_tokens_left) * learned_share() +
            evaluation * static_cast<double>(evaluations_left);
+  }
+
+  /// Of the tokens that are drawn, those that pass the encoder since the last evaluation.
+  double learned_share() {
+    auto const& state = session_.state();
+    auto const n_learned = static_cast<double>(state.n_tokens - n_tokens_at_evaluation_);
+    auto const n_passed_over = static_cast<double>(state.n_tokens_passed_over - n_passed_over_at_evaluation_);
+    return n_learned + n_passed_over > 0 ? n_learned / (n_learned + n_passed_over) : 1.0;
   }
 
   Session& session_;
   TrainConfig const& config_;
-  double one_dev_row_;
+  std::map<std::string, double> one_dev_row_;  // by task
+  double one_row_in_selection_;
   TrainEvents const& events_;
   ProcessGroup* processes_;
   std::stop_token stop_;
@@ -229,6 +266,8 @@ class Run {
   Stopwatch since_checkpoint_;
   double seconds_per_token_ = 0;
   double evaluation_seconds_ = 0;  // of the last one
+  std::int64_t n_tokens_at_evaluation_ = 0;
+  std::int64_t n_passed_over_at_evaluation_ = 0;
 };
 
 Plan plan_of(Session& session, data::Corpus const& corpus, TrainConfig const& config, double seconds_per_token) {
@@ -252,6 +291,21 @@ Plan plan_of(Session& session, data::Corpus const& corpus, TrainConfig const& co
   return plan;
 }
 
+/// The selected checkpoint; of tasks that learn apart and stop one by one, each as it was best.
+void load_best(Session& session, fs::path const& folder) {
+  session.load_weights(folder);
+  auto const& heads = session.prepared().spec.heads;
+  for (std::size_t i = 0; i < heads.size(); ++i)
+    if (session.state().tasks.contains(heads[i].task.name) && session.learns_apart(i)) session.load_task(folder, i);
+}
+
+std::map<std::string, std::int64_t> stopped_tasks(TrainState const& state) {
+  std::map<std::string, std::int64_t> stopped;
+  for (auto const& [task, progress] : state.tasks)
+    if (progress.has_stopped()) stopped[task] = progress.stopped_step;
+  return stopped;
+}
+
 }  // namespace
 
 TrainConfig effective(TrainConfig const& config, data::Corpus const& corpus, std::optional<fs::path> const& encoder) {
@@ -261,6 +315,7 @@ TrainConfig effective(TrainConfig const& config, data::Corpus const& corpus, std
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop) {
   check_selection(config.selection, corpus.tasks);
+  if (config.chooses_private_layers) return train_with_chosen_layers(corpus, config, options, events, stop);
   use_threads(options.n_threads);
   return translated("training", [&]() -> TrainResult {
     Session session(corpus, config, options, events, stop);
@@ -280,7 +335,7 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
     if (events.on_plan) events.on_plan(plan_of(session, corpus, config, seconds_per_token));
     bool const stopped_early = Run(session, corpus, config, options, events, stop).go(seconds_per_token);
     if (options.processes != nullptr) options.processes->tell(Next::End);
-    session.load_weights(options.run_folder / "checkpoints" / "best");
+    load_best(session, options.run_folder / "checkpoints" / "best");
     auto calibrations = session.calibrate(stop);
     session.save_model(options.run_folder / "model");
     auto const& state = session.state();
@@ -293,12 +348,15 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
             .examples_drawn = state.examples_drawn,
             .n_parameters = session.n_parameters(),
             .stopped_early = stopped_early,
+            .stopped_tasks = stopped_tasks(state),
+            .best_selection = state.best_selection,
             .calibrations = std::move(calibrations)};
   });
 }
 
 void follow(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token stop) {
   auto& processes = *options.processes;
+  if (config.chooses_private_layers) return;  // the leader refuses it
   use_threads(options.n_threads);
   translated("training", [&] {
     Session session(corpus, config, options, {}, stop);

@@ -48,6 +48,7 @@ struct EvaluationRecord {
   std::map<std::string, double> dev;  ///< primary metric of each task
   double selection = 0;               ///< what the selection rule makes of it
   bool is_best = false;
+  std::vector<std::string> stopped;  ///< tasks that learn no more from here on (task_stopping_patience)
 };
 
 struct TrainEvents {
@@ -79,6 +80,12 @@ struct TrainOptions {
   std::string release;                  ///< of the program: rows of another one are not used
 };
 
+/// TrainConfig::chooses_private_layers: how many layers of its own a task got, and why.
+struct LayerChoice {
+  std::int64_t chosen = 0;
+  std::map<std::int64_t, double> dev;  ///< by the number that was tried: the task's best dev score
+};
+
 struct TrainResult {
   std::int64_t n_steps = 0;
   std::int64_t best_step = 0;
@@ -89,6 +96,9 @@ struct TrainResult {
   std::map<std::string, std::int64_t> examples_drawn;  ///< by task: labelled rows that were trained on
   std::int64_t n_parameters = 0;
   bool stopped_early = false;
+  std::map<std::string, std::int64_t> stopped_tasks;      ///< task_stopping_patience: after which step each stopped
+  std::optional<double> best_selection;                   ///< the highest selection score; nothing without dev rows
+  std::map<std::string, LayerChoice> layer_choices;       ///< by task
   std::map<std::string, eval::Calibration> calibrations;  ///< of the tasks whose probabilities were calibrated on dev
 };
 
@@ -99,6 +109,7 @@ struct TrainResult {
 [[nodiscard]] TrainConfig effective(TrainConfig const& config, data::Corpus const& corpus,
                                     std::optional<std::filesystem::path> const& encoder);
 
+/// Where `chooses_private_layers`, many trainings and what train/layer_choice.h makes of them. Otherwise:
 /// Writes the selected checkpoint to `run_folder/model`, its probabilities calibrated on dev. Deterministic: the same
 /// corpus, configuration, seed and thread count give the same bytes, interrupted and resumed or not, whatever is stored
 /// in `states_folder` and `rows_folder`. Throws

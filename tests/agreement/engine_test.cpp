@@ -34,6 +34,7 @@ struct Shape {
   model::Pooling pooling = model::Pooling::Mean;
   std::int64_t private_layers = 0;
   void (*of_family)(model::EncoderConfig&) = nullptr;  ///< what makes the encoder another than a BERT
+  std::vector<std::int64_t> task_layers = {};  ///< by head: layers for itself; heads that are not named have none
   friend std::ostream& operator<<(std::ostream& out, Shape const& shape) { return out << shape.name; }
 };
 
@@ -156,6 +157,7 @@ class EngineBesideLibTorch : public testing::TestWithParam<Shape> {
     if (shape.of_family != nullptr) shape.of_family(config);
     model::ModelSpec spec{.pooling = shape.pooling, .max_length = 64, .private_layers = shape.private_layers};
     spec.heads = every_kind_of_head();
+    for (std::size_t i = 0; i < shape.task_layers.size(); ++i) spec.heads[i].private_layers = shape.task_layers[i];
     nn::MultiTaskModel model(config, spec, 0.0);
     Rng rng(7);
     model->encoder()->initialize(rng);
@@ -335,31 +337,39 @@ TEST_P(EngineBesideLibTorch, LosesLittleInLowerPrecision) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, EngineBesideLibTorch,
-    testing::Values(Shape{.name = "shared"}, Shape{.name = "first", .pooling = model::Pooling::First},
-                    Shape{.name = "split", .layers = 3, .private_layers = 1},
-                    Shape{.name = "split_first", .layers = 3, .pooling = model::Pooling::First, .private_layers = 2},
-                    Shape{.name = "nothing_shared", .private_layers = 2},
-                    Shape{.name = "wide_heads", .hidden = 128, .heads = 2, .inner = 96},
-                    Shape{.name = "heads_of_32", .hidden = 96, .heads = 3, .inner = 100},
-                    Shape{.name = "odd", .hidden = 30, .heads = 3, .inner = 50},
-                    Shape{.name = "gelu_new", .activation = "gelu_new"}, Shape{.name = "relu", .activation = "relu"},
-                    Shape{.name = "roberta", .layers = 3, .private_layers = 1, .of_family = roberta},
-                    Shape{.name = "distilbert", .pooling = model::Pooling::First, .of_family = distilbert},
-                    Shape{.name = "electra", .of_family = electra},
-                    Shape{.name = "modernbert", .layers = 4, .of_family = modernbert},
-                    Shape{.name = "modernbert_split", .layers = 4, .private_layers = 2, .of_family = modernbert},
-                    Shape{.name = "modernbert_first",
-                          .hidden = 128,
-                          .layers = 3,
-                          .pooling = model::Pooling::First,
-                          .of_family = modernbert},
-                    Shape{.name = "deberta", .of_family = deberta},
-                    Shape{
-                        .name = "deberta_wide", .hidden = 128, .pooling = model::Pooling::First, .of_family = deberta},
-                    Shape{.name = "deberta_of_other_options",
-                          .layers = 3,
-                          .private_layers = 1,
-                          .of_family = deberta_of_other_options}),
+    testing::Values(
+        Shape{.name = "shared"}, Shape{.name = "first", .pooling = model::Pooling::First},
+        Shape{.name = "split", .layers = 3, .private_layers = 1},
+        Shape{.name = "split_first", .layers = 3, .pooling = model::Pooling::First, .private_layers = 2},
+        Shape{.name = "nothing_shared", .private_layers = 2},
+        Shape{.name = "tasks_of_one_reading_apart", .layers = 4, .task_layers = {1, 3, 0, 2, 2, 0, 4}},
+        Shape{.name = "every_task_of_texts_apart", .layers = 3, .task_layers = {1, 2, 3, 1, 0, 0, 0, 0, 2}},
+        Shape{.name = "split_and_apart",
+              .layers = 4,
+              .pooling = model::Pooling::First,
+              .private_layers = 1,
+              .task_layers = {2, 0, 4, 3, 0, 1, 0, 2}},
+        Shape{.name = "modernbert_apart", .layers = 4, .of_family = modernbert, .task_layers = {1, 0, 2, 3}},
+        Shape{.name = "wide_heads", .hidden = 128, .heads = 2, .inner = 96},
+        Shape{.name = "heads_of_32", .hidden = 96, .heads = 3, .inner = 100},
+        Shape{.name = "odd", .hidden = 30, .heads = 3, .inner = 50},
+        Shape{.name = "gelu_new", .activation = "gelu_new"}, Shape{.name = "relu", .activation = "relu"},
+        Shape{.name = "roberta", .layers = 3, .private_layers = 1, .of_family = roberta},
+        Shape{.name = "distilbert", .pooling = model::Pooling::First, .of_family = distilbert},
+        Shape{.name = "electra", .of_family = electra},
+        Shape{.name = "modernbert", .layers = 4, .of_family = modernbert},
+        Shape{.name = "modernbert_split", .layers = 4, .private_layers = 2, .of_family = modernbert},
+        Shape{.name = "modernbert_first",
+              .hidden = 128,
+              .layers = 3,
+              .pooling = model::Pooling::First,
+              .of_family = modernbert},
+        Shape{.name = "deberta", .of_family = deberta},
+        Shape{.name = "deberta_wide", .hidden = 128, .pooling = model::Pooling::First, .of_family = deberta},
+        Shape{.name = "deberta_of_other_options",
+              .layers = 3,
+              .private_layers = 1,
+              .of_family = deberta_of_other_options}),
     [](auto const& tested) { return tested.param.name; });
 
 }  // namespace

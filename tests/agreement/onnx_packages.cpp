@@ -120,13 +120,15 @@ void add_choices(engine::Engine const& engine, text::Tokenizer const& tokenizer,
   }
 }
 
-void write_model(fs::path const& folder, SampleShape const& shape) {
+/// task_layers: by head, how many it has for itself; those that are not named have none.
+void write_model(fs::path const& folder, SampleShape const& shape, std::vector<std::int64_t> const& task_layers = {}) {
   auto heads = heads_of_texts();
   for (auto const encoding : {task::PairEncoding::Cross, task::PairEncoding::Bi})
     for (auto& head : heads_of_pairs(encoding)) heads.push_back(std::move(head));
   heads.push_back(head_of("where", TaskType::Span, {}, {"question", "context"}));
   heads.push_back(head_of("pick", TaskType::MultipleChoice, {}, {"question"}));
   heads.back().task.choices = {"choices"};
+  for (std::size_t i = 0; i < task_layers.size(); ++i) heads[i].private_layers = task_layers[i];
   fs::create_directories(folder);
   engine::test_support::write_sample_package(folder / "package", heads, shape);
   auto const engine = engine::Engine::load(folder / "package", {.precision = kernels::Precision::Float32});
@@ -169,6 +171,7 @@ int main(int argc, char** argv) try {
   polytask::write_model(folder / "split", {.private_layers = 1, .activation = "gelu_new"});
   polytask::write_model(folder / "split-first", {.pooling = Pooling::First, .private_layers = 1});
   polytask::write_model(folder / "nothing-shared", {.private_layers = 2});
+  polytask::write_model(folder / "tasks-apart", {.private_layers = 1}, {2, 0, 1, 1, 0, 2});
   return 0;
 } catch (std::exception const& error) {
   std::cerr << "error: " << error.what() << '\n';

@@ -13,7 +13,7 @@ from support import ROOT, KilledAtEveryCall, Scenario
 
 PACKAGES = os.environ['POLYTASK_ONNX_PACKAGES']  # writes packages of every kind with the engine's logits
 REFERENCE = os.environ.get('POLYTASK_REFERENCE_PYTHON')  # an interpreter that has onnx and onnxruntime
-MODELS = ['shared', 'shared-first', 'split', 'split-first', 'nothing-shared']
+MODELS = ['shared', 'shared-first', 'split', 'split-first', 'nothing-shared', 'tasks-apart']
 TASKS = ['intent', 'topics', 'urgency', 'tone', 'Things & more', 'follows', 'distance', 'entails', 'duplicate', 'alike', 'where', 'pick']
 TOLERANCE = 1e-4
 

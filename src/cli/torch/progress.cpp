@@ -65,6 +65,8 @@ void Progress::show(train::EvaluationRecord const& record) {
   std::string text = fmt::format("dev after step {}: ", record.step);
   for (auto const& [task, score] : record.dev) text += fmt::format(" {} {:.4f}", task, score);
   line_.print(text + (record.is_best ? "  (best so far)" : ""));
+  for (auto const& task : record.stopped)
+    line_.print(fmt::format("  {} learns no more: its score no longer rises", task));
 }
 
 void Progress::show(train::PretrainPlan const& plan) {

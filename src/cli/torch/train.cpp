@@ -206,6 +206,13 @@ OrderedJson result_json(std::string const& id, train::TrainResult const& result,
   json["best_step"] = result.best_step;
   json["parameters"] = result.n_parameters;
   json["stopped_early"] = result.stopped_early;
+  if (!result.stopped_tasks.empty()) json["stopped_tasks"] = result.stopped_tasks;
+  for (auto const& [task, choice] : result.layer_choices) {
+    auto& of_task = json["private_layers"][task];
+    of_task["chosen"] = choice.chosen;
+    for (auto const& [n_layers, score] : choice.dev)
+      of_task["dev"][std::to_string(n_layers)] = std::isfinite(score) ? OrderedJson(score) : OrderedJson();
+  }
   return json;
 }
 
@@ -223,6 +230,15 @@ void print_result(Json const& result, fs::path const& folder, Output output) {
     std::cout << fmt::format("{:<20} {:<18} {:>8}   {} to {}   {}{}\n", task, score["metric"].get<std::string>(),
                              number(score["value"]), number(score["interval"][0]), number(score["interval"][1]),
                              score["n"].get<std::size_t>(), score.contains("split") ? " of dev" : "");
+  if (result.contains("private_layers")) {
+    std::cout << "\nlayers of its own, and the dev score with each number that was tried\n";
+    for (auto const& [task, choice] : result["private_layers"].items()) {
+      std::cout << fmt::format("{:<20} {} ", task, choice["chosen"].get<std::int64_t>());
+      for (auto const& [n_layers, score] : choice["dev"].items())
+        std::cout << fmt::format("  {}: {}", n_layers, number(score));
+      std::cout << '\n';
+    }
+  }
   if (result["tasks"].empty()) std::cout << "no labelled row is in dev or test: nothing could be scored\n";
   std::cout << "\nlabelled rows trained on:";
   for (auto const& [task, n] : result["examples_drawn"].items())

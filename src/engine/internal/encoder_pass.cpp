@@ -60,17 +60,22 @@ void EncoderPass::embed() {
 
 void EncoderPass::run_lower_layers(std::size_t n) {
   LookedAt const all;
-  for (std::size_t i = 0; i < n; ++i) {
+  for (auto& i = n_lower_done_; i < n; ++i) {
+    prepare_lower_for(network_.layers[i]);
     lower_holds_ = i + 1 < network_.layers.size() ? reads(network_.layers[i + 1]) : Precision::Float32;
     run_layer(network_.layers[i], work_.lower, all, lower_holds_, work_.lower);
   }
 }
 
+void EncoderPass::prepare_lower_for(Layer const& layer) {
+  auto const wanted = reads(layer);
+  if (wanted == lower_holds_) return;
+  convert(work_.lower, tile_.n_tokens(), wanted);
+  lower_holds_ = wanted;
+}
+
 void EncoderPass::run_upper_layers(std::span<Layer const> layers, LookedAt const& tokens) {
-  if (auto const wanted = reads(layers.front()); wanted != lower_holds_) {
-    convert(work_.lower, tile_.n_tokens(), wanted);
-    lower_holds_ = wanted;
-  }
+  prepare_lower_for(layers.front());
   LookedAt const all;
   Rows* from = &work_.lower;
   for (std::size_t i = 0; i < layers.size(); ++i) {

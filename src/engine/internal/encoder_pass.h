@@ -41,7 +41,7 @@ class EncoderPass {
 
   /// Tokens -> work_.lower.
   void embed();
-  /// The first `n` layers -> work_.lower, in the precision that the next one reads.
+  /// Up to the first `n` layers, from where they were left -> work_.lower, in the precision that the next one reads.
   void run_lower_layers(std::size_t n);
   /// `tokens` of what the lower layers made -> work_.upper.
   void run_upper_layers(std::span<Layer const> layers, LookedAt const& tokens);
@@ -57,6 +57,8 @@ class EncoderPass {
              kernels::OutputRows const& out) const;
   template <typename Value>
   void attend(Layer const& layer, LookedAt const& tokens, Value* context);
+  /// work_.lower as `layer` reads it.
+  void prepare_lower_for(Layer const& layer);
   /// What a layer reads of the rows below it: its own precision, or floats where it normalises them itself.
   [[nodiscard]] Precision reads(Layer const& layer) const;
   Rows& choose(Rows& from, LookedAt const& tokens, Precision precision);
@@ -77,6 +79,7 @@ class EncoderPass {
   Member const& me_;
   std::int64_t hidden_;
   std::vector<std::int32_t> places_;            ///< in their texts, of the rows that are looked at, where not all are
+  std::size_t n_lower_done_ = 0;                ///< layers whose states work_.lower holds
   Precision lower_holds_ = Precision::Float32;  ///< what work_.lower is converted to
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "model/model_weights.h"
+#include "model/precision_plan.h"
 
 namespace polytask::engine {
 namespace {
@@ -152,13 +153,13 @@ void add_places(Network& network) {
 
 }  // namespace
 
-std::size_t Network::n_lower_layers() const {
-  return layers.size() - static_cast<std::size_t>(std::max<std::int64_t>(spec.private_layers, 1));
+std::size_t Network::n_lower_layers(model::Branch const& branch) const {
+  return layers.size() - static_cast<std::size_t>(std::max<std::int64_t>(spec.height_of(branch), 1));
 }
 
-std::span<Layer const> Network::upper_layers(model::Reading reading) const {
-  auto const own = own_layers.find(reading);
-  return own == own_layers.end() ? std::span(layers).subspan(n_lower_layers()) : std::span(own->second);
+std::span<Layer const> Network::upper_layers(model::Branch const& branch) const {
+  if (branch.n_own_layers == 0) return std::span(layers).subspan(n_lower_layers(branch));
+  return branch.reading ? own_layers.at(*branch.reading) : head_layers.at(branch.heads.front());
 }
 
 Network lower_network(Tensors weights, model::EncoderConfig config, std::int64_t n_layers, Options const& options) {
@@ -188,13 +189,20 @@ Network load_network(std::filesystem::path const& model_folder, model::ModelSpec
   std::int64_t const n_layers = network.config.num_hidden_layers;
   for (std::int64_t i = 0; i < n_layers; ++i) network.layers.push_back(encoder.take_layer(i, distances));
   add_places(network);
-  for (auto& [reading, tensors] : weights.private_layers) {
-    LayerReader own(tensors, network.config, options, memory,
-                    "private/" + std::string(model::to_string(reading)) + "/");
-    auto& layers = network.own_layers[reading];
-    for (std::int64_t i = n_layers - network.spec.private_layers; i < n_layers; ++i)
-      layers.push_back(own.take_layer(i, distances));
-  }
+  auto const take_top = [&](Tensors& tensors, std::int64_t n, std::string prefix, std::vector<Layer>& layers) {
+    LayerReader own(tensors, network.config, options, memory, std::move(prefix));
+    for (auto i = n_layers - n; i < n_layers; ++i) layers.push_back(own.take_layer(i, distances));
+  };
+  for (auto& [reading, tensors] : weights.private_layers)
+    take_top(tensors, network.spec.private_layers, "private/" + std::string(model::to_string(reading)) + "/",
+             network.own_layers[reading]);
+  for (std::size_t i = 0; i < weights.heads.size(); ++i)
+    if (auto const& head = network.spec.heads[i]; head.private_layers > 0)
+      take_top(weights.heads[i].layers, head.private_layers, model::layer_group_prefix(head.task.name),
+               network.head_layers[i]);
+  network.branches = network.spec.branches();
+  std::stable_sort(network.branches.begin(), network.branches.end(),
+                   [&](auto const& a, auto const& b) { return network.n_lower_layers(a) < network.n_lower_layers(b); });
   auto const packed = [&](model::Tensor const& weight, model::Tensor const& bias) {
     return PackedLinear({weight.shape[0], weight.shape[1]}, weight.values.data(), bias.values.data(),
                         Precision::Float32, options.instructions, memory);

@@ -60,14 +60,16 @@ struct Network {
   std::vector<std::int32_t> distance_rows;                  ///< kernels::rows_by_distance of the longest text
   std::vector<Layer> layers;                                ///< of the encoder, the first reading's top ones included
   std::map<model::Reading, std::vector<Layer>> own_layers;  ///< top layers of the other readings
+  std::map<std::size_t, std::vector<Layer>> head_layers;    ///< of the heads that have some for themselves
+  std::vector<model::Branch> branches;                      ///< of `spec`, those first that part first from the layers
   std::vector<kernels::PackedLinear> heads;                 ///< as spec.heads; always float32
   std::map<std::size_t, kernels::PackedLinear> poolers;     ///< of the heads that have one; always float32
 
-  /// Layers below those that may differ between readings: all but the last where none are private, so that only the
-  /// rows that heads look at go through it.
-  [[nodiscard]] std::size_t n_lower_layers() const;
-  /// From the lower layers' end to the end, for tasks of one reading.
-  [[nodiscard]] std::span<Layer const> upper_layers(model::Reading reading) const;
+  /// How many of `layers` a branch passes before its upper ones: all but the last where none are private, so that only
+  /// the rows that heads look at go through it.
+  [[nodiscard]] std::size_t n_lower_layers(model::Branch const& branch) const;
+  /// From there to the top.
+  [[nodiscard]] std::span<Layer const> upper_layers(model::Branch const& branch) const;
 };
 
 /// The first `n_layers` layers of an encoder, at least one, without heads. `weights` are those of

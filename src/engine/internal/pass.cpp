@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+#include <iterator>
 
 #include "base/error.h"
 #include "engine/internal/encoder_pass.h"
@@ -187,21 +187,20 @@ void run_pass(Network const& network, Tile const& tile, std::span<std::size_t co
               kernels::AttentionScratch& scratch, Member const& member, TileLogits& logits) {
   Pass pass(network, tile, workspace, scratch, member);
   pass.encoder().embed();
-  pass.encoder().run_lower_layers(network.n_lower_layers());
-  // Tasks of one reading share their upper layers; where none are private, all tasks do.
-  std::map<model::Reading, std::vector<std::size_t>> groups;
-  for (auto const head : heads) {
-    auto const reading = network.spec.heads[head].reading();
-    groups[network.spec.private_layers > 0 ? reading : model::Reading::Text].push_back(head);
-  }
   if (member.rank == 0) logits.resize(heads.size());
-  for (auto const& [reading, own] : groups) {
+  for (auto const& branch : network.branches) {
+    std::vector<std::size_t> own;
+    std::copy_if(heads.begin(), heads.end(), std::back_inserter(own), [&](auto head) {
+      return std::find(branch.heads.begin(), branch.heads.end(), head) != branch.heads.end();
+    });
+    if (own.empty()) continue;
+    pass.encoder().run_lower_layers(network.n_lower_layers(branch));
     auto const tokens = looked_at(network, tile, own);
-    pass.encoder().run_upper_layers(network.upper_layers(reading), tokens);
+    pass.encoder().run_upper_layers(network.upper_layers(branch), tokens);
     if (member.rank == 0)
       for (std::size_t i = 0; i < heads.size(); ++i)
         if (std::find(own.begin(), own.end(), heads[i]) != own.end()) pass.answer(heads[i], tokens, logits[i]);
-    member.wait();  // the next group writes where these heads read
+    member.wait();  // the next branch writes where these heads read
   }
 }
 

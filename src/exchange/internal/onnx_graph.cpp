@@ -62,10 +62,10 @@ std::string head_prefix(HeadSpec const& head) {
   return fmt::format("tasks.{}.", model::head_file_name(head.task.name));
 }
 
-/// Before the published names of the top layers that the reading uses.
-std::string layer_prefix(ModelSpec const& spec, Reading reading) {
-  auto const own = spec.private_readings();
-  return std::find(own.begin(), own.end(), reading) == own.end() ? "" : fmt::format("private.{}.", to_string(reading));
+/// Before the published names of the top layers that the branch has for itself.
+std::string layer_prefix(ModelSpec const& spec, model::Branch const& branch) {
+  return branch.reading ? fmt::format("private.{}.", to_string(*branch.reading))
+                        : head_prefix(spec.heads[branch.heads.front()]);
 }
 
 /// Mean states of a pair's two texts, [rows, hidden] each.
@@ -90,12 +90,13 @@ class GraphBuilder {
       describe(*graph_.add_input(), name, onnx::TensorProto::INT64, {"batch_size", "sequence_length"});
     read_mask();
     auto hidden = embed();
-    auto const n_shared = config_.num_hidden_layers - spec_.private_layers;
-    for (std::int64_t i = 0; i < n_shared; ++i) hidden = layer(hidden, "", i);
-    for (auto const reading : spec_.readings()) {
-      auto top = hidden;
-      for (auto i = n_shared; i < config_.num_hidden_layers; ++i) top = layer(top, layer_prefix(spec_, reading), i);
-      answer(reading, top);
+    std::vector<std::string> shared{hidden};  // what the encoder's first layers make of the texts, by their number
+    for (auto const& branch : spec_.branches()) {
+      auto const parts_at = config_.num_hidden_layers - branch.n_own_layers;
+      for (auto i = std::ssize(shared) - 1; i < parts_at; ++i) shared.push_back(layer(shared.back(), "", i));
+      auto top = shared[static_cast<std::size_t>(parts_at)];
+      for (auto i = parts_at; i < config_.num_hidden_layers; ++i) top = layer(top, layer_prefix(spec_, branch), i);
+      for (auto const reading : model::kReadings) answer(branch, reading, top);
     }
     for (auto const& head : spec_.heads) describe_output(head);
     return std::move(graph_);
@@ -274,12 +275,14 @@ class GraphBuilder {
                {attribute("axis", std::int64_t{1})});
   }
 
-  /// The heads of one reading over its hidden states, as nn::MultiTaskModel says.
-  void answer(Reading reading, std::string const& hidden) {
+  /// The heads of a branch that are of one reading, over its hidden states, as nn::MultiTaskModel says.
+  void answer(model::Branch const& branch, Reading reading, std::string const& hidden) {
     std::vector<HeadSpec const*> heads;
-    for (auto const& head : spec_.heads)
-      if (head.reading() == reading) heads.push_back(&head);
-    scope_ = fmt::format("readings.{}", to_string(reading));
+    for (auto const head : branch.heads)
+      if (spec_.heads[head].reading() == reading) heads.push_back(&spec_.heads[head]);
+    if (heads.empty()) return;
+    bool const is_of_task = branch.n_own_layers > 0 && !branch.reading;
+    scope_ = is_of_task ? head_prefix(*heads.front()) + "reading" : fmt::format("readings.{}", to_string(reading));
     std::string state;
     std::optional<Means> means;
     if (model::answers_tokens(reading)) {
@@ -325,13 +328,14 @@ void visit_weights(EncoderConfig const& config, ModelSpec const& spec, model::Mo
                    WeightVisitor const& visit) {
   auto const all = model::expected_encoder_tensors(config);
   for (auto const& [name, shape] : all) visit(name, shape, weights.encoder[name]);
-  for (auto const reading : spec.private_readings())
-    for (auto i = config.num_hidden_layers - spec.private_layers; i < config.num_hidden_layers; ++i) {
-      auto const layer = fmt::format("encoder.layer.{}.", i);
-      for (auto at = all.lower_bound(layer); at != all.end() && at->first.starts_with(layer); ++at)
-        visit(layer_prefix(spec, reading) + at->first, at->second, weights.private_layers[reading][at->first]);
-    }
   weights.heads.resize(spec.heads.size());
+  for (auto const& branch : spec.branches())
+    for (auto i = config.num_hidden_layers - branch.n_own_layers; i < config.num_hidden_layers; ++i) {
+      auto const layer = fmt::format("encoder.layer.{}.", i);
+      auto& own = branch.reading ? weights.private_layers[*branch.reading] : weights.heads[branch.heads.front()].layers;
+      for (auto at = all.lower_bound(layer); at != all.end() && at->first.starts_with(layer); ++at)
+        visit(layer_prefix(spec, branch) + at->first, at->second, own[at->first]);
+    }
   for (std::size_t i = 0; i < spec.heads.size(); ++i) {
     auto const& head = spec.heads[i];
     auto const n_outputs = static_cast<std::int64_t>(head.n_outputs());

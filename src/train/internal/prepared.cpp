@@ -269,12 +269,6 @@ std::int64_t default_batch_tokens(data::Corpus const& corpus) {
   return std::llround(kTokensOfOneDataset * std::sqrt(static_cast<double>(std::max<std::size_t>(1, datasets.size()))));
 }
 
-bool tasks_read_alike(data::Corpus const& corpus) {
-  model::ModelSpec spec;
-  for (auto const& task : corpus.tasks) spec.heads.push_back({.task = task});
-  return spec.readings().size() < 2;
-}
-
 }  // namespace
 
 std::size_t Prepared::n_rows() const {
@@ -316,14 +310,13 @@ void leave_if_stopped(std::stop_token const& stop) {
 TrainConfig effective(TrainConfig config, data::Corpus const& corpus, model::EncoderConfig const& encoder) {
   for (auto const& problem : problems(config, encoder))
     throw Error(ErrorCode::InvalidUsage, fmt::format("{}: {}", problem.where, problem.message));
-  if (!config.epochs) set_default_epochs(config, corpus);
+  for (auto const& problem : problems(config, corpus.tasks, encoder))
+    throw Error(ErrorCode::InvalidUsage, fmt::format("{}: {}", problem.where, problem.message));
   if (!config.dropout) config.dropout = model::single_dropout(encoder);
+  if (config.chooses_private_layers) return config;  // the rest is each task's own
+  if (!config.epochs) set_default_epochs(config, corpus);
   if (!config.batch_tokens && !config.batch_size) config.batch_tokens = default_batch_tokens(corpus);
-  if (config.architecture == Architecture::Shared || tasks_read_alike(corpus))
-    config.private_layers = 0;
-  else if (!config.private_layers)
-    config.private_layers = std::min<std::int64_t>(std::llround(static_cast<double>(encoder.num_hidden_layers) / 3),
-                                                   encoder.num_hidden_layers - config.frozen_layers);
+  config.private_layers = layers_of_readings(config, corpus.tasks, encoder);
   return config;
 }
 
@@ -343,7 +336,11 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   if (config.dropout) model::set_dropout(prepared.encoder_config, *config.dropout);
   prepared.spec.pooling = config.pooling;
   prepared.spec.max_length = static_cast<std::size_t>(config.max_length);
-  for (std::size_t i = 0; i < corpus.tasks.size(); ++i) prepared.spec.heads.push_back(head_of(corpus, i));
+  for (std::size_t i = 0; i < corpus.tasks.size(); ++i) {
+    prepared.spec.heads.push_back(head_of(corpus, i));
+    if (auto const own = config.task_layers.find(corpus.tasks[i].name); own != config.task_layers.end())
+      prepared.spec.heads.back().private_layers = own->second;
+  }
   prepared.spec.private_layers = *prepared.config.private_layers;
   StreamPreparer(prepared, corpus, options, events, stop).run();
   prepared.unlabelled_rows = count_unlabelled(corpus);

@@ -193,7 +193,7 @@ float const* Session::target_of(data::DrawnRow const& drawn, std::size_t head) c
 }
 
 BatchLoss Session::loss_of(std::span<data::DrawnRow const> own, std::span<data::DrawnRow const> all,
-                           std::uint64_t seed) {
+                           std::size_t n_drawn, std::uint64_t seed) {
   bring(all);
   auto const n_heads = prepared_.spec.heads.size();
   auto const whole_batch = batch_of(all);
@@ -201,7 +201,7 @@ BatchLoss Session::loss_of(std::span<data::DrawnRow const> own, std::span<data::
   bool const is_whole = own.size() == all.size();
   auto const batch = is_whole ? whole_batch : batch_of(own);
   auto heads = is_whole ? whole : heads_of(batch, prepared_.streams, n_heads);
-  std::erase_if(heads, [](HeadBatch const& head) { return head.targets.empty(); });
+  std::erase_if(heads, [&](HeadBatch const& head) { return head.targets.empty() || !learns(head.input.head); });
   BatchLoss loss;
   if (heads.empty()) return loss;
   auto const texts = packed(batch);
@@ -217,7 +217,7 @@ BatchLoss Session::loss_of(std::span<data::DrawnRow const> own, std::span<data::
     double const of_head = heads[i].n_units() / whole[h].n_units();
     loss.by_head[h] = mean.item<double>() * of_head;
     // The share of the batch's rows makes a task's weight follow the mixture, not the luck of one batch.
-    double const share = static_cast<double>(whole[h].targets.size()) / static_cast<double>(all.size());
+    double const share = static_cast<double>(whole[h].targets.size()) / static_cast<double>(n_drawn);
     auto const part = mean * (of_head * share * spec.task.loss_weight / prepared_.chance_levels[h]);
     loss.total = loss.total.defined() ? loss.total + part : part;
   }
@@ -244,13 +244,15 @@ void Session::add_up(std::span<data::DrawnRow const> rows, BatchLoss& loss) {
 }
 
 StepRecord Session::step() {
-  auto const rows = plan_.next();
-  expects(!rows.empty(), "a step is taken only while rows are left");
+  auto const drawn = plan_.next();
+  expects(!drawn.empty(), "a step is taken only while rows are left");
+  share_stops();
+  auto const rows = learned_rows(drawn);
   std::int64_t const number = state_.step + 1;
   Rng seeds = Rng::for_purpose(options_.seed, kDropoutPurpose + static_cast<std::uint64_t>(number));
   auto seed = seeds.next();
   for (int rank = 0; options_.processes != nullptr && rank < options_.processes->rank(); ++rank) seed = seeds.next();
-  auto loss = loss_of(own_part(rows), rows, seed);
+  auto loss = loss_of(own_part(rows), rows, drawn.size(), seed);
   if (loss.total.defined() && std::isfinite(loss.value)) loss.total.backward();
   if (options_.processes != nullptr) add_up(rows, loss);
   if (!std::isfinite(loss.value))
@@ -271,9 +273,15 @@ StepRecord Session::step() {
     auto const& features = features_of(row);
     state_.n_tokens += static_cast<std::int64_t>(features.ids.size());
     for (std::size_t position = 0; position < features.targets.size(); ++position)
-      if (features.targets[position].index() != 0)
+      if (features.targets[position].index() != 0 && learns(stream.heads[position]))
         ++state_.examples_drawn[prepared_.spec.heads[stream.heads[position]].task.name];
   }
+  auto const n_tokens_of = [&](std::vector<data::DrawnRow> const& some) {
+    std::int64_t n = 0;
+    for (auto const& row : some) n += prepared_.streams[row.stream].rows.length(row.row);
+    return n;
+  };
+  state_.n_tokens_passed_over += n_tokens_of(drawn) - n_tokens_of(rows);
   state_.step = number;
   state_.plan = plan_.state();
   record.n_tokens = state_.n_tokens;
@@ -364,7 +372,7 @@ double Session::seconds_per_token() {
     if (i == kWarmUp) start = std::chrono::steady_clock::now(), n_tokens = 0;
     auto const rows = plan.next();
     if (rows.empty()) break;
-    auto const loss = loss_of(rows, rows, 0);
+    auto const loss = loss_of(rows, rows, rows.size(), 0);
     if (loss.total.defined()) loss.total.backward();
     (void)optimizer_->gradient_norm();
     optimizer_->drop_gradients();
@@ -393,36 +401,6 @@ void Session::restore(Checkpoint const& checkpoint) {
   }
   state_ = checkpoint.state;
   plan_.restore(state_.plan);
-}
-
-void Session::save_weights(fs::path const& folder) {
-  optimizer_->catch_up_all();
-  std::vector<model::TensorToWrite> tensors;
-  std::vector<torch::Tensor> kept;  // the bytes must outlive the call
-  for (auto const& parameter : optimizer_->parameters()) {
-    kept.push_back(parameter.weight.detach().to(torch::kCPU).contiguous());
-    auto const& values = kept.back();
-    tensors.push_back({parameter.name,
-                       model::DType::F32,
-                       values.sizes().vec(),
-                       {reinterpret_cast<std::byte const*>(values.data_ptr<float>()),
-                        static_cast<std::size_t>(values.numel()) * sizeof(float)}});
-  }
-  model::write_safetensors(folder / "weights.safetensors", std::move(tensors));
-}
-
-void Session::load_weights(fs::path const& folder) {
-  auto const file = model::SafetensorsFile::open(folder / "weights.safetensors");
-  NamedTensors tensors;
-  for (auto const& [name, view] : file.tensors()) tensors[name] = {view.shape, view.to_floats()};
-  try {
-    optimizer_->catch_up_all();  // or what rows have missed would move these weights later
-    for (auto& parameter : optimizer_->parameters()) from_tensor(parameter.weight, tensors, parameter.name);
-  } catch (Error const& error) {
-    throw Error(ErrorCode::Corrupt,
-                fmt::format("{}: the selected weights are not of this run ({}); train it again under a new name",
-                            folder.string(), error.what()));
-  }
 }
 
 void Session::save_model(fs::path const& folder) const {

@@ -1,6 +1,7 @@
 // One run in memory: model, optimizer, plan and state, with the steps that the loop in trainer.cpp strings together.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -37,8 +38,10 @@ class Session {
   Session(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, TrainEvents const& events,
           std::stop_token const& stop);
 
-  /// What `own` rows add to the loss of the batch made of `all`, ready for backward. `seed` decides the dropout.
-  BatchLoss loss_of(std::span<data::DrawnRow const> own, std::span<data::DrawnRow const> all, std::uint64_t seed);
+  /// What `own` rows add to the loss of the batch made of `all`, ready for backward. `n_drawn` rows were drawn for it:
+  /// `all`, and those that no task learns from any more. `seed` decides the dropout.
+  BatchLoss loss_of(std::span<data::DrawnRow const> own, std::span<data::DrawnRow const> all, std::size_t n_drawn,
+                    std::uint64_t seed);
   /// Draws a batch and takes one step of the optimizer; several processes take it together. Throws Error{InvalidInput}
   /// when the loss is not finite, and what ProcessGroup throws: then a checkpoint is still that of the step before.
   StepRecord step();
@@ -63,9 +66,17 @@ class Session {
   /// Weights alone, in `folder`/weights.safetensors, and back.
   void save_weights(std::filesystem::path const& folder);
   void load_weights(std::filesystem::path const& folder);
+  /// Whether nothing that is trained and that the task reads is trained by another task too: then what it has learned
+  /// means the same beside whatever the others become.
+  [[nodiscard]] bool learns_apart(std::size_t head) const;
+  /// Of such a task: what it has learned, in `folder`/<task>.safetensors, and back.
+  void save_task(std::filesystem::path const& folder, std::size_t head);
+  void load_task(std::filesystem::path const& folder, std::size_t head);
   /// The model folder, with the tokenizer's files, put in place whole.
   void save_model(std::filesystem::path const& folder) const;
 
+  /// Whether some task has not stopped.
+  [[nodiscard]] bool any_learns() const;
   [[nodiscard]] TrainState& state() noexcept { return state_; }
   [[nodiscard]] Prepared const& prepared() const noexcept { return prepared_; }
   [[nodiscard]] std::int64_t n_steps() const noexcept { return whole_run_.n_batches; }
@@ -95,6 +106,16 @@ class Session {
   [[nodiscard]] data::Features const& features_of(data::DrawnRow const& row) const {
     return prepared_.streams[row.stream].rows[row.row];
   }
+  [[nodiscard]] bool learns(std::size_t head) const;
+  /// Without the rows that no task learns from any more.
+  [[nodiscard]] std::vector<data::DrawnRow> learned_rows(std::vector<data::DrawnRow> const& rows);
+  /// Which tasks have stopped, as the leader knows it.
+  void share_stops();
+  /// The parameters among those that are trained whose names `chosen` says yes to.
+  void save_parameters(std::filesystem::path const& path, std::function<bool(std::string const&)> const& chosen);
+  void load_parameters(std::filesystem::path const& path, std::function<bool(std::string const&)> const& chosen);
+  /// Of a task that learns apart.
+  [[nodiscard]] std::function<bool(std::string const&)> parameters_of(std::size_t head) const;
   /// The rows of a batch that this process sees.
   [[nodiscard]] std::span<data::DrawnRow const> own_part(std::span<data::DrawnRow const> rows) const;
   /// In the place of gradients and losses, their sums over all processes.
