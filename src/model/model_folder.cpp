@@ -159,8 +159,8 @@ std::string model_json(ModelSpec const& spec) {
   json["max_length"] = spec.max_length;
   json["private_layers"] = spec.private_layers;
   auto const readings = spec.readings();
-  if (spec.private_layers > 0 && !readings.empty())
-    json["encoder_reading"] = to_string(spec.encoder_reading.value_or(readings.front()));
+  if (spec.private_layers > 0 && (spec.encoder_reading || !readings.empty()))  // kept where all its tasks have gone
+    json["encoder_reading"] = to_string(spec.encoder_reading ? *spec.encoder_reading : readings.front());
   json["tasks"] = spec.task_names();
   return json.dump(2) + "\n";
 }

@@ -93,7 +93,8 @@ std::size_t index_of(PackageContents const& contents, std::string const& task) {
                                                did_you_mean(task, contents.spec.task_names())));
 }
 
-/// What the encoder and model.json say of how texts are read; empty when both packages read alike.
+}  // namespace
+
 std::string differing_reading(ModelSpec const& a, ModelSpec const& b, HeadSpec const& head) {
   if (a.pooling != b.pooling) return fmt::format("pooling is {}, there {}", to_string(a.pooling), to_string(b.pooling));
   if (a.max_length != b.max_length)
@@ -104,6 +105,8 @@ std::string differing_reading(ModelSpec const& a, ModelSpec const& b, HeadSpec c
   if (a.encoder_reading != b.encoder_reading) return "the encoder's top layers are of another reading";
   return "";
 }
+
+namespace {
 
 void refuse_other_encoder(PackageContents const& into, PackageContents const& from, HeadSpec const& head) {
   auto const& name = head.task.name;

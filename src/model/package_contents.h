@@ -37,6 +37,10 @@ void take_task(PackageContents& into, PackageContents const& from, std::string c
 /// Error{NotFound}, and Error{InvalidUsage} for the last task.
 void drop_task(PackageContents& contents, std::string const& task);
 
+/// What `a` and `b` say differently of how the texts of `head` are read; empty where they are read alike. A task whose
+/// top layers are its own does not care whose stand in encoder/.
+[[nodiscard]] std::string differing_reading(ModelSpec const& a, ModelSpec const& b, HeadSpec const& head);
+
 struct WrittenPackage {
   std::string id;
   bool is_new = true;  ///< false: this very package was there already, and nothing was done

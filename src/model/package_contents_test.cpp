@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "base/error.h"
+#include "model/package_diff.h"
 #include "model/precision_plan.h"
 #include "model/test_support.h"
 
@@ -14,6 +15,7 @@ using namespace test_support;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 TaskOrigin nothing_known(HeadSpec const&) { return {}; }
 
@@ -152,6 +154,26 @@ TEST_F(Contents, TakeATaskWithItsOwnLayersWhateverTheOthersHave) {
     write(contents, temporary_ / ("dropped" + std::to_string(n_layers)));
     EXPECT_FALSE(fs::exists(temporary_ / ("dropped" + std::to_string(n_layers)) / "tasks/intent"));
   }
+}
+
+TEST_F(Contents, OfATaskWithItsOwnLayersAloneTakeBackTheOthers) {
+  auto const whole =
+      package("whole", {intent_above(1), things(), head_of("topics", task::TaskType::Multilabel, {"x"})});
+  auto contents = contents_of(open_package(whole));
+  drop_task(contents, "Things & more");
+  drop_task(contents, "topics");
+  write(contents, temporary_ / "own");
+  auto const own = open_package(temporary_ / "own");
+  auto const difference_to_own = difference(contents_of(open_package(whole)), contents_of(own));
+  EXPECT_FALSE(difference_to_own.reading);
+  EXPECT_THAT(difference_to_own.tasks.front().because, IsEmpty()) << "it answers as it did";
+  contents = contents_of(own);
+  take_task(contents, contents_of(open_package(whole)), "Things & more");
+  take_task(contents, contents_of(open_package(whole)), "topics");
+  write(contents, folder_);
+  auto made = files_of(folder_), expected = files_of(whole);
+  made.erase("manifest.json"), expected.erase("manifest.json");
+  EXPECT_EQ(made, expected);
 }
 
 TEST_F(Contents, ForgetThePrecisionsOfLayersThatATaskTakesAlong) {

@@ -45,7 +45,7 @@ struct TaskIn {
   PrecisionPlan const& plan;
 };
 
-TaskDifference compare(TaskIn const& in_first, TaskIn const& in_second, PackageDifference const& whole) {
+TaskDifference compare(TaskIn const& in_first, TaskIn const& in_second, bool encoder_differs, bool reading_differs) {
   auto const& [a, first, plan_a] = in_first;
   auto const& [b, second, plan_b] = in_second;
   TaskDifference found{.task = a.task.name,
@@ -57,8 +57,8 @@ TaskDifference compare(TaskIn const& in_first, TaskIn const& in_second, PackageD
   auto const note = [&](bool differs, char const* what) {
     if (differs) found.because.emplace_back(what);
   };
-  note(whole.encoder, "encoder");
-  note(whole.reading, "how texts are read");
+  note(encoder_differs, "encoder");
+  note(reading_differs, "how texts are read");
   note(Precisions(plan_a, &a) != Precisions(plan_b, &b), "precision");
   note(first.private_layers != second.private_layers, "private layers");
   note(first.head != second.head, "head");
@@ -82,8 +82,9 @@ PackageDifference difference(PackageContents const& first, PackageContents const
   PackageDifference whole{.encoder = first.manifest.encoder != second.manifest.encoder};
   auto const& a = first.spec;
   auto const& b = second.spec;
-  whole.reading = a.pooling != b.pooling || a.max_length != b.max_length || a.private_layers != b.private_layers ||
-                  a.encoder_reading != b.encoder_reading;
+  auto const is_read_otherwise = [&](HeadSpec const& head) { return !differing_reading(a, b, head).empty(); };
+  whole.reading = std::any_of(a.heads.begin(), a.heads.end(), is_read_otherwise) ||
+                  std::any_of(b.heads.begin(), b.heads.end(), is_read_otherwise);
   auto const plan_a = precision_of(first).value_or(PrecisionPlan{});
   auto const plan_b = precision_of(second).value_or(PrecisionPlan{});
   whole.precision = Precisions(plan_a) != Precisions(plan_b);
@@ -98,7 +99,8 @@ PackageDifference difference(PackageContents const& first, PackageContents const
     auto const& of_first = first.manifest.tasks.at(head.task.name);
     if (index)
       whole.tasks.push_back(compare({head, of_first, plan_a},
-                                    {b.heads[*index], second.manifest.tasks.at(head.task.name), plan_b}, whole));
+                                    {b.heads[*index], second.manifest.tasks.at(head.task.name), plan_b}, whole.encoder,
+                                    is_read_otherwise(head)));
     else
       whole.tasks.push_back({.task = head.task.name, .in = InPackages::First, .score = {of_first.origin.score, {}}});
   }

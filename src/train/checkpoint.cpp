@@ -29,6 +29,7 @@ OrderedJson to_json(TrainState const& state) {
   if (state.plan.waiting) json["waiting"] = {state.plan.waiting->stream, state.plan.waiting->row};
   json["last_evaluated_step"] = state.last_evaluated_step;
   if (state.best_selection) json["best_selection"] = *state.best_selection;
+  if (state.kept_selection) json["kept_selection"] = *state.kept_selection;
   json["best_step"] = state.best_step;
   json["n_evaluations_without_better"] = state.n_evaluations_without_better;
   json["n_tokens"] = state.n_tokens;
@@ -54,6 +55,7 @@ TrainState from_json(Json const& json) {
   if (json.contains("waiting")) state.plan.waiting = data::DrawnRow{json["waiting"].at(0), json["waiting"].at(1)};
   state.last_evaluated_step = json.at("last_evaluated_step");
   if (json.contains("best_selection")) state.best_selection = json["best_selection"].get<double>();
+  if (json.contains("kept_selection")) state.kept_selection = json["kept_selection"].get<double>();
   state.best_step = json.at("best_step");
   state.n_evaluations_without_better = json.at("n_evaluations_without_better");
   state.n_tokens = json.at("n_tokens");

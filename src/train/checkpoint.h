@@ -23,7 +23,8 @@ struct TrainState {
   std::int64_t step = 0;
   data::BatchPlan::State plan;
   std::int64_t last_evaluated_step = 0;
-  std::optional<double> best_selection;
+  std::optional<double> best_selection;  ///< the highest; nothing without dev rows
+  std::optional<double> kept_selection;  ///< at best_step, whose weights are kept
   std::int64_t best_step = 0;
   std::int64_t n_evaluations_without_better = 0;
   std::int64_t n_tokens = 0;

@@ -165,7 +165,9 @@ std::vector<Problem> problems(TrainConfig const& config, std::vector<task::TaskS
       found.push_back({Severity::Error, "invalid-setting", fmt::format("tasks.{}.private_layers", task.name),
                        fmt::format("is {}; expected {}", n_layers, expected)});
     };
-    if (n_layers > most)
+    if (most == 0)
+      add("no such setting, as train.frozen_layers covers all layers of the encoder; take one of the two out");
+    else if (n_layers > most)
       add(fmt::format("at most {}, the layers of the encoder{}", most,
                       config.frozen_layers > 0 ? " above train.frozen_layers" : ""));
     else if (n_layers < least)

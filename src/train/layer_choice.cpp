@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "model/encoder_files.h"
 #include "model/model_folder.h"
+#include "model/model_weights.h"
 #include "train/internal/stopwatch.h"
 
 namespace polytask::train {
@@ -20,7 +21,7 @@ namespace fs = std::filesystem;
 
 /// What is kept of a trial.
 struct Trial {
-  double score = 0;  ///< the best dev score of its task
+  double score = 0;  ///< on dev, of the model that it kept
   TrainResult result;
 };
 
@@ -34,6 +35,8 @@ OrderedJson to_json(Trial const& trial) {
   json["tokens_per_second"] = result.tokens_per_second;
   json["parameters"] = result.n_parameters;
   json["examples_drawn"] = result.examples_drawn;
+  json["stopped_early"] = result.stopped_early;
+  json["stopped_tasks"] = result.stopped_tasks;
   json["calibrations"] = OrderedJson::object();
   for (auto const& [task, calibration] : result.calibrations) {
     auto& of_task = json["calibrations"][task];
@@ -54,6 +57,8 @@ Trial trial_from_json(Json const& json) {
   result.tokens_per_second = json.at("tokens_per_second");
   result.n_parameters = json.at("parameters");
   result.examples_drawn = json.at("examples_drawn").get<std::map<std::string, std::int64_t>>();
+  result.stopped_early = json.at("stopped_early");
+  result.stopped_tasks = json.at("stopped_tasks").get<std::map<std::string, std::int64_t>>();
   for (auto const& [task, of_task] : json.at("calibrations").items()) {
     auto& calibration = result.calibrations[task];
     calibration.temperature = of_task.at("temperature");
@@ -120,8 +125,7 @@ class Trials {
   TrainResult run() {
     if (events_.on_note)
       events_.on_note(fmt::format(
-          "train.private_layers is auto: {} trainings, each of one task with 0 to {} layers of its own; every task is "
-          "trained that often",
+          "train.private_layers is auto: {} trainings in all, each of one task with 0 to {} layers of its own",
           n_trials_, n_layers_ - config_.frozen_layers));
     TrainResult whole;
     double n_tokens = 0;
@@ -130,8 +134,9 @@ class Trials {
       auto const& name = corpus_.tasks[task].name;
       std::map<std::int64_t, Trial> trials;
       std::map<std::int64_t, double> scores;
+      auto const corpus = alone(corpus_, task);
       for (auto const n_layers : candidates(task)) {
-        auto const& trial = trials[n_layers] = run_trial(task, n_layers);
+        auto const& trial = trials[n_layers] = run_trial(corpus, task, n_layers);
         scores[n_layers] = trial.score;
         whole.n_steps += trial.result.n_steps;
         whole.seconds += trial.result.seconds;
@@ -146,6 +151,8 @@ class Trials {
       whole.layer_choices[name] = {.chosen = chosen, .dev = std::move(scores)};
       whole.examples_drawn.merge(result.examples_drawn);
       whole.calibrations.merge(result.calibrations);
+      whole.stopped_tasks.merge(result.stopped_tasks);
+      whole.stopped_early = whole.stopped_early || result.stopped_early;
       whole.n_parameters += result.n_parameters - n_encoder_parameters();
       if (events_.on_note) events_.on_note(fmt::format("{} gets {} of its own", quote(name), layers_text(chosen)));
     }
@@ -179,7 +186,7 @@ class Trials {
     fs::remove_all(folder, ignored);
   }
 
-  Trial run_trial(std::size_t task, std::int64_t n_layers) {
+  Trial run_trial(data::Corpus const& corpus, std::size_t task, std::int64_t n_layers) {
     ++n_done_;
     auto const folder = trial_folder(task, n_layers);
     fs::path const record = folder.string() + ".json";
@@ -194,23 +201,25 @@ class Trials {
     auto options = options_;
     options.run_folder = folder;
     Stopwatch const watch;
-    Trial trial{.result = train(alone(corpus_, task), config, options,
-                                {.on_preparing = events_.on_preparing,
-                                 .on_filling = events_.on_filling,
-                                 .on_filled = events_.on_filled,
-                                 .on_note = events_.on_note,
-                                 .on_plan = events_.on_plan,
-                                 .on_step = events_.on_step},
-                                stop_)};
-    trial.score = trial.result.best_selection.value_or(std::nan(""));
+    Trial trial;
+    try {
+      trial.result = train(corpus, config, options, events_, stop_);
+    } catch (Error const& error) {
+      if (error.code() != ErrorCode::Interrupted) throw;
+      throw Error(ErrorCode::Interrupted,
+                  fmt::format("in training {} of {}, {} with {} of its own, {}", n_done_, n_trials_,
+                              quote(corpus_.tasks[task].name), layers_text(n_layers), error.what()));
+    }
+    trial.score = trial.result.selection.value_or(std::nan(""));
     write_file_atomically(record, to_json(trial).dump(1) + "\n");
     remove_all(folder / "checkpoints");
     seconds_ += watch.seconds();
     ++n_made_;
     if (events_.on_note)
-      events_.on_note(fmt::format("{} with {} of its own: {} {:.4f} on dev; training {} of {}, about {:.0f} s left",
+      events_.on_note(fmt::format("{} with {} of its own: {} {} on dev; training {} of {}, about {:.0f} s left",
                                   quote(corpus_.tasks[task].name), layers_text(n_layers), corpus_.tasks[task].metric,
-                                  trial.score, n_done_, n_trials_,
+                                  std::isfinite(trial.score) ? fmt::format("{:.4f}", trial.score) : "not scored",
+                                  n_done_, n_trials_,
                                   seconds_ / static_cast<double>(n_made_) * static_cast<double>(n_trials_ - n_done_)));
     return trial;
   }
@@ -228,7 +237,14 @@ class Trials {
   /// The encoder of all of them, which is the given one, and each one's task.
   void merge(std::vector<fs::path> const& models) const {
     auto const target = options_.run_folder / "model";
-    if (!fs::exists(target / "model.json")) put_together(models, target);  // else somebody was killed behind that
+    if (!fs::exists(target / "model.json")) try {  // else somebody was killed behind that
+        put_together(models, target);
+      } catch (std::exception const& error) {
+        throw Error(ErrorCode::Corrupt,
+                    fmt::format("{}: the chosen models cannot be put together ({}); remove the folder of the task that "
+                                "is damaged, and resume the run: its trainings are made again",
+                                folder_.string(), error.what()));
+      }
     for (auto const& folder : models) remove_all(folder.parent_path());
   }
 
@@ -247,6 +263,7 @@ class Trials {
       spec.heads.push_back(head);
     }
     model::write_model_spec(unfinished, spec);
+    (void)model::read_model_weights(unfinished, model::read_encoder_config(unfinished / "encoder"), spec);
     remove_all(target);
     std::error_code failed;
     fs::rename(unfinished, target, failed);

@@ -214,8 +214,25 @@ TEST_F(TaskStopAboveAFrozenEncoder, ATaskKeepsWhatItHadWhenItWasBestWhateverTheO
   }
   ASSERT_GT(seen.evaluations.back().step, stopped);
   auto const at_best =
-      model::SafetensorsFile::open(folder_.path() / "run" / "checkpoints" / "best" / "coin.safetensors");
+      model::SafetensorsFile::open(folder_.path() / "run" / "checkpoints" / "best" / "tasks" / "coin.safetensors");
   EXPECT_EQ(head_of("run", 1).weight.values, at_best.tensors().at("heads.1.weight").to_floats());
+}
+
+TEST_F(TaskStopAboveAFrozenEncoder, ATaskMayBeCalledAsTheWeightsOfTheWholeAre) {
+  auto config = config_of(3);
+  config.frozen_layers = 2;
+  config.selection.weights = {{"weights", 0}};
+  auto corpus = corpus_of(40);
+  corpus.tasks[1].name = "weights";
+  (void)train(corpus, config, options("run"), {}, {});
+  (void)train(corpus_of(40),
+              [&] {
+                config.selection.weights = {{"coin", 0}};
+                return config;
+              }(),
+              options("usual"), {}, {});
+  for (std::size_t head = 0; head < 2; ++head)
+    EXPECT_EQ(head_of("run", head).weight.values, head_of("usual", head).weight.values);
 }
 
 }  // namespace

@@ -180,10 +180,11 @@ class Run {
     // Without such dev rows there is nothing to choose by: the last evaluation wins. So it does among those that one
     // row sets apart: few dev rows are soon as right as they will be, while the model still learns.
     bool const is_better = !selection || !state.best_selection || record.selection > *state.best_selection;
-    record.is_best = is_better || record.selection >= *state.best_selection - one_row_in_selection_;
+    record.is_best = is_better || *selection >= *state.best_selection - one_row_in_selection_;
     state.n_evaluations_without_better = is_better ? 0 : state.n_evaluations_without_better + 1;
-    if (is_better) state.best_selection = record.selection;
+    if (is_better) state.best_selection = selection;
     if (record.is_best) {
+      state.kept_selection = selection;
       session_.save_weights(best_);
       state.best_step = state.step;
     }
@@ -349,7 +350,7 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
             .n_parameters = session.n_parameters(),
             .stopped_early = stopped_early,
             .stopped_tasks = stopped_tasks(state),
-            .best_selection = state.best_selection,
+            .selection = state.kept_selection,
             .calibrations = std::move(calibrations)};
   });
 }

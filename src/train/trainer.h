@@ -97,7 +97,7 @@ struct TrainResult {
   std::int64_t n_parameters = 0;
   bool stopped_early = false;
   std::map<std::string, std::int64_t> stopped_tasks;      ///< task_stopping_patience: after which step each stopped
-  std::optional<double> best_selection;                   ///< the highest selection score; nothing without dev rows
+  std::optional<double> selection;                        ///< its dev score; nothing without dev rows
   std::map<std::string, LayerChoice> layer_choices;       ///< by task
   std::map<std::string, eval::Calibration> calibrations;  ///< of the tasks whose probabilities were calibrated on dev
 };

@@ -8,6 +8,7 @@ void Progress::note(std::string const& sentence) { line_.print("note: " + senten
 
 void Progress::show(train::Plan const& plan) {
   n_steps_ = plan.n_steps;
+  losses_.clear();
   line_.print(fmt::format("{} steps of about {:.0f} tokens over {} rows, {:.1f} million parameters; about {}",
                           plan.n_steps - plan.first_step, plan.tokens_per_step, plan.n_rows,
                           static_cast<double>(plan.n_parameters) / 1e6, duration_text(plan.estimated_seconds)));
@@ -65,8 +66,10 @@ void Progress::show(train::EvaluationRecord const& record) {
   std::string text = fmt::format("dev after step {}: ", record.step);
   for (auto const& [task, score] : record.dev) text += fmt::format(" {} {:.4f}", task, score);
   line_.print(text + (record.is_best ? "  (best so far)" : ""));
-  for (auto const& task : record.stopped)
+  for (auto const& task : record.stopped) {
     line_.print(fmt::format("  {} learns no more: its score no longer rises", task));
+    losses_.erase(task);
+  }
 }
 
 void Progress::show(train::PretrainPlan const& plan) {

@@ -261,7 +261,7 @@ void remove_unfinished_files(fs::path const& folder) {
   std::vector<fs::path> unfinished;
   for (auto const& entry : fs::recursive_directory_iterator(folder, ignored))
     if (entry.path().extension() == ".part") unfinished.push_back(entry.path());
-  for (auto const& file : unfinished) fs::remove(file, ignored);
+  for (auto const& path : unfinished) fs::remove_all(path, ignored);
 }
 
 void remove_run(fs::path const& folder) {

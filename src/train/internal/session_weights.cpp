@@ -14,6 +14,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Beside the weights of the whole, whatever the task is called.
+fs::path file_of_task(fs::path const& folder, std::string const& task) {
+  return folder / "tasks" / (model::head_file_name(task) + ".safetensors");
+}
+
 }  // namespace
 
 bool Session::learns_apart(std::size_t head) const {
@@ -33,13 +38,13 @@ std::function<bool(std::string const&)> Session::parameters_of(std::size_t head)
 }
 
 void Session::save_task(fs::path const& folder, std::size_t head) {
-  save_parameters(folder / (model::head_file_name(prepared_.spec.heads[head].task.name) + ".safetensors"),
-                  parameters_of(head));
+  auto const path = file_of_task(folder, prepared_.spec.heads[head].task.name);
+  fs::create_directories(path.parent_path());
+  save_parameters(path, parameters_of(head));
 }
 
 void Session::load_task(fs::path const& folder, std::size_t head) {
-  load_parameters(folder / (model::head_file_name(prepared_.spec.heads[head].task.name) + ".safetensors"),
-                  parameters_of(head));
+  load_parameters(file_of_task(folder, prepared_.spec.heads[head].task.name), parameters_of(head));
 }
 
 void Session::save_weights(fs::path const& folder) {
