@@ -29,9 +29,11 @@ struct Dropout {
 }
 
 /// 32 well mixed bits of (seed, index): two rounds of multiply and shift (constants of the bias-searched 32-bit
-/// hashes in https://github.com/skeeto/hash-prospector), short enough to be vectorised.
-[[nodiscard]] inline std::uint32_t dropout_bits(std::uint64_t seed, std::uint32_t index) noexcept {
-  std::uint32_t h = index * 0x9E3779B1U + static_cast<std::uint32_t>(seed);
+/// hashes in https://github.com/skeeto/hash-prospector), short enough to be vectorised. `Word`: std::uint32_t, or a
+/// vector of them.
+template <typename Word>
+[[nodiscard, gnu::always_inline]] inline Word dropout_bits(std::uint64_t seed, Word index) noexcept {
+  Word h = index * 0x9E3779B1U + static_cast<std::uint32_t>(seed);
   h ^= h >> 16;
   h *= 0x21F0AAADU;
   h ^= (h >> 15) ^ static_cast<std::uint32_t>(seed >> 32);

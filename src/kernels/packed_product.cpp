@@ -1,47 +1,30 @@
 #include "kernels/internal/packed_product.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <vector>
 
 #include "base/error.h"
-#include "kernels/internal/bfloat16.h"
 #include "kernels/internal/micro_kernel.h"
-#include "kernels/internal/simd.h"
+#include "kernels/internal/operand_packing.h"
 
 namespace polytask::kernels {
 namespace {
 
 using std::int64_t;
-using Step = std::uint32_t;  ///< of a row: one float, or two bfloat16
 
 constexpr int64_t kPanel = PackedLinear::kPanel;
 /// Rows whose steps stay in the second cache while all columns pass by.
 constexpr int64_t kRowsPerBlock = 128;
-/// Transposed in the first cache.
-constexpr int64_t kStepsAtOnce = 16;
-constexpr int64_t kMostRowsAtOnce = 32;
+/// Of a transposed side, packed by one thread: whole lines of memory, and as many of them as are near at once.
+constexpr int64_t kRowsPerGroup = 64;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-/// Steps of `n` neighbours at once, from their two values along the inner dimension.
-POLYTASK_SIMD_CLONES void pair_up(int64_t n, float const* first, float const* second, Step* __restrict out) {
-  for (int64_t i = 0; i < n; ++i)
-    out[i] = static_cast<Step>(to_bfloat16(second[i])) << 16U | static_cast<Step>(to_bfloat16(first[i]));
-}
-POLYTASK_SIMD_CLONES void pair_with_zero(int64_t n, float const* first, Step* __restrict out) {
-  for (int64_t i = 0; i < n; ++i) out[i] = to_bfloat16(first[i]);
-}
-/// Steps along one row.
-POLYTASK_SIMD_CLONES void halve(int64_t n, float const* row, std::uint16_t* __restrict out) {
-  for (int64_t i = 0; i < n; ++i) out[i] = to_bfloat16(row[i]);
-}
 
 class Product {
  public:
   Product(Precision precision, ProductShape const& shape)
       : kernels_(micro_kernels(detected_instructions(), precision)),
+        packing_(operand_packing(detected_instructions(), precision)),
         per_step_(elements_per_step(precision)),
         m_(shape.m),
         n_(shape.n),
@@ -56,49 +39,43 @@ class Product {
   /// Chunks of rows that differ by one at most.
   [[nodiscard]] int64_t first_row(int64_t chunk) const { return chunk * m_ / n_chunks_; }
 
-  /// A chunk of rows, one after another; where the kernels read them so, transposed ones step by step, side by side.
-  void pack_rows(Operand const& a, int64_t chunk, Step* out) const {
-    int64_t const first = first_row(chunk);
-    int64_t const n_rows = first_row(chunk + 1) - first;
-    out += first * n_steps_;
+  [[nodiscard]] int64_t chunks_per_group() const { return std::max<int64_t>(kRowsPerGroup / kernels_.size.n_rows, 1); }
+  /// Some chunks of rows, one after another; where the kernels read them so, transposed ones step by step, side by
+  /// side.
+  void pack_rows(Operand const& a, int64_t first_chunk, int64_t last_chunk, Step* out) const {
     if (!a.transposed) {
-      for (int64_t row = 0; row < n_rows; ++row) along(a.values + (first + row) * a.stride, out + row * n_steps_);
+      for (int64_t row = first_row(first_chunk); row < first_row(last_chunk); ++row)
+        packing_.row(a.values + row * a.stride, k_, out + row * n_steps_);
       return;
     }
-    if (!kernels_.whole_rows) {
-      for (int64_t step = 0; step < n_steps_; ++step) across(a, first, n_rows, step, out + step * n_rows);
-      return;
-    }
-    std::array<Step, kStepsAtOnce * kMostRowsAtOnce> side_by_side;
-    for (int64_t at = 0; at < n_steps_; at += kStepsAtOnce) {
-      int64_t const n = std::min(kStepsAtOnce, n_steps_ - at);
-      for (int64_t step = 0; step < n; ++step) across(a, first, n_rows, at + step, side_by_side.data() + step * n_rows);
-      for (int64_t row = 0; row < n_rows; ++row)
-        for (int64_t step = 0; step < n; ++step)
-          out[row * n_steps_ + at + step] = side_by_side[static_cast<std::size_t>(step * n_rows + row)];
-    }
+    for (int64_t step = 0; step < n_steps_; step += kStepsAtOnce)
+      for (int64_t chunk = first_chunk; chunk < last_chunk; ++chunk) {
+        int64_t const first = first_row(chunk);
+        int64_t const n_rows = first_row(chunk + 1) - first;
+        auto const* const values = a.values + step * per_step_ * a.stride + first;
+        auto* const place = out + first * n_steps_;
+        if (kernels_.whole_rows)
+          packing_.columns_apart(values, a.stride, n_rows, elements_at(step), place + step, n_steps_);
+        else
+          packing_.columns(values, a.stride, n_rows, elements_at(step), place + step * n_rows, n_rows);
+      }
   }
 
-  void pack_panel(Operand const& b, int64_t panel, Step* out) const {
-    int64_t const first = panel * kPanel;
-    int64_t const n_columns = std::min(kPanel, n_ - first);
-    out += first * n_steps_;
-    if (b.transposed) {
-      for (int64_t step = 0; step < n_steps_; ++step) {
-        across(b, first, n_columns, step, out + step * kPanel);
-        std::fill(out + step * kPanel + n_columns, out + (step + 1) * kPanel, Step{0});
-      }
+  [[nodiscard]] static constexpr int64_t panels_per_packing() { return kRowsPerGroup / kPanel; }
+  void pack_panels(Operand const& b, int64_t first_panel, int64_t last_panel, Step* out) const {
+    auto const n_columns = [&](int64_t panel) { return std::min(kPanel, n_ - panel * kPanel); };
+    if (!b.transposed) {
+      for (int64_t panel = first_panel; panel < last_panel; ++panel)
+        packing_.panel(b.values + panel * kPanel * b.stride, b.stride, n_columns(panel), k_,
+                       out + panel * kPanel * n_steps_);
       return;
     }
-    thread_local std::vector<Step> row;
-    row.resize(static_cast<std::size_t>(n_steps_));
-    for (int64_t column = 0; column < kPanel; ++column) {
-      if (column < n_columns)
-        along(b.values + (first + column) * b.stride, row.data());
-      else
-        std::fill(row.begin(), row.end(), Step{0});
-      for (int64_t step = 0; step < n_steps_; ++step) out[step * kPanel + column] = row[static_cast<std::size_t>(step)];
-    }
+    for (int64_t panel = first_panel; panel < last_panel; ++panel)
+      if (n_columns(panel) < kPanel) std::fill_n(out + panel * kPanel * n_steps_, kPanel * n_steps_, Step{0});
+    for (int64_t step = 0; step < n_steps_; step += kStepsAtOnce)
+      for (int64_t panel = first_panel; panel < last_panel; ++panel)
+        packing_.columns(b.values + step * per_step_ * b.stride + panel * kPanel, b.stride, n_columns(panel),
+                         elements_at(step), out + (panel * n_steps_ + step) * kPanel, kPanel);
   }
 
   [[nodiscard]] BlocksOfProduct blocks() const { return {kernels_, m_}; }
@@ -133,28 +110,13 @@ class Product {
   [[nodiscard]] int64_t chunks_per_block() const { return std::max<int64_t>(kRowsPerBlock / kernels_.size.n_rows, 1); }
 
  private:
-  /// All steps of one row.
-  void along(float const* row, Step* out) const {
-    if (per_step_ == 1) {
-      std::memcpy(out, row, static_cast<std::size_t>(k_) * sizeof(Step));
-      return;
-    }
-    if (n_steps_ > 0) out[n_steps_ - 1] = 0;
-    halve(k_, row, reinterpret_cast<std::uint16_t*>(out));
-  }
-
-  /// One step of `count` rows from `first` on, of an operand whose rows are its columns in memory.
-  void across(Operand const& operand, int64_t first, int64_t count, int64_t step, Step* out) const {
-    float const* const values = operand.values + step * per_step_ * operand.stride + first;
-    if (per_step_ == 1)
-      std::memcpy(out, values, static_cast<std::size_t>(count) * sizeof(Step));
-    else if ((step + 1) * per_step_ <= k_)
-      pair_up(count, values, values + operand.stride, out);
-    else
-      pair_with_zero(count, values, out);
+  /// Of the inner dimension, from a step on as far as is packed at once.
+  [[nodiscard]] int64_t elements_at(int64_t step) const {
+    return std::min(kStepsAtOnce * per_step_, k_ - step * per_step_);
   }
 
   MicroKernels kernels_;
+  OperandPacking packing_;
   int64_t per_step_, m_, n_, k_, n_steps_, n_chunks_;
 };
 
@@ -187,9 +149,11 @@ void packed_product(Precision precision, ProductShape const& shape, Operand cons
 #pragma omp parallel
   {
 #pragma omp for schedule(static) nowait
-    for (int64_t chunk = 0; chunk < product.n_chunks(); ++chunk) product.pack_rows(a, chunk, rows);
+    for (int64_t chunk = 0; chunk < product.n_chunks(); chunk += product.chunks_per_group())
+      product.pack_rows(a, chunk, std::min(chunk + product.chunks_per_group(), product.n_chunks()), rows);
 #pragma omp for schedule(static)
-    for (int64_t panel = 0; panel < product.n_panels(); ++panel) product.pack_panel(b, panel, panels);
+    for (int64_t panel = 0; panel < product.n_panels(); panel += Product::panels_per_packing())
+      product.pack_panels(b, panel, std::min(panel + Product::panels_per_packing(), product.n_panels()), panels);
     BlocksOfProduct const blocks = product.blocks();
 #pragma omp for schedule(static)
     for (int64_t at = 0; at < n_blocks * n_groups; ++at) {

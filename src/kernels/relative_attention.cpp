@@ -13,7 +13,7 @@ class RelativeRoom {
  public:
   RelativeRoom(std::int64_t longest, std::int64_t d)
       : blocks_(longest, d),
-        key_columns_(static_cast<std::size_t>(d * columns_width(longest, 16))),
+        key_columns_(static_cast<std::size_t>(d * columns_width(longest, kMostLanes))),
         query_columns_(key_columns_.size()),
         grad_keys_(static_cast<std::size_t>(2 * longest * d)),
         grad_queries_(grad_keys_.size()) {}

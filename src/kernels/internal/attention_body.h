@@ -15,14 +15,13 @@ namespace {
   float* const left = work.left;
   float* const rows = work.rows;
   float* const sums = work.sums;
-  transpose(head, d, head.query + head.hidden, work.keys);
+  transpose(head.n, np, d, head.query + head.hidden, head.stride, work.keys);
   for (std::int64_t i = 0; i < head.n; i += kQueries) {
     Keys const keys = keys_of_block(head, i);
     gather(head, d, i, head.query, head.stride, scale, left);
     products(keys, np, d, left, work.keys, rows);
     std::int64_t const n_rows = smaller(kQueries, head.n - i);
-    for (std::int64_t r = 0; r < n_rows; ++r)
-      log_sum_exp[(i + r) * head.heads] = soften(head, i + r, keys, rows + r * np);
+    soften(head, i, keys, rows, log_sum_exp);
     weighted_sums(head, keys, d, rows, head.query + 2 * head.hidden, sums);
     for (std::int64_t r = 0; r < n_rows; ++r)
       for (std::int64_t k = 0; k < d; ++k) context[(i + r) * head.hidden + k] = sums[r * d + k];
@@ -40,8 +39,8 @@ namespace {
   float* const grad_rows = work.grad_rows;
   float* const sums = work.sums;
   float const* const key_rows = head.query + head.hidden;
-  transpose(head, d, key_rows, work.keys);
-  transpose(head, d, head.query + 2 * head.hidden, work.values);
+  transpose(head.n, np, d, key_rows, head.stride, work.keys);
+  transpose(head.n, np, d, head.query + 2 * head.hidden, head.stride, work.values);
   for (std::int64_t i = 0; i < head.n; ++i)
     for (std::int64_t part = 1; part < 3; ++part)
       for (std::int64_t k = 0; k < d; ++k) grad_query[i * head.stride + part * head.hidden + k] = 0.0F;
@@ -70,12 +69,9 @@ namespace {
   }
 }
 
-[[gnu::always_inline]] inline Lanes const& at(float const* place) { return *reinterpret_cast<Lanes const*>(place); }
-[[gnu::always_inline]] inline Lanes& at(float* place) { return *reinterpret_cast<Lanes*>(place); }
-
 [[gnu::always_inline]] inline void lay_out(RelativeHead const& one, std::int64_t d, RelativeWork const& work) {
   auto const& head = one.head;
-  std::int64_t const width = columns_width(head.n, 16);
+  std::int64_t const width = columns_width(head.n, kMostLanes);
   if (one.tables.keys != nullptr)
     fill_columns(head.n, d, one.rows, one.tables.keys, head.hidden, width, work.key_columns);
   if (one.tables.queries != nullptr)
@@ -86,7 +82,7 @@ namespace {
 [[gnu::always_inline]] inline void add_distances(RelativeHead const& one, std::int64_t d, std::int64_t i,
                                                  RelativeWork const& work, float const* query, float* row) {
   std::int64_t const np = padded(one.head.n);
-  std::int64_t const width = columns_width(one.head.n, 16);
+  std::int64_t const width = columns_width(one.head.n, kMostLanes);
   std::int64_t const shift = one.head.n - 1 - i;
   if (one.tables.keys != nullptr)
     for (std::int64_t j = 0; j < np; j += kLanes) {
@@ -119,14 +115,13 @@ namespace {
   auto const& head = one.head;
   auto const& blocks = work.blocks;
   std::int64_t const np = padded(head.n);
-  transpose(head, d, head.query + head.hidden, blocks.keys);
+  transpose(head.n, np, d, head.query + head.hidden, head.stride, blocks.keys);
   lay_out(one, d, work);
   for (std::int64_t i = 0; i < head.n; i += kQueries) {
     Keys const keys = keys_of_block(head, i);
     score(one, d, i, keys, work);
     std::int64_t const n_rows = smaller(kQueries, head.n - i);
-    for (std::int64_t r = 0; r < n_rows; ++r)
-      log_sum_exp[(i + r) * head.heads] = soften(head, i + r, keys, blocks.rows + r * np);
+    soften(head, i, keys, blocks.rows, log_sum_exp);
     weighted_sums(head, keys, d, blocks.rows, head.query + 2 * head.hidden, blocks.sums);
     for (std::int64_t r = 0; r < n_rows; ++r)
       for (std::int64_t k = 0; k < d; ++k) context[(i + r) * head.hidden + k] = blocks.sums[r * d + k];
@@ -181,8 +176,8 @@ namespace {
   float* const rows = blocks.rows;
   float* const grad_rows = blocks.grad_rows;
   float const* const key_rows = head.query + head.hidden;
-  transpose(head, d, key_rows, blocks.keys);
-  transpose(head, d, head.query + 2 * head.hidden, blocks.values);
+  transpose(head.n, np, d, key_rows, head.stride, blocks.keys);
+  transpose(head.n, np, d, head.query + 2 * head.hidden, head.stride, blocks.values);
   lay_out(one, d, work);
   for (std::int64_t j = 0; j < 2 * head.n * d; ++j) work.grad_keys[j] = work.grad_queries[j] = 0.0F;
   for (std::int64_t i = 0; i < head.n; ++i)

@@ -6,15 +6,15 @@
 #include <vector>
 
 #include "kernels/dropout.h"
+#include "kernels/internal/attention_sizes.h"
 #include "kernels/internal/micro_kernel.h"
 #include "kernels/packed_linear.h"
 #include "kernels/relative_rows.h"
 
 namespace polytask::kernels {
 
-constexpr std::int64_t kQueriesAtOnce = 4;  ///< in a block
 /// Lines of scores and of transposed keys have room for whole vectors of any instruction set.
-constexpr std::int64_t padded(std::int64_t n) { return (n + 15) / 16 * 16; }
+constexpr std::int64_t padded(std::int64_t n) { return (n + kMostLanes - 1) / kMostLanes * kMostLanes; }
 
 /// One head of one text. Strides are in floats; `n` tokens, `d` head size.
 struct HeadView {

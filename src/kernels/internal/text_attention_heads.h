@@ -3,13 +3,11 @@
 
 #include <cstdint>
 
+#include "kernels/internal/attention_sizes.h"
 #include "kernels/internal/micro_kernel.h"
 #include "kernels/text_attention.h"
 
 namespace polytask::kernels {
-
-constexpr std::int64_t kMostLanes = 16;     ///< of any instruction set
-constexpr std::int64_t kQueriesAtOnce = 4;  ///< in a block
 
 /// Writes the context of one head. Scratch: floats_of_head.
 using AttendHead = void (*)(TextAttention<float> const& text, std::int64_t head, float* scratch);
