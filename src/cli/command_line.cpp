@@ -323,6 +323,9 @@ void add_export(CLI::App& app, CommandLine& line) {
       ->type_name("FORMAT")
       ->required()
       ->check(one_of({"huggingface", "onnx"}));
+  verb.add_option("--encoder", line.encoder,
+                  "huggingface: an encoder without tasks, such as the one that comes with polytask, as floats")
+      ->type_name("ENCODER");
   verb.add_option("--to", line.to, "the new folder")->type_name("FOLDER")->required();
   verb.footer("Example: polytask export --package models/helpdesk-1 --task intent --format huggingface --to intent-hf");
 }

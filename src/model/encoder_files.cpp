@@ -180,6 +180,25 @@ std::map<std::string, Tensor> read_named_tensors(fs::path const& folder, Shapes 
   return read_tensors(folder, expected, asked_by, kBert.prefix, [](std::string const&) { return true; });
 }
 
+std::map<std::string, Tensor> read_all_tensors(fs::path const& folder) {
+  std::map<std::string, Tensor> all;
+  for (auto const& path : weight_files(folder)) {
+    auto const file = SafetensorsFile::open(path);
+    for (auto const& [name, view] : file.tensors()) {
+      bool const is_compact = path.filename() == kCompactWeights && view.dtype == DType::I8;
+      bool const is_of_integers = view.dtype == DType::I64 || view.dtype == DType::I32 || view.dtype == DType::Bool;
+      if (is_scale(file.tensors(), name) || is_of_integers) continue;  // position ids and the like are no weights
+      auto tensor = is_compact ? compact_tensor(path, file.tensors(), name)
+                               : checked_tensor(path, name, view, view.shape, "the file itself");
+      if (!all.emplace(name, std::move(tensor)).second)
+        throw Error(ErrorCode::InvalidInput,
+                    fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(name)));
+      file.copied(view);
+    }
+  }
+  return all;
+}
+
 TensorToWrite to_write(std::string name, Tensor const& tensor) {
   return {std::move(name), DType::F32, tensor.shape, std::as_bytes(std::span(tensor.values))};
 }

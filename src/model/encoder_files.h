@@ -37,6 +37,8 @@ struct Tensor {
 [[nodiscard]] std::map<std::string, Tensor> read_named_tensors(
     std::filesystem::path const& folder, std::map<std::string, std::vector<std::int64_t>> const& expected,
     std::string const& asked_by);
+/// Every tensor of floats in the same files, by the name it has there. Throws as they do.
+[[nodiscard]] std::map<std::string, Tensor> read_all_tensors(std::filesystem::path const& folder);
 /// Writes model.safetensors, under the family's names without a prefix.
 void write_encoder_weights(std::filesystem::path const& folder, EncoderConfig const& config,
                            std::map<std::string, Tensor> const& weights);

@@ -93,6 +93,18 @@ TEST_F(EncoderFolder, OfAByteAWeightIsReadTheSame) {
   }
 }
 
+TEST_F(EncoderFolder, IsReadWholeByTheNamesOfItsFile) {
+  auto weights = tiny_weights();
+  weights["cls.predictions.bias"] = {{3}, {1, 2, 3}};
+  write_compact_weights(folder_, weights);
+  auto const all = read_all_tensors(folder_);
+  ASSERT_EQ(all.size(), weights.size());
+  for (auto const& [name, tensor] : weights) {
+    EXPECT_EQ(all.at(name).shape, tensor.shape) << name;
+    EXPECT_THAT(all.at(name).values, testing::Pointwise(testing::FloatEq(), tensor.values)) << name;
+  }
+}
+
 TEST_F(EncoderFolder, OfAByteAWeightNamesTheTensorThatDoesNotFit) {
   auto weights = tiny_weights();
   weights["embeddings.word_embeddings.weight"] = {{4, 4}, std::vector<float>(16, 0.5F)};

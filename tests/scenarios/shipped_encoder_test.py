@@ -62,8 +62,17 @@ class ShippedEncoder(Scenario):
         self.assertGreaterEqual(answer['tasks']['kind']['value'], 0.9)  # of 24; an encoder from nothing has 0.54 to 0.58
         self.assertEqual(read_json(project.path('.polytask', 'runs', 'a', 'config.json'))['encoder'], NAME)
 
+    def test_it_leaves_as_floats_under_its_own_names(self):
+        project = self.project()
+        answer = self.expect(project.run('export', '--encoder', NAME, '--format', 'huggingface', '--to', 'floats', '--output', 'json', threads=False), 0).json
+        self.assertGreater(answer['tensors'], 50)
+        self.assertEqual(sorted(os.listdir(project.path('floats'))), sorted(name.replace('.int8', '') for name in os.listdir(FOLDER)))
+        self.expect(project.run('export', '--encoder', NAME, '--format', 'huggingface', '--to', 'floats', threads=False), 5)
+        self.expect(project.run('export', '--encoder', NAME, '--format', 'onnx', '--to', 'more', threads=False), 2)
+        self.expect(project.run('export', '--encoder', 'nowhere', '--format', 'huggingface', '--to', 'more', threads=False), 3, 'nowhere/config.json')
+
     @unittest.skipUnless(HAS_TRANSFORMERS, 'no transformers')
-    def test_transformers_reads_it_and_its_hidden_words(self):
+    def test_transformers_reads_what_leaves_and_its_hidden_words(self):
         code = '''
 import json, sys, torch, transformers
 tokenizer = transformers.AutoTokenizer.from_pretrained(sys.argv[1])
@@ -73,7 +82,9 @@ text = tokenizer('the package contains the [MASK] of the program .', return_tens
 place = (text['input_ids'][0] == tokenizer.mask_token_id).nonzero().item()
 print(json.dumps(tokenizer.convert_ids_to_tokens(model.float()(**text).logits[0, place].topk(50).indices.tolist())))
 '''
-        done = subprocess.run([PYTHON, '-c', code, FOLDER], capture_output=True, text=True, check=False)
+        project = self.project()
+        self.expect(project.run('export', '--encoder', NAME, '--format', 'huggingface', '--to', 'floats', threads=False), 0)
+        done = subprocess.run([PYTHON, '-c', code, project.path('floats')], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         keys, likely = done.stdout.splitlines()
         self.assertEqual(keys, '[] []')

@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "cli/exchange/verbs.h"
 #include "cli/load_engine.h"
+#include "cli/shipped_encoders.h"
+#include "exchange/encoder_export.h"
 #include "exchange/huggingface.h"
 #include "exchange/onnx_folder.h"
 
@@ -33,6 +35,19 @@ int write_huggingface(CommandLine const& line, ModelPlace const& place) {
   return 0;
 }
 
+int write_encoder(CommandLine const& line) {
+  if (!line.run.empty() || !line.package.empty() || !line.tasks.empty() || line.format != "huggingface")
+    throw Error(ErrorCode::InvalidUsage,
+                "--encoder writes an encoder without tasks, as --format huggingface: leave out --run, --package and "
+                "--task, or leave out --encoder");
+  auto const n_tensors = exchange::export_encoder(encoder_folder(line.encoder, line.encoder), line.to);
+  if (line.output == Output::Json)
+    std::cout << OrderedJson{{"folder", line.to}, {"format", line.format}, {"tensors", n_tensors}}.dump(1) << '\n';
+  else
+    std::cout << fmt::format("{} is ready: the encoder {}, {} tensors as float32\n", line.to, line.encoder, n_tensors);
+  return 0;
+}
+
 int write_onnx(CommandLine const& line, ModelPlace const& place) {
   auto const outputs = exchange::export_onnx(place.folder, line.tasks, line.to, POLYTASK_VERSION);
   if (line.output == Output::Json) {
@@ -49,6 +64,7 @@ int write_onnx(CommandLine const& line, ModelPlace const& place) {
 }  // namespace
 
 int export_task(CommandLine const& line) {
+  if (!line.encoder.empty()) return write_encoder(line);
   auto const place = model_place(line);
   if (place.run) refuse_inside_run(*place.run, line.to);
   return line.format == "onnx" ? write_onnx(line, place) : write_huggingface(line, place);
