@@ -20,6 +20,8 @@ class EncoderExport : public testing::Test {
     fs::create_directories(encoder_);
     write_file_atomically(encoder_ / "config.json", model::encoder_config_text(model_.config));
     write_file_atomically(encoder_ / "README.md", "a card");
+    write_file_atomically(encoder_ / "LICENSE", "a licence");
+    write_file_atomically(encoder_ / "modules.json", "of a library that needs more than this file");
     write_file_atomically(encoder_ / "pytorch_model.bin", "a pickle");
     model_.tokenizer->save(encoder_);
     weights_ = model_.encoder;
@@ -27,9 +29,9 @@ class EncoderExport : public testing::Test {
     model::write_compact_weights(encoder_, weights_);
   }
 
-  test_support::TemporaryFolder const folder_{"polytask_encoder_export"};
-  fs::path const encoder_ = folder_.path() / "encoder";
-  fs::path const written_ = folder_.path() / "written";
+  test_support::TemporaryFolder const folder_;
+  fs::path const encoder_ = folder_ / "encoder";
+  fs::path const written_ = folder_ / "written";
   TaskModel model_ = test_support::model_of(test_support::head_of(task::TaskType::Classification, {"a", "b"}));
   std::map<std::string, model::Tensor> weights_;
 };
@@ -44,9 +46,12 @@ TEST_F(EncoderExport, WritesTheValuesThatWeComputeWithAndTheFilesBesideThem) {
     EXPECT_EQ(view.shape, weights_.at(name).shape) << name;
     EXPECT_EQ(view.to_floats(), ours.at(name).values) << name;
   }
-  for (auto const* name : {"config.json", "tokenizer.json", "README.md"})
+  EXPECT_EQ(model::encoder_config_text(model::read_encoder_config(written_)),
+            model::encoder_config_text(model_.config));
+  for (auto const* name : {"tokenizer.json", "README.md", "LICENSE"})
     EXPECT_EQ(read_file(written_ / name), read_file(encoder_ / name)) << name;
   EXPECT_FALSE(fs::exists(written_ / "pytorch_model.bin"));
+  EXPECT_FALSE(fs::exists(written_ / "modules.json"));
   EXPECT_FALSE(fs::exists(written_ / model::kCompactWeights));
 }
 
@@ -62,7 +67,12 @@ TEST_F(EncoderExport, LeavesNothingWhereTheWeightsAreDamagedOrThePlaceIsTaken) {
   write_file_atomically(encoder_ / model::kCompactWeights, "nothing");
   EXPECT_THAT(error_of(), HasSubstr(model::kCompactWeights));
   EXPECT_FALSE(fs::exists(written_));
+  weights_.erase("embeddings.word_embeddings.weight");
+  model::write_compact_weights(encoder_, weights_);
+  EXPECT_THAT(error_of(), HasSubstr("word_embeddings"));
+  EXPECT_FALSE(fs::exists(written_));
   fs::create_directories(written_);
+  model::write_compact_weights(encoder_, model_.encoder);
   EXPECT_THAT(error_of(), HasSubstr("is there already"));
   EXPECT_TRUE(fs::is_empty(written_));
 }

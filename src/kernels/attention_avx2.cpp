@@ -1,7 +1,6 @@
 // Attention of one head of one text in training, for AVX2 and FMA.
 #include "kernels/internal/attention_heads.h"
 #include "kernels/internal/distance_table.h"
-#include "kernels/internal/simd.h"
 
 #ifdef POLYTASK_X86_KERNELS
 #pragma GCC target("arch=x86-64-v3")

@@ -23,8 +23,10 @@ POLYTASK_SIMD_CLONES void pair_up(int64_t n, float const* first, float const* se
 POLYTASK_SIMD_CLONES void pair_with_zero(int64_t n, float const* first, Step* __restrict out) {
   for (int64_t i = 0; i < n; ++i) out[i] = to_bfloat16(first[i]);
 }
-POLYTASK_SIMD_CLONES void halve(int64_t n, float const* row, std::uint16_t* __restrict out) {
-  for (int64_t i = 0; i < n; ++i) out[i] = to_bfloat16(row[i]);
+/// Whole steps along a row.
+POLYTASK_SIMD_CLONES void halve(int64_t n_steps, float const* row, Step* __restrict out) {
+  for (int64_t i = 0; i < n_steps; ++i)
+    out[i] = static_cast<Step>(to_bfloat16(row[2 * i + 1])) << 16U | static_cast<Step>(to_bfloat16(row[2 * i]));
 }
 
 template <Precision precision>
@@ -35,8 +37,8 @@ struct Packing {
     if constexpr (kPerStep == 1) {
       std::memcpy(out, row, static_cast<std::size_t>(k) * sizeof(Step));
     } else {
-      if (k % 2 != 0) out[k / 2] = 0;
-      halve(k, row, reinterpret_cast<std::uint16_t*>(out));
+      halve(k / 2, row, out);
+      if (k % 2 != 0) out[k / 2] = to_bfloat16(row[k - 1]);
     }
   }
 

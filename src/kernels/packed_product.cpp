@@ -15,8 +15,11 @@ using std::int64_t;
 constexpr int64_t kPanel = PackedLinear::kPanel;
 /// Rows whose steps stay in the second cache while all columns pass by.
 constexpr int64_t kRowsPerBlock = 128;
-/// Of a transposed side, packed by one thread: whole lines of memory, and as many of them as are near at once.
+/// Of a transposed side, packed at once: rows that fill whole lines of memory, and so many steps that every thread gets
+/// some.
 constexpr int64_t kRowsPerGroup = 64;
+constexpr int64_t kStepsPerPart = 128;
+static_assert(kStepsPerPart % kStepsAtOnce == 0);
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -39,16 +42,23 @@ class Product {
   /// Chunks of rows that differ by one at most.
   [[nodiscard]] int64_t first_row(int64_t chunk) const { return chunk * m_ / n_chunks_; }
 
-  [[nodiscard]] int64_t chunks_per_group() const { return std::max<int64_t>(kRowsPerGroup / kernels_.size.n_rows, 1); }
-  /// Some chunks of rows, one after another; where the kernels read them so, transposed ones step by step, side by
-  /// side.
-  void pack_rows(Operand const& a, int64_t first_chunk, int64_t last_chunk, Step* out) const {
+  /// How the packing of one side is shared out: groups of chunks or panels, each in ranges of steps.
+  struct Shares {
+    int64_t units_per_group = 1, n_groups = 0, n_parts = 1;
+    [[nodiscard]] int64_t count() const { return n_groups * n_parts; }
+  };
+  [[nodiscard]] Shares row_shares(Operand const& a) const { return shares(a, n_chunks_, kernels_.size.n_rows); }
+  [[nodiscard]] Shares panel_shares(Operand const& b) const { return shares(b, n_panels(), kPanel); }
+
+  /// Chunks of rows, one after another; where the kernels read them so, transposed ones step by step, side by side.
+  void pack_rows(Operand const& a, Shares const& shares, int64_t share, Step* out) const {
+    auto const [first_chunk, last_chunk, first_step, last_step] = part(shares, share, n_chunks_);
     if (!a.transposed) {
       for (int64_t row = first_row(first_chunk); row < first_row(last_chunk); ++row)
         packing_.row(a.values + row * a.stride, k_, out + row * n_steps_);
       return;
     }
-    for (int64_t step = 0; step < n_steps_; step += kStepsAtOnce)
+    for (int64_t step = first_step; step < last_step; step += kStepsAtOnce)
       for (int64_t chunk = first_chunk; chunk < last_chunk; ++chunk) {
         int64_t const first = first_row(chunk);
         int64_t const n_rows = first_row(chunk + 1) - first;
@@ -61,8 +71,8 @@ class Product {
       }
   }
 
-  [[nodiscard]] static constexpr int64_t panels_per_packing() { return kRowsPerGroup / kPanel; }
-  void pack_panels(Operand const& b, int64_t first_panel, int64_t last_panel, Step* out) const {
+  void pack_panels(Operand const& b, Shares const& shares, int64_t share, Step* out) const {
+    auto const [first_panel, last_panel, first_step, last_step] = part(shares, share, n_panels());
     auto const n_columns = [&](int64_t panel) { return std::min(kPanel, n_ - panel * kPanel); };
     if (!b.transposed) {
       for (int64_t panel = first_panel; panel < last_panel; ++panel)
@@ -71,8 +81,9 @@ class Product {
       return;
     }
     for (int64_t panel = first_panel; panel < last_panel; ++panel)
-      if (n_columns(panel) < kPanel) std::fill_n(out + panel * kPanel * n_steps_, kPanel * n_steps_, Step{0});
-    for (int64_t step = 0; step < n_steps_; step += kStepsAtOnce)
+      if (n_columns(panel) < kPanel)
+        std::fill_n(out + (panel * n_steps_ + first_step) * kPanel, (last_step - first_step) * kPanel, Step{0});
+    for (int64_t step = first_step; step < last_step; step += kStepsAtOnce)
       for (int64_t panel = first_panel; panel < last_panel; ++panel)
         packing_.columns(b.values + step * per_step_ * b.stride + panel * kPanel, b.stride, n_columns(panel),
                          elements_at(step), out + (panel * n_steps_ + step) * kPanel, kPanel);
@@ -110,6 +121,20 @@ class Product {
   [[nodiscard]] int64_t chunks_per_block() const { return std::max<int64_t>(kRowsPerBlock / kernels_.size.n_rows, 1); }
 
  private:
+  /// Only what is transposed gains by groups.
+  [[nodiscard]] Shares shares(Operand const& side, int64_t n_units, int64_t rows_per_unit) const {
+    if (!side.transposed) return {.n_groups = n_units};
+    int64_t const per_group = std::max<int64_t>(kRowsPerGroup / rows_per_unit, 1);
+    return {per_group, ceil_div(n_units, per_group), ceil_div(n_steps_, kStepsPerPart)};
+  }
+  struct Part {
+    int64_t first_unit, last_unit, first_step, last_step;
+  };
+  [[nodiscard]] Part part(Shares const& shares, int64_t share, int64_t n_units) const {
+    int64_t const unit = share / shares.n_parts * shares.units_per_group;
+    int64_t const step = share % shares.n_parts * kStepsPerPart;
+    return {unit, std::min(unit + shares.units_per_group, n_units), step, std::min(step + kStepsPerPart, n_steps_)};
+  }
   /// Of the inner dimension, from a step on as far as is packed at once.
   [[nodiscard]] int64_t elements_at(int64_t step) const {
     return std::min(kStepsAtOnce * per_step_, k_ - step * per_step_);
@@ -144,16 +169,16 @@ void packed_product(Precision precision, ProductShape const& shape, Operand cons
   auto* const rows = scratch.a.data();
   auto* const panels = scratch.b.data();
   auto const* const starts = scratch.bias.data();
+  auto const row_shares = product.row_shares(a);
+  auto const panel_shares = product.panel_shares(b);
   int64_t const n_groups = ceil_div(product.n_panels(), product.panels_per_group());
   int64_t const n_blocks = ceil_div(product.n_chunks(), product.chunks_per_block());
 #pragma omp parallel
   {
 #pragma omp for schedule(static) nowait
-    for (int64_t chunk = 0; chunk < product.n_chunks(); chunk += product.chunks_per_group())
-      product.pack_rows(a, chunk, std::min(chunk + product.chunks_per_group(), product.n_chunks()), rows);
+    for (int64_t share = 0; share < row_shares.count(); ++share) product.pack_rows(a, row_shares, share, rows);
 #pragma omp for schedule(static)
-    for (int64_t panel = 0; panel < product.n_panels(); panel += Product::panels_per_packing())
-      product.pack_panels(b, panel, std::min(panel + Product::panels_per_packing(), product.n_panels()), panels);
+    for (int64_t share = 0; share < panel_shares.count(); ++share) product.pack_panels(b, panel_shares, share, panels);
     BlocksOfProduct const blocks = product.blocks();
 #pragma omp for schedule(static)
     for (int64_t at = 0; at < n_blocks * n_groups; ++at) {

@@ -69,7 +69,7 @@ class ShippedEncoder(Scenario):
         self.assertEqual(sorted(os.listdir(project.path('floats'))), sorted(name.replace('.int8', '') for name in os.listdir(FOLDER)))
         self.expect(project.run('export', '--encoder', NAME, '--format', 'huggingface', '--to', 'floats', threads=False), 5)
         self.expect(project.run('export', '--encoder', NAME, '--format', 'onnx', '--to', 'more', threads=False), 2)
-        self.expect(project.run('export', '--encoder', 'nowhere', '--format', 'huggingface', '--to', 'more', threads=False), 3, 'nowhere/config.json')
+        self.expect(project.run('export', '--encoder', 'nowhere', '--format', 'huggingface', '--to', 'more', threads=False), 3, 'nowhere: there is no such folder')
 
     @unittest.skipUnless(HAS_TRANSFORMERS, 'no transformers')
     def test_transformers_reads_what_leaves_and_its_hidden_words(self):

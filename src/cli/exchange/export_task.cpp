@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "cli/exchange/verbs.h"
 #include "cli/load_engine.h"
@@ -36,11 +37,18 @@ int write_huggingface(CommandLine const& line, ModelPlace const& place) {
 }
 
 int write_encoder(CommandLine const& line) {
-  if (!line.run.empty() || !line.package.empty() || !line.tasks.empty() || line.format != "huggingface")
+  if (line.format != "huggingface")
+    throw Error(ErrorCode::InvalidUsage, "an encoder without tasks has no outputs; write it with --format huggingface");
+  if (!line.run.empty() || !line.package.empty() || !line.tasks.empty())
     throw Error(ErrorCode::InvalidUsage,
-                "--encoder writes an encoder without tasks, as --format huggingface: leave out --run, --package and "
-                "--task, or leave out --encoder");
-  auto const n_tensors = exchange::export_encoder(encoder_folder(line.encoder, line.encoder), line.to);
+                "--encoder writes an encoder without tasks: leave out --run, --package and --task, or --encoder");
+  auto const folder = encoder_folder(line.encoder, line.encoder);
+  if (!is_there(folder))
+    throw Error(ErrorCode::NotFound,
+                fmt::format("{}: there is no such folder; --encoder names one, or the encoder that comes with polytask "
+                            "({})",
+                            folder.string(), fmt::join(shipped_encoders(), ", ")));
+  auto const n_tensors = exchange::export_encoder(folder, line.to);
   if (line.output == Output::Json)
     std::cout << OrderedJson{{"folder", line.to}, {"format", line.format}, {"tensors", n_tensors}}.dump(1) << '\n';
   else

@@ -35,6 +35,7 @@ struct Keys {
   auto const n_there = static_cast<std::int32_t>(head.n - last);
   at(row + last) = numbered(AllLanes()) < n_there ? at(row + last) : Lanes{} + kNever;
   if (head.reach == 0) return;
+  static_assert(kLanes % kQueries == 0, "the queries of a block that are beyond the text's end stay within its keys");
   for (std::int64_t j = keys.first; j < i - head.reach; ++j) row[j] = kNever;
   for (std::int64_t j = i + head.reach + 1; j < keys.end; ++j) row[j] = kNever;
 }
