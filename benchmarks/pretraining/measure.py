@@ -28,13 +28,13 @@ WIDE = ['encoder={layers: 4, hidden_size: 256, heads: 8, intermediate_size: 1024
 
 def of_teacher(layers, words):
     return [f'encoder={{from: models/all-MiniLM-L6-v2, layers_kept: {layers}}}', f'vocabulary={{size: {words}, replace: true, max_alphabet: 3300}}',
-            'train.learning_rate=0.0003', 'stored=int8']
+            'train.learning_rate=0.0005']
 
 
 RECIPES = {
-    'two-layers': [],
+    'two-layers': of_teacher([0, 5], 27000),
     'four-layers': of_teacher([0, 2, 3, 5], 18000),
-    'six-layers': of_teacher([0, 1, 2, 3, 4, 5], 10500),
+    'six-layers': [],
     'wide': WIDE,
     'deep': ['encoder={layers: 8, hidden_size: 192, heads: 6, intermediate_size: 768}', *FROM_NOTHING],
     'words-alone': [*WIDE, 'teacher='],
