@@ -69,8 +69,8 @@ std::vector<Problem> problems(TrainConfig const& config) {
   rules.require(
       std::isfinite(config.frozen_states_gb) && config.frozen_states_gb >= 0 && config.frozen_states_gb <= 1e6,
       "frozen_states_gb", fmt::format("{}", config.frozen_states_gb), "a number from 0 to 1000000");
-  rules.require(config.precision == "f32" || config.precision == "bf16", "precision", quote(config.precision),
-                "\"f32\" or \"bf16\"");
+  rules.require(config.precision == "f32" || config.precision == "bf16" || config.precision == "auto", "precision",
+                quote(config.precision), "\"f32\", \"bf16\" or \"auto\"");
   if (config.epochs) rules.positive(*config.epochs, 10'000, "epochs");
   rules.positive(config.learning_rate, "learning_rate");
   rules.positive(config.head_learning_rate_factor, "head_learning_rate_factor");

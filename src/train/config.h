@@ -72,8 +72,9 @@ struct TrainConfig {
   std::optional<std::int64_t> batch_size;  ///< texts a step, instead of tokens
   std::int64_t max_length = 128;           ///< tokens of a text, special tokens included; 8..65,536
   model::Pooling pooling = model::Pooling::Mean;
-  std::string precision = "f32";  ///< or "bf16": what the encoder's layers multiply in; weights and all else
-                                  ///< stay float32
+  /// What the encoder's layers multiply in, weights and all else being float32: "f32", "bf16", or "auto", the second
+  /// where the processor has instructions for it.
+  std::string precision = "f32";
   double weight_decay = 0.01;     ///< of weights; not of biases and LayerNorm
   double warmup_ratio = 0.1;      ///< share of the steps, 0..1
   Schedule schedule = Schedule::Linear;

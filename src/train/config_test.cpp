@@ -124,7 +124,7 @@ TEST(TrainConfig, SaysEverythingAtOnce) {
     config.selection.weights["intent"] = -1;
     config.scratch.layers = 0;
   });
-  EXPECT_THAT(found, ElementsAre(HasSubstr("train.precision: is \"int8\"; expected \"f32\" or \"bf16\""),
+  EXPECT_THAT(found, ElementsAre(HasSubstr("train.precision: is \"int8\"; expected \"f32\", \"bf16\" or \"auto\""),
                                  HasSubstr("train.sampling.weights: "), HasSubstr("train.selection.weights.intent: "),
                                  HasSubstr("train.scratch.layers: ")));
 }

@@ -98,7 +98,10 @@ TEST_F(Training, GivesTheSameBytesTwice) {
 TEST_F(Training, InBFloat16ItLearnsTheSameWithTheSameBytesEachTime) {
   auto config = small_config();
   config.precision = "bf16";
+  auto any = config;
+  any.precision = "auto";
   if (kernels::detected_instructions() < kernels::InstructionSet::Avx512Bf16) {
+    EXPECT_EQ(effective(any, corpus_of(60), std::nullopt).precision, "f32");
     EXPECT_THAT([&] { (void)train(corpus_of(60), config, options("a"), {}, {}); },
                 testing::ThrowsMessage<Error>(testing::HasSubstr("this processor has no instructions")));
     return;
@@ -110,7 +113,8 @@ TEST_F(Training, InBFloat16ItLearnsTheSameWithTheSameBytesEachTime) {
   EXPECT_GT(dev["things"], 0.9);
   (void)train(corpus_of(400), small_config(), options("exact"), {}, {});
   EXPECT_NE(hash_of_folder(folder / "a" / "model"), hash_of_folder(folder / "exact" / "model"));
-  (void)train(corpus_of(400), config, options("again"), {}, {});
+  EXPECT_EQ(effective(any, corpus_of(60), std::nullopt).precision, "bf16");
+  (void)train(corpus_of(400), any, options("again"), {}, {});
   EXPECT_EQ(hash_of_folder(folder / "a" / "model"), hash_of_folder(folder / "again" / "model"));
 }
 

@@ -336,7 +336,7 @@ class Train(Scenario):
         self.assertFalse(os.path.exists(project.run_folder('a')), 'nothing is left of a run that was refused')
 
     def test_what_is_not_built_is_refused(self):
-        self.refused(2, 'train.precision is "int8"; expected "f32" or "bf16"', setting='train.precision=int8')
+        self.refused(2, 'train.precision is "int8"; expected "f32", "bf16" or "auto"', setting='train.precision=int8')
         self.refused(2, '"train.architecture" is "adapters"; expected shared, split', setting='train.architecture=adapters')
 
     def test_bfloat16_is_trained_in_where_the_processor_has_it(self):

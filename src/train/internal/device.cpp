@@ -20,8 +20,14 @@ torch::Device device_of(std::string const& name) {
   return torch::kCUDA;
 }
 
+std::string precision_here(std::string const& precision) {
+  if (precision != "auto") return precision;
+  return kernels::detected_instructions() >= kernels::InstructionSet::Avx512Bf16 ? "bf16" : "f32";
+}
+
 kernels::Precision products_of(std::string const& precision, torch::Device device) {
-  auto const products = kernels::parse_precision(precision).value();
+  if (precision == "auto" && !device.is_cpu()) return kernels::Precision::Float32;
+  auto const products = kernels::parse_precision(precision_here(precision)).value();
   if (products == kernels::Precision::Float32) return products;
   if (!device.is_cpu())
     throw Error(ErrorCode::InvalidUsage, "train.precision: is " + quote(precision) +

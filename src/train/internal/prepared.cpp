@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "text/wordpiece_trainer.h"
+#include "train/internal/device.h"
 #include "train/internal/stream_preparer.h"
 
 namespace polytask::train {
@@ -312,6 +313,7 @@ TrainConfig effective(TrainConfig config, data::Corpus const& corpus, model::Enc
     throw Error(ErrorCode::InvalidUsage, fmt::format("{}: {}", problem.where, problem.message));
   for (auto const& problem : problems(config, corpus.tasks, encoder))
     throw Error(ErrorCode::InvalidUsage, fmt::format("{}: {}", problem.where, problem.message));
+  config.precision = precision_here(config.precision);
   if (!config.dropout) config.dropout = model::single_dropout(encoder);
   if (config.chooses_private_layers) return config;  // the rest is each task's own
   if (!config.epochs) set_default_epochs(config, corpus);
