@@ -2,7 +2,7 @@
 """Shapes and recipes of a small encoder on a small budget, what they are worth on labelled sets, and our speed beside PyTorch's.
 
 usage: measure.py --shared FOLDER --work FOLDER [--python PYTHON] [--polytask BINARY] [--minutes N] [--threads N] [--rounds R]
-                  [--seconds S] [--recipes NAME...] [--sets NAME...] [--rows N...] [--seeds N...] [--encoders NAME=FOLDER...]
+                  [--seconds S] [--shapes NAME...] [--recipes NAME...] [--sets NAME...] [--rows N...] [--seeds N...] [--encoders NAME=FOLDER...]
                   [--set KEY=VALUE...] [--what speed train score]
 
 FOLDER of --shared holds `corpora/`, `data/` and `models/all-MiniLM-L6-v2/` (examples/encoder/run says which). PYTHON is one with torch
@@ -39,7 +39,7 @@ RECIPES = {
     'deep': ['encoder={layers: 8, hidden_size: 192, heads: 6, intermediate_size: 768}', *FROM_NOTHING],
     'words-alone': [*WIDE, 'teacher='],
 }
-SHAPES = {'wide': (4, 256, 8, 15000), 'deep': (8, 192, 6, 15000)}
+SHAPES = {'shipped': (6, 384, 12, 10500), 'wide': (4, 256, 8, 15000), 'deep': (8, 192, 6, 15000)}
 SCRATCH = {'epochs': 20, 'learning_rate': 1e-3, 'head_learning_rate_factor': 1, 'batch_size': 16}  # an encoder that is given has the defaults
 
 cli = argparse.ArgumentParser(usage=__doc__[__doc__.index('usage:') + 7:])
@@ -51,6 +51,7 @@ cli.add_argument('--minutes', type=float, default=4)
 cli.add_argument('--threads', type=int, default=os.cpu_count())
 cli.add_argument('--rounds', type=int, default=3)
 cli.add_argument('--seconds', type=float, default=15)
+cli.add_argument('--shapes', nargs='+', choices=list(SHAPES), default=list(SHAPES))
 cli.add_argument('--recipes', nargs='*', choices=list(RECIPES), default=list(RECIPES)[:3])
 cli.add_argument('--sets', nargs='+', default=['banking77', 'hwu64', 'mr_polarity', 'stackoverflow20', 'subj', 'snips', 'jcola', 'jsick'])
 cli.add_argument('--rows', type=int, nargs='+', default=[10, 30, 100, 0], help='of each label; 0 = all, at most 3000 rows')
@@ -101,7 +102,8 @@ def speed():
     has_peer = run(options.python, '-c', 'import torch, transformers', check=False).returncode == 0
     if not has_peer:
         print(f'{options.python} has no torch and transformers: the peer is left out', file=sys.stderr)
-    for shape, (layers, hidden, heads, vocabulary) in SHAPES.items():
+    for shape in options.shapes:
+        layers, hidden, heads, vocabulary = SHAPES[shape]
         for round_ in range(options.rounds):
             for precision in ('f32', 'bf16'):
                 if measured(what='speed', who='ours', shape=shape, precision=precision, round=round_):
