@@ -75,8 +75,8 @@ struct TrainConfig {
   /// What the encoder's layers multiply in, weights and all else being float32: "f32", "bf16", or "auto", the second
   /// where the processor has instructions for it.
   std::string precision = "f32";
-  double weight_decay = 0.01;     ///< of weights; not of biases and LayerNorm
-  double warmup_ratio = 0.1;      ///< share of the steps, 0..1
+  double weight_decay = 0.01;  ///< of weights; not of biases and LayerNorm
+  double warmup_ratio = 0.1;   ///< share of the steps, 0..1
   Schedule schedule = Schedule::Linear;
   double max_grad_norm = 1.0;                ///< 0 = no clipping
   double label_smoothing = 0.0;              ///< 0..1
