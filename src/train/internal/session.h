@@ -69,7 +69,7 @@ class Session {
   /// Whether nothing that is trained and that the task reads is trained by another task too: then what it has learned
   /// means the same beside whatever the others become.
   [[nodiscard]] bool learns_apart(std::size_t head) const;
-  /// Of such a task: what it has learned, in `folder`/<task>.safetensors, and back.
+  /// Of such a task: what it has learned, in `folder`/tasks/<task>.safetensors, and back.
   void save_task(std::filesystem::path const& folder, std::size_t head);
   void load_task(std::filesystem::path const& folder, std::size_t head);
   /// The model folder, with the tokenizer's files, put in place whole.
