@@ -110,9 +110,7 @@ bool counts_every_token(model::ModelSpec const& spec, std::vector<std::size_t> c
   auto const reading = spec.heads[heads.front()].reading();
   auto const branches = spec.branches();
   bool const one_branch = std::any_of(branches.begin(), branches.end(), [&](model::Branch const& branch) {
-    return std::all_of(heads.begin(), heads.end(), [&](auto head) {
-      return std::find(branch.heads.begin(), branch.heads.end(), head) != branch.heads.end();
-    });
+    return std::all_of(heads.begin(), heads.end(), [&](auto head) { return branch.has(head); });
   });
   return one_branch && spec.pooling == model::Pooling::Mean &&
          (reading == model::Reading::Text || reading == model::Reading::Pair);

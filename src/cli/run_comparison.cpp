@@ -56,9 +56,8 @@ double n_passes(ComparedRun const& run) {
   std::vector<std::pair<task::TaskSpec, std::set<std::size_t>>> branches_of_texts;  // of tasks that read alike
   for (std::size_t head = 0; head < run.spec.heads.size(); ++head) {
     auto const& task = run.spec.heads[head].task;
-    auto const branch = std::find_if(branches.begin(), branches.end(), [&](model::Branch const& one) {
-      return std::find(one.heads.begin(), one.heads.end(), head) != one.heads.end();
-    });
+    auto const branch =
+        std::find_if(branches.begin(), branches.end(), [&](model::Branch const& one) { return one.has(head); });
     auto same = std::find_if(branches_of_texts.begin(), branches_of_texts.end(),
                              [&](auto const& group) { return task::read_alike(group.first, task); });
     if (same == branches_of_texts.end()) same = branches_of_texts.insert(same, {task, {}});

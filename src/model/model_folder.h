@@ -10,6 +10,7 @@
 // alone.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -31,6 +32,8 @@ struct Branch {
   std::int64_t n_own_layers = 0;   ///< 0 = it passes all of encoder/
   std::optional<Reading> reading;  ///< that has them, in private/; nothing = its one head has, or there are none
   std::vector<std::size_t> heads;  ///< indices, ascending
+
+  [[nodiscard]] bool has(std::size_t head) const { return std::binary_search(heads.begin(), heads.end(), head); }
 };
 
 struct ModelSpec {

@@ -64,10 +64,6 @@ std::vector<bool> texts_of(std::span<HeadInput const> inputs, std::int64_t n_tex
   return chosen;
 }
 
-bool has(model::Branch const& branch, std::size_t head) {
-  return std::find(branch.heads.begin(), branch.heads.end(), head) != branch.heads.end();
-}
-
 /// From weights that were checked when they were read.
 void load_parameter(Tensor parameter, model::Tensor const& weights) {
   expects(weights.shape == parameter.sizes().vec(), "weights were checked before they are loaded");
@@ -185,7 +181,7 @@ std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::s
   auto const answer_all = [&](model::Branch const& branch, TopStates const& top) {
     for (auto const reading : model::kReadings)
       for (std::size_t i = 0; i < inputs.size(); ++i)
-        if (spec_.heads[inputs[i].head].reading() == reading && has(branch, inputs[i].head)) answer(i, top);
+        if (spec_.heads[inputs[i].head].reading() == reading && branch.has(inputs[i].head)) answer(i, top);
   };
   if (n_shared_layers_ == n_layers_) {
     TextSelection const all(texts, std::vector<bool>(static_cast<std::size_t>(texts.n_texts()), true));
@@ -198,7 +194,7 @@ std::vector<Tensor> MultiTaskModelImpl::forward(PackedTexts const& texts, std::s
   for (auto const& branch : branches_) {
     std::vector<HeadInput> of_branch;
     std::copy_if(inputs.begin(), inputs.end(), std::back_inserter(of_branch),
-                 [&](HeadInput const& input) { return has(branch, input.head); });
+                 [&](HeadInput const& input) { return branch.has(input.head); });
     if (of_branch.empty()) continue;
     TextSelection const own(texts, texts_of(of_branch, texts.n_texts()));
     auto const read = rows_read(of_branch, own, device);

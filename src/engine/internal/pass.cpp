@@ -190,9 +190,7 @@ void run_pass(Network const& network, Tile const& tile, std::span<std::size_t co
   if (member.rank == 0) logits.resize(heads.size());
   for (auto const& branch : network.branches) {
     std::vector<std::size_t> own;
-    std::copy_if(heads.begin(), heads.end(), std::back_inserter(own), [&](auto head) {
-      return std::find(branch.heads.begin(), branch.heads.end(), head) != branch.heads.end();
-    });
+    std::copy_if(heads.begin(), heads.end(), std::back_inserter(own), [&](auto head) { return branch.has(head); });
     if (own.empty()) continue;
     pass.encoder().run_lower_layers(network.n_lower_layers(branch));
     auto const tokens = looked_at(network, tile, own);
