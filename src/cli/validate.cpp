@@ -128,9 +128,7 @@ std::vector<Problem> check_encoder(Project const& project, data::Corpus const& c
     for (std::size_t task = 0; task < corpus.tasks.size() && project.train.chooses_private_layers; ++task)
       if (auto const& name = corpus.tasks[task].name;
           !project.train.task_layers.contains(name) && corpus.n_labelled(task, data::Split::Dev) == 0)
-        found.push_back({Severity::Error, "no-dev-rows", fmt::format("tasks.{}", name),
-                         "has no dev rows to choose its layers by, as train.private_layers: auto asks; give it some "
-                         "(datasets.<name>.split), or private_layers of its own"});
+        found.push_back(train::no_dev_rows(name));
     return found;
   };
   if (!project.encoder) return settings(train::scratch_encoder(project.train));

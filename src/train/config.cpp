@@ -140,6 +140,12 @@ std::vector<Problem> problems(TrainConfig const& config, model::EncoderConfig co
   return rules.take();
 }
 
+Problem no_dev_rows(std::string_view task) {
+  return {Severity::Error, "no-dev-rows", fmt::format("tasks.{}", task),
+          "has no dev rows to choose its layers by, as train.private_layers: auto asks; give it some "
+          "(datasets.<name>.split), or private_layers of its own"};
+}
+
 std::int64_t layers_of_readings(TrainConfig const& config, std::vector<task::TaskSpec> const& tasks,
                                 model::EncoderConfig const& encoder) {
   model::ModelSpec spec;

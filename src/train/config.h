@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/problem.h"
@@ -72,8 +73,8 @@ struct TrainConfig {
   std::optional<std::int64_t> batch_size;  ///< texts a step, instead of tokens
   std::int64_t max_length = 128;           ///< tokens of a text, special tokens included; 8..65,536
   model::Pooling pooling = model::Pooling::Mean;
-  /// What the encoder's layers multiply in, weights and all else being float32: "f32", "bf16", or "auto", the second
-  /// where the processor has instructions for it.
+  /// What the encoder's layers multiply in, weights and all else being float32: "f32", "bf16", or "auto", the one in
+  /// which this processor is measured to multiply faster.
   std::string precision = "f32";
   double weight_decay = 0.01;  ///< of weights; not of biases and LayerNorm
   double warmup_ratio = 0.1;   ///< share of the steps, 0..1
@@ -97,6 +98,8 @@ struct TrainConfig {
 /// The same of what the tasks ask for: fewer layers for themselves than are free, no fewer than their readings have.
 [[nodiscard]] std::vector<Problem> problems(TrainConfig const& config, std::vector<task::TaskSpec> const& tasks,
                                             model::EncoderConfig const& encoder);
+/// What is said of a task whose layers are to be chosen and that has no dev rows to choose them by.
+[[nodiscard]] Problem no_dev_rows(std::string_view task);
 /// How many top layers each reading has for itself: 0 where all tasks without layers of their own read alike.
 [[nodiscard]] std::int64_t layers_of_readings(TrainConfig const& config, std::vector<task::TaskSpec> const& tasks,
                                               model::EncoderConfig const& encoder);

@@ -167,11 +167,10 @@ class Trials {
   [[nodiscard]] std::vector<std::int64_t> candidates(std::size_t task) const {
     auto const given = config_.task_layers.find(corpus_.tasks[task].name);
     if (given != config_.task_layers.end()) return {given->second};
-    if (n_dev_rows(corpus_, task) == 0)
-      throw Error(ErrorCode::InvalidUsage,
-                  fmt::format("tasks.{}: has no dev rows to choose its layers by, as train.private_layers: auto asks; "
-                              "give it some (datasets.<name>.split), or private_layers of its own",
-                              corpus_.tasks[task].name));
+    if (n_dev_rows(corpus_, task) == 0) {
+      auto const problem = no_dev_rows(corpus_.tasks[task].name);
+      throw Error(ErrorCode::InvalidUsage, fmt::format("{}: {}", problem.where, problem.message));
+    }
     std::vector<std::int64_t> all;
     for (std::int64_t n = 0; n <= n_layers_ - config_.frozen_layers; ++n) all.push_back(n);
     return all;
