@@ -9,12 +9,14 @@
 #include <cstdlib>
 
 #include "base/cores.h"
+#include "kernels/peak.h"
 
 namespace polytask::cli {
 
-Machine this_machine() {
+Machine this_machine(std::string_view precision) {
   Machine machine{
       .n_cores = n_cores_of_affinity(), .granted = granted_cores(), .instructions = kernels::detected_instructions()};
+  if (precision == "bf16") machine.bfloat16_gain = kernels::bfloat16_gain();
   // What others do changes from minute to minute: it is for somebody who waits, and no log.
   if (::isatty(STDERR_FILENO) == 0 || ::getloadavg(&machine.load, 1) != 1) machine.load = 0;
   if (char const* const waiting = std::getenv("OMP_WAIT_POLICY")) machine.waiting = waiting;
@@ -47,6 +49,11 @@ std::vector<std::string> machine_notes(Machine const& machine, int n_threads, in
     notes.push_back(
         "this processor has no AVX2, or it is hidden by the virtual machine: products take four times as "
         "long or more; let the machine show its real processor (QEMU: -cpu host)");
+  if (machine.bfloat16_gain && *machine.bfloat16_gain < kernels::kWorthwhileGain)
+    notes.push_back(fmt::format(
+        "this processor multiplies in bfloat16 {:.1f} times as fast as in float32, so that it gains nothing; "
+        "set train.precision: auto, or f32",
+        *machine.bfloat16_gain));
   return notes;
 }
 

@@ -47,5 +47,13 @@ TEST(MachineNotes, NameInstructionsThatAreMissing) {
   EXPECT_THAT(machine_notes(machine, 1, 1), ElementsAre(HasSubstr("no AVX2")));
 }
 
+TEST(MachineNotes, NameBFloat16ThatGainsNothing) {
+  auto machine = idle();
+  machine.bfloat16_gain = 1.9;
+  EXPECT_THAT(machine_notes(machine, 4, 1), IsEmpty());
+  machine.bfloat16_gain = 0.5;
+  EXPECT_THAT(machine_notes(machine, 4, 1), ElementsAre(AllOf(HasSubstr("0.5 times"), HasSubstr("precision: auto"))));
+}
+
 }  // namespace
 }  // namespace polytask::cli

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "kernels/packed_linear.h"
+#include "kernels/peak.h"
 #include "train/predictor.h"
 
 namespace polytask::train {
@@ -113,9 +114,11 @@ TEST_F(Training, InBFloat16ItLearnsTheSameWithTheSameBytesEachTime) {
   EXPECT_GT(dev["things"], 0.9);
   (void)train(corpus_of(400), small_config(), options("exact"), {}, {});
   EXPECT_NE(hash_of_folder(folder / "a" / "model"), hash_of_folder(folder / "exact" / "model"));
-  EXPECT_EQ(effective(any, corpus_of(60), std::nullopt).precision, "bf16");
+  // What is faster here: not every processor that has the instructions gains by them.
+  bool const gains = kernels::bfloat16_gain() >= kernels::kWorthwhileGain;
+  EXPECT_EQ(effective(any, corpus_of(60), std::nullopt).precision, gains ? "bf16" : "f32");
   (void)train(corpus_of(400), any, options("again"), {}, {});
-  EXPECT_EQ(hash_of_folder(folder / "a" / "model"), hash_of_folder(folder / "again" / "model"));
+  EXPECT_EQ(hash_of_folder(folder / (gains ? "a" : "exact") / "model"), hash_of_folder(folder / "again" / "model"));
 }
 
 TEST_F(Training, ContinuesBitIdenticallyAfterAStopAtAnyStep) {

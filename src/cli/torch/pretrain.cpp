@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "cli/machine_notes.h"
 #include "cli/run_store.h"
 #include "cli/shipped_encoders.h"
 #include "cli/terminal.h"
@@ -175,6 +176,7 @@ train::PretrainResult run_pretraining(PretrainRecipe const& recipe, MoreTexts mo
   check_work_folder(work, identity, line);
   write_file_atomically(work / "config.json", identity.dump(1) + "\n");
   Progress progress;
+  for (auto const& note : machine_notes(this_machine(config.precision), n_threads_of(line), 1)) progress.note(note);
   auto const answers = work.parent_path() / ".polytask-teacher";
   train::PretrainEvents const events{
       .on_note = [&](std::string const& sentence) { progress.note(sentence); },

@@ -395,8 +395,8 @@ int train(CommandLine const& line) {
   write_state(folder, state_json("running", started));
 
   Progress progress;
-  for (auto const& note :
-       machine_notes(this_machine(), threads_of_process(line), std::max(line.n_workers, n_processes_here())))
+  for (auto const& note : machine_notes(this_machine(project.train.precision), threads_of_process(line),
+                                        std::max(line.n_workers, n_processes_here())))
     progress.note(note);
   bool has_begun = existing.has_value();
   train::TrainEvents const events{

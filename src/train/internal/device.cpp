@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "kernels/packed_linear.h"
+#include "kernels/peak.h"
 
 namespace polytask::train {
 
@@ -22,7 +23,7 @@ torch::Device device_of(std::string const& name) {
 
 std::string precision_here(std::string const& precision) {
   if (precision != "auto") return precision;
-  return kernels::detected_instructions() >= kernels::InstructionSet::Avx512Bf16 ? "bf16" : "f32";
+  return kernels::bfloat16_gain() >= kernels::kWorthwhileGain ? "bf16" : "f32";
 }
 
 kernels::Precision products_of(std::string const& precision, torch::Device device) {

@@ -12,7 +12,7 @@ namespace polytask::train {
 /// "cpu" or "cuda". Throws Error{InvalidUsage} when this LibTorch has no such device.
 [[nodiscard]] torch::Device device_of(std::string const& name);
 
-/// "auto" as this processor decides, "f32" or "bf16"; any other word as it is.
+/// "auto" as this processor is measured (kernels::bfloat16_gain()), "f32" or "bf16"; any other word as it is.
 [[nodiscard]] std::string precision_here(std::string const& precision);
 
 /// What layers multiply in while they are trained, by the word of the configuration. Throws Error{InvalidUsage} where
