@@ -3,6 +3,7 @@
 // of both encoders with the same seeds.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -19,8 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Passes over the training rows of each fine-tuning, at most.
-constexpr double kMostEpochs = 3;
+/// Passes over the training rows of each fine-tuning, at most; more where few rows are labelled, as three passes teach
+/// nothing then: as many as draw so many rows.
+constexpr double kMostEpochs = 3, kFewRows = 2'500;
 
 /// Minutes of pretraining, where neither --minutes nor a recipe says it.
 constexpr double kMinutes = 5;
@@ -44,12 +46,21 @@ train::LanguageSource texts_of(data::Corpus const& corpus) {
   return source;
 }
 
+double most_epochs(data::Corpus const& corpus) {
+  std::int64_t n_labelled = 0;
+  for (auto const& stream : corpus.streams)
+    stream.for_each_labels(data::Split::Train, [&](task::Example const& example) {
+      n_labelled += std::any_of(example.labels.begin(), example.labels.end(), task::is_labelled) ? 1 : 0;
+    });
+  return std::max(kMostEpochs, kFewRows / static_cast<double>(std::max<std::int64_t>(1, n_labelled)));
+}
+
 /// Best dev scores of a short fine-tuning, by task.
 std::map<std::string, double> fine_tuned(data::Corpus const& corpus, Project const& project, fs::path const& encoder,
                                          std::uint64_t seed, fs::path const& folder, CommandLine const& line,
                                          std::stop_token const& stop) {
   auto config = train::effective(project.train, corpus, encoder);
-  config.epochs = std::min(config.epochs.value(), kMostEpochs);
+  config.epochs = std::min(config.epochs.value(), most_epochs(corpus));
   std::map<std::string, double> best;
   make_folders(folder);
   (void)train::train(
