@@ -9,10 +9,18 @@ import random
 KINDS = {'banking77': 'classification', 'clinc150': 'classification', 'hwu64': 'classification', 'wnut17': 'tagging',
          'mr_polarity': 'classification', 'subj': 'classification', 'stsb_ccbysa': 'regression',
          'snips': 'classification', 'stackoverflow20': 'classification', 'goemotions': 'multilabel',
-         'broad_twitter_corpus': 'tagging', 'ncbi_disease': 'tagging'}
-METRICS = {'classification': 'accuracy', 'multilabel': 'micro_f1', 'tagging': 'span_f1', 'regression': 'pearson'}
+         'broad_twitter_corpus': 'tagging', 'ncbi_disease': 'tagging',
+         'jcola': 'classification', 'jsick': 'pair', 'jsts': 'regression', 'jcommonsenseqa': 'multiple_choice', 'ner_wikipedia_ja': 'tagging', 'jaquad': 'span',
+         'xquad_en': 'span'}
+METRICS = {'classification': 'accuracy', 'pair': 'accuracy', 'multilabel': 'micro_f1', 'tagging': 'span_f1', 'regression': 'pearson', 'multiple_choice': 'accuracy',
+           'span': 'token_f1'}
+SETS_METRICS = {'jcola': 'mcc', 'jaquad': 'character_f1'}
 # The defaults were chosen while looking at the seven; the others were read once they were chosen.
-GROUPS = {'seven': list(KINDS)[:7], 'others': list(KINDS)[7:]}
+GROUPS = {'seven': list(KINDS)[:7], 'others': list(KINDS)[7:12], 'japanese': list(KINDS)[12:18], 'english': ['subj', 'mr_polarity', 'stsb_ccbysa', 'snips', 'wnut17', 'xquad_en']}
+
+
+def metric_of(name):
+    return SETS_METRICS.get(name, METRICS[KINDS[name]])
 
 
 def lines(path, encoding='utf8'):
@@ -37,6 +45,12 @@ def sentences(path):
     return rows
 
 
+def questions(articles):
+    """SQuAD's documents as rows of one question."""
+    return [{'question': q['question'], 'context': p['context'], 'answers': [{'text': a['text'], 'answer_start': a['answer_start']} for a in q['answers']]}
+            for article in articles for p in article['paragraphs'] for q in p['qas']]
+
+
 def cut(rows, share):
     """Of sets that come in one piece: shuffled, the first `share` is train."""
     random.Random(0).shuffle(rows)
@@ -45,7 +59,8 @@ def cut(rows, share):
 
 
 def load(data, name):
-    """Training and test rows in the order of the files: {text, label}, {text, labels}, {text_a, text_b, label} or lines of CoNLL."""
+    """Training and test rows in the order of the files: {text, label}, {text, labels}, {text_a, text_b, label}, {text, spans},
+    {question, choices, label}, {question, context, answers} or lines of CoNLL."""
     at = lambda file: os.path.join(data, name, file)
     if name == 'banking77':
         return [[{'text': r['text'], 'label': r['category']} for r in csv.DictReader(lines(at(f'{s}.csv.gz')))] for s in ('train', 'test')]
@@ -69,6 +84,22 @@ def load(data, name):
         names = open(at('labels.txt'), encoding='utf8').read().split()
         read = lambda s: [line.rstrip('\n').split('\t') for line in lines(at(f'{s}.tsv.gz'))]
         return [[{'text': text, 'labels': [names[int(i)] for i in labels.split(',')]} for text, labels, _ in read(s) if labels != 'label'] for s in ('train', 'test')]
+    if name == 'jcola':
+        return [[{'text': r['sentence'], 'label': str(r['label'])} for r in rows_of(at(f'in_domain_{s}-v1.0.json.gz'))] for s in ('train', 'valid')]
+    if name == 'jsick':
+        return [[{'text_a': r['sentence1'], 'text_b': r['sentence2'], 'label': r['entailment']} for r in rows_of(at(f'{s}.jsonl.gz'))] for s in ('train', 'test')]
+    jglue = os.path.join(data, 'jglue', name)
+    if name == 'jsts':
+        return [[{'text_a': r['sentence1'], 'text_b': r['sentence2'], 'label': r['label']} for r in rows_of(os.path.join(jglue, f'{s}-v1.3.json.gz'))] for s in ('train', 'valid')]
+    if name == 'jcommonsenseqa':
+        return [[{'question': r['question'], 'choices': [r[f'choice{i}'] for i in range(5)], 'label': r['label']} for r in rows_of(os.path.join(jglue, f'{s}-v1.3.json.gz'))]
+                for s in ('train', 'valid')]
+    if name == 'ner_wikipedia_ja':
+        return cut([{'text': r['text'], 'spans': [{'span': e['span'], 'type': e['type']} for e in r['entities']]} for r in json.load(lines(at('ner.json.gz')))], .8)
+    if name == 'jaquad':
+        return [questions(json.load(lines(at(f'{s}.json.gz')))['data']) for s in ('train', 'dev')]
+    if name == 'xquad_en':
+        return [questions(part) for part in cut(json.load(lines(at('xquad.en.json.gz')))['data'], .7)]
     if name == 'broad_twitter_corpus':
         return [sentences(at(f'btc.{s}.gz')) for s in ('train', 'test')]
     return [sentences(os.path.join(data, f'mtl_bio_ner/NCBI-disease-IOB.{s}.tsv.gz')) for s in ('train', 'test')]

@@ -11,8 +11,9 @@ import json
 import math
 import sys
 
-from sets import GROUPS, KINDS, METRICS
+from sets import GROUPS, metric_of
 
+WITH_REFERENCE = ('seven', 'others')
 # Two-sided 95 % quantiles of Student's t, by degrees of freedom.
 T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447}
 
@@ -28,10 +29,11 @@ def half_width(values):
     return T95[min(len(values) - 1, max(T95))] * deviation / math.sqrt(len(values))
 
 
-scores = {}
+scores, measured = {}, set()
 for path in sys.argv[1:]:
     for line in open(path, encoding='utf8'):
         result = json.loads(line)
+        measured.add(result.get('set'))
         for name, score in result['scores'].items():
             scores.setdefault((result['what'], name), {})[result['seed']] = score
 
@@ -56,13 +58,24 @@ def table(names):
             of_sets.append(mean(differences))
         shown = f'{mean(differences):+.1f} +- {half_width(differences):.1f}' if differences else '-'
         lost = f'{100 * mean([b - a for a, b in joint]):+.1f}' if joint else '-'
-        print(f'| {name} | {METRICS[KINDS[name]]} | {len(single)} | {cell(single, 0)} | {cell(single or joint, 1 if single else 0)} | {shown} | {len(joint)} | {cell(joint, 1)} | {lost} |')
+        print(f'| {name} | {metric_of(name)} | {len(single)} | {cell(single, 0)} | {cell(single or joint, 1 if single else 0)} | {shown} | {len(joint)} | {cell(joint, 1)} | {lost} |')
     if len(of_sets) > 1:
         print(f'\nsingle - reference over {len(of_sets)} sets: {mean(of_sets):+.2f}, lower bound {mean(of_sets) - half_width(of_sets):+.2f} points')
 
 
+def of_architectures(names):
+    """Means over the seeds that the single model and the joint one both have."""
+    print('| set | metric | single | joint | shared | own |\n|---|---|---|---|---|---|')
+    for name in names:
+        cells = [cell(pairs('single', 'single', name), 0)]
+        for what in ('joint', 'shared', 'own'):
+            rows = pairs('single', what, name)
+            cells.append(f'{cell(rows, 1)} ({100 * mean([b - a for a, b in rows]):+.1f})' if rows else '-')
+        print(f'| {name} | {metric_of(name)} | {" | ".join(cells)} |')
+
+
 for group, names in GROUPS.items():
-    if any(name in names for _, name in scores):
+    if group in measured or group in WITH_REFERENCE and any(name in names for _, name in scores):
         print(f'{group}:\n')
-        table(names)
+        (table if group in WITH_REFERENCE else of_architectures)(names)
         print()

@@ -3,7 +3,8 @@
 
 usage: measure.py --shared FOLDER --work FOLDER [--python PYTHON] [--polytask BINARY] [--minutes N] [--threads N] [--rounds R]
                   [--seconds S] [--shapes NAME...] [--recipes NAME...] [--sets NAME...] [--rows N...] [--seeds N...] [--encoders NAME=FOLDER...]
-                  [--set KEY=VALUE...] [--what speed train score]
+                  [--set KEY=VALUE...] [--no-scratch]
+                  [--what speed train score adapt]
 
 FOLDER of --shared holds `corpora/`, `data/` and `models/all-MiniLM-L6-v2/` (examples/encoder/run says which). PYTHON is one with torch
 and transformers; where it has none, the speed of the peer is left out with one line. Every measurement is one line of
@@ -12,6 +13,7 @@ WORK/results.jsonl and is not made again; the tables are printed at the end.
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -58,7 +60,8 @@ cli.add_argument('--rows', type=int, nargs='+', default=[10, 30, 100, 0], help='
 cli.add_argument('--seeds', type=int, nargs='+', default=[1])
 cli.add_argument('--set', nargs='*', default=[], help='of every recipe, for example train.precision=bf16')
 cli.add_argument('--encoders', nargs='*', default=[], help='others to score')
-cli.add_argument('--what', nargs='+', choices=['speed', 'train', 'score'], default=['speed', 'train', 'score'])
+cli.add_argument('--no-scratch', action='store_true', help='scores no encoder that starts from nothing')
+cli.add_argument('--what', nargs='+', choices=['speed', 'train', 'score', 'adapt'], default=['speed', 'train', 'score'])
 options = cli.parse_args()
 options.work, options.polytask, options.shared = map(os.path.abspath, (options.work, options.polytask, options.shared))
 os.makedirs(options.work, exist_ok=True)
@@ -128,22 +131,12 @@ def speed():
 
 
 def labelled(name):
-    """Training and test rows of a set: {text, label}, or {text, other, label} for pairs."""
-    data = os.path.join(options.shared, 'data')
-    if name == 'jcola':
-        read = lambda part: [{'text': r['sentence'], 'label': str(r['label'])} for r in published.rows_of(os.path.join(data, f'jcola/in_domain_{part}-v1.0.json.gz'))]
-        return read('train'), read('valid')
-    if name == 'jsick':
-        def read(part):
-            return [{'text': r['sentence1'], 'other': r['sentence2'], 'label': r['entailment']} for r in published.rows_of(os.path.join(data, f'jsick/{part}.jsonl.gz'))]
-        return read('train'), read('test')
-    train, test = published.load(data, name)
-    return [{**row, 'label': str(row['label'])} for row in train], [{**row, 'label': str(row['label'])} for row in test]
+    """Training and test rows of a set: {text, label}, or {text_a, text_b, label} for pairs."""
+    return [[{**row, 'label': str(row['label'])} for row in rows] for rows in published.load(os.path.join(options.shared, 'data'), name)]
 
 
 def cut(rows, per_label):
     """The first so many rows of each label; the files are shuffled by a fixed seed first."""
-    import random
     rows = list(rows)
     random.Random(7).shuffle(rows)
     if per_label == 0:
@@ -154,6 +147,20 @@ def cut(rows, per_label):
         if taken[row['label']] <= per_label:
             kept.append(row)
     return kept[:3000]
+
+
+def write_project(folder, who, project):
+    path = os.path.join(folder, f'{who}.yaml')
+    with open(path, 'w', encoding='utf8') as file:
+        json.dump(project, file)  # JSON is YAML
+    return path
+
+
+def trained(project, folder, run_id, task, *more):
+    """The test score of a new run."""
+    run('rm', '-rf', os.path.join(folder, '.polytask/runs', run_id))
+    done = run(options.polytask, 'train', '--project', project, '--run', run_id, '--threads', options.threads, '--output', 'json', *more)
+    return json.loads(done.stdout)['tasks'][task]['value']
 
 
 def score(encoders):
@@ -171,21 +178,54 @@ def score(encoders):
                 for who, encoder in encoders.items():
                     if measured(what='score', set=name, rows=per_label, who=who, seed=seed):
                         continue
-                    project = os.path.join(folder, f'{who}.yaml')
-                    with open(project, 'w', encoding='utf8') as file:  # JSON is YAML
-                        json.dump({'project': name, **({'encoder': encoder} if encoder else {}), 'seed': seed,
-                                   'datasets': {'rows': {'train': 'train.jsonl', 'test': 'test.jsonl', 'split': {'dev': 0.1}}},
-                                   'tasks': {name: {'type': 'classification', 'dataset': 'rows', 'metric': 'accuracy', 'label': 'label',
-                                                    'text': ['text', 'other'] if 'other' in rows[0] else 'text'}},
-                                   'train': {} if encoder else SCRATCH}, file)
+                    project = write_project(folder, who, {
+                        'project': name, **({'encoder': encoder} if encoder else {}), 'seed': seed,
+                        'datasets': {'rows': {'train': 'train.jsonl', 'test': 'test.jsonl', 'split': {'dev': 0.1}}},
+                        'tasks': {name: {'type': 'classification', 'dataset': 'rows', 'metric': 'accuracy', 'label': 'label',
+                                         'text': ['text_a', 'text_b'] if 'text_a' in rows[0] else 'text'}},
+                        'train': {} if encoder else SCRATCH})
                     run_id = f'{who}-{seed}'
-                    run('rm', '-rf', os.path.join(folder, '.polytask/runs', run_id))
-                    done = run(options.polytask, 'train', '--project', project, '--run', run_id, '--threads', options.threads, '--output', 'json')
-                    add(what='score', set=name, rows=per_label, who=who, seed=seed, value=json.loads(done.stdout)['tasks'][name]['value'])
+                    add(what='score', set=name, rows=per_label, who=who, seed=seed, value=trained(project, folder, run_id, name))
                     if not measured(what='score', set=name, rows=per_label, who='bag-of-words', seed=seed):
                         table = json.loads(run(options.polytask, 'runs', 'compare', run_id, '--baselines', '--project', project, '--output', 'json').stdout)
                         add(what='score', set=name, rows=per_label, who='bag-of-words', seed=seed, value=table['tasks'][name]['bag_of_words'])
                     run('rm', '-rf', os.path.join(folder, '.polytask/runs', run_id))
+
+
+def adapt(encoders):
+    """Few labelled rows, 200 dev rows, and the texts of all other training rows: test scores with the encoder as it was and as the adapting left it."""
+    for name in options.sets:
+        train, test = labelled(name)
+        random.Random(7).shuffle(train)
+        dev, train, test = train[:200], train[200:], cut(test, 0)[:2000]
+        columns = ['text_a', 'text_b'] if 'text_a' in train[0] else ['text']
+        for per_label in options.rows:
+            folder = os.path.join(options.work, 'adapt', f'{name}-{per_label}')
+            os.makedirs(folder, exist_ok=True)
+            contents = {'train': cut(train, per_label), 'dev': dev, 'test': test, 'texts': [{'text': row[column]} for row in train for column in columns]}
+            for file_name, rows in contents.items():
+                with open(os.path.join(folder, f'{file_name}.jsonl'), 'w', encoding='utf8') as file:
+                    file.writelines(json.dumps(row, ensure_ascii=False) + '\n' for row in rows)
+            for who, encoder in encoders.items():
+                if not encoder or measured(what='adapt', set=name, rows=per_label, who=who):
+                    continue
+                project = {'project': name, 'encoder': encoder, 'datasets': {'rows': {split: f'{split}.jsonl' for split in ('train', 'dev', 'test')}},
+                           'tasks': {name: {'type': 'classification', 'dataset': 'rows', 'metric': 'accuracy', 'label': 'label', 'text': columns}}}
+                adapted = os.path.join(folder, f'{who}-adapted')
+                run('rm', '-rf', adapted, adapted + '.unfinished')
+                answer = run(options.polytask, 'pretrain', '--adapt', '--project', write_project(folder, who, project), '--texts', os.path.join(folder, 'texts.jsonl'), '--to', adapted,
+                             '--minutes', options.minutes, '--threads', options.threads, '--output', 'json', check=False)
+                if answer.returncode not in (0, 4):
+                    raise SystemExit(answer.stderr[-2000:])
+                result = json.loads(answer.stdout)
+                scores = {True: [], False: []}
+                for after in (False, True) if result['kept'] else (False,):
+                    file = write_project(folder, who, {**project, 'encoder': adapted if after else encoder})
+                    for seed in options.seeds:
+                        scores[after].append(trained(file, folder, f'{who}-{seed}', name, '--set', f'seed={seed}'))
+                add(what='adapt', set=name, rows=per_label, who=who, kept=result['kept'], gain_on_dev=result['gain'], error_on_dev=result['standard_error'],
+                    before=statistics.mean(scores[False]), after=statistics.mean(scores[result['kept']]))
+                run('rm', '-rf', adapted, os.path.join(folder, '.polytask'))
 
 
 def tables(encoders):
@@ -204,6 +244,12 @@ def tables(encoders):
         if row['what'] == 'train':
             print(f"\n{row['recipe']}: {row['parameters'] / 1e6:.1f} million parameters, {row['bytes'] / 1e6:.1f} MB, {row['tokens'] / 1e6:.1f} million tokens in "
                   f"{row['seconds'] / 60:.1f} min, held-out perplexity {row['perplexity']:.1f}")
+    adapted = [row for row in rows if row['what'] == 'adapt']
+    if adapted:
+        print('\n| set | rows a label | encoder | dev gain | kept | test before | after | gain |\n|---|---|---|---|---|---|---|---|')
+        for row in adapted:
+            print(f"| {row['set']} | {row['rows']} | {row['who']} | {100 * row['gain_on_dev']:+.1f} +- {100 * row['error_on_dev']:.1f} | {'yes' if row['kept'] else 'no'} | "
+                  f"{100 * row['before']:.1f} | {100 * row['after']:.1f} | {100 * (row['after'] - row['before']):+.1f} |")
     who = ['bag-of-words', *encoders]
     scores = {}
     for row in rows:
@@ -216,7 +262,7 @@ def tables(encoders):
 
 
 def main():
-    encoders = {'scratch': None, **dict(word.split('=', 1) for word in options.encoders)}
+    encoders = {**({} if options.no_scratch else {'scratch': None}), **dict(word.split('=', 1) for word in options.encoders)}
     if 'speed' in options.what:
         speed()
     for recipe in options.recipes:
@@ -230,6 +276,8 @@ def main():
             encoders[recipe] = folder
     if 'score' in options.what:
         score(encoders)
+    if 'adapt' in options.what:
+        adapt(encoders)
     tables(encoders)
 
 
