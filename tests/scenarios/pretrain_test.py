@@ -178,6 +178,17 @@ class Pretrain(Scenario):
         self.assertFalse(os.path.exists(project.path('ruined')))
         self.assertFalse(os.path.exists(project.path('ruined.unfinished')))
 
+    def test_adapting_judges_few_rows_by_as_many_passes_as_teach_something(self):
+        project = self.folder(300)
+        self.expect(self.pretrain(project, to='old'), 0)
+        project.fill(40, 60, 0)
+        project.describe(tasks={'intent': INTENT}, datasets={'tickets': {'train': 'train.jsonl', 'dev': 'dev.jsonl'}}, encoder='old',
+                         train={'max_length': 64, 'epochs': 62, 'learning_rate': 0.002})
+        project.write('recipe.yaml', json.dumps({'vocabulary': {'add': 200}, 'train': {'epochs': 1, 'max_length': 48, 'batch_tokens': 512, 'evaluations': 1}}))
+        answer = project.run('pretrain', 'recipe.yaml', '--adapt', '--to', 'new', '--seeds', '2', '--output', 'json')
+        self.assertIn(answer.code, (0, 4), str(answer))
+        self.assertGreater(answer.json['tasks']['intent']['before'], 0.6)  # three passes over 40 rows: 0.46, where the most frequent label has 0.38
+
 
 if __name__ == '__main__':
     unittest.main()
