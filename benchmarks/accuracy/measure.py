@@ -67,7 +67,10 @@ def project(seed):
         kind = KINDS[name]
         train, test = load(os.path.join(shared, 'data'), name)
         random.Random(seed).shuffle(train)
-        train, test = train[:options.max_train], test[:options.max_test]
+        train = train[:options.max_train]
+        if options.max_test:  # some are sorted
+            random.Random(0).shuffle(test)
+            test = test[:options.max_test]
         ending = 'conll' if isinstance(train[0], list) else 'jsonl'
         write_rows(os.path.join(folder, f'{name}.train.{ending}'), train)
         write_rows(os.path.join(folder, f'{name}.test.{ending}'), test)

@@ -197,11 +197,7 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   Section section(node, "train", findings);
   section.choice<train::Architecture>("architecture", config.architecture,
                                       {{"shared", train::Architecture::Shared}, {"split", train::Architecture::Split}});
-  if (auto const layers = section.get("private_layers");
-      layers.IsDefined() && layers.IsScalar() && layers.Scalar() == "auto")
-    config.chooses_private_layers = true;
-  else if (std::int64_t n = 0; section.whole("private_layers", n))
-    config.private_layers = n;
+  section.whole_or("auto", "private_layers", config.private_layers, config.chooses_private_layers);
   section.whole("frozen_layers", config.frozen_layers);
   section.number("frozen_states_gb", config.frozen_states_gb);
   if (double epochs = 0; section.number("epochs", epochs)) config.epochs = epochs;

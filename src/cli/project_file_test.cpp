@@ -66,6 +66,18 @@ TEST(Project, NamesTheNearestKeyWithItsLine) {
                                          HasSubstr("did you mean \"epochs\"?"))));
 }
 
+TEST(Project, TakesAWordWhereANumberMayStand) {
+  auto const with = [](std::string const& value) {
+    return std::string(kSmall) + "encoder: models/any\ntrain: {frozen_layers: 1, private_layers: " + value + "}\n";
+  };
+  EXPECT_TRUE(parse(with("auto")).train.chooses_private_layers);
+  EXPECT_EQ(parse(with("2")).train.private_layers, 2);
+  EXPECT_FALSE(parse(with("2")).train.chooses_private_layers);
+  EXPECT_THAT(mistakes(with("Auto")),
+              ElementsAre(AllOf(HasSubstr("expected a whole number or auto"), HasSubstr("did you mean \"auto\"?"))));
+  EXPECT_THAT(mistakes(with("1.5")), ElementsAre(HasSubstr("expected a whole number or auto")));
+}
+
 TEST(Project, NamesEveryMistakeAtOnce) {
   auto const found = mistakes(R"(
 datasets:

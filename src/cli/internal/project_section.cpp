@@ -89,6 +89,21 @@ bool Section::number(std::string const& key, double& value) {
   return false;
 }
 
+void Section::whole_or(std::string const& word, std::string const& key, std::optional<std::int64_t>& value,
+                       bool& is_word) {
+  auto const node = get(key);
+  if (!present(node)) return;
+  std::int64_t read = 0;
+  if (node.IsScalar() && node.Scalar() == word)
+    is_word = true;
+  else if (node.IsScalar() && YAML::convert<std::int64_t>::decode(node, read))
+    value = read;
+  else
+    wrong(node, key,
+          "a whole number or " + word +
+              (node.IsScalar() ? did_you_mean(node.Scalar(), std::vector{word}) : std::string()));
+}
+
 void Section::wrong(YAML::Node const& node, std::string const& key, std::string const& expected) {
   findings_.add(node, fmt::format("{} is {}; expected {}", quote(path_of(key)),
                                   node.IsScalar() ? quote(node.Scalar())

@@ -3,7 +3,9 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -70,6 +72,8 @@ class Section {
     wrong(node, key, std::is_unsigned_v<Integer> ? "a whole number of at least 0" : "a whole number");
     return false;
   }
+  /// A whole number, or a word that stands in its place.
+  void whole_or(std::string const& word, std::string const& key, std::optional<std::int64_t>& value, bool& is_word);
 
   /// One of a few words.
   template <typename Value>
