@@ -75,7 +75,7 @@ def of_architectures(names):
 
 
 for group, names in GROUPS.items():
-    if group in measured or group in WITH_REFERENCE and any(name in names for _, name in scores):
+    if group in measured:
         print(f'{group}:\n')
         (table if group in WITH_REFERENCE else of_architectures)(names)
         print()
