@@ -6,7 +6,8 @@ usage: measure.py --shared FOLDER --reference-python PYTHON [--polytask BINARY] 
                   [--set KEY=VALUE...] [--frozen N] [--threads N] [--device cpu|cuda]
 
 `joint` is one model with the defaults, `shared` one without layers of a reading of its own, `own` one whose tasks have as many layers of their own as
-each needs, above `--frozen` frozen layers (3). The reference trainer knows the first group only. Every measurement is one line of WORK/results.jsonl; what is there is not measured again, so an interrupted run goes on.
+each needs, above `--frozen` frozen layers (3). The reference trainer knows the first group only. Every measurement is one line of WORK/results.jsonl; what is there is not measured again, so an interrupted run goes on;
+other rows, encoders or settings want a WORK of their own.
 `summary.py` makes the table. FOLDER holds data/, models/ and
 reference/finetune.py as benchmarks/README.md describes them. Each set is cut to the first 3,000 training rows (--max-train) after a shuffle with the seed, the same rows for both trainers.
 """

@@ -52,7 +52,7 @@ std::vector<std::string> machine_notes(Machine const& machine, int n_threads, in
   if (machine.bfloat16_gain && *machine.bfloat16_gain < kernels::kWorthwhileGain)
     notes.push_back(fmt::format(
         "this processor multiplies in bfloat16 {:.1f} times as fast as in float32, so that it gains nothing; "
-        "set train.precision: auto, or f32",
+        "set train.precision: f32",
         *machine.bfloat16_gain));
   return notes;
 }

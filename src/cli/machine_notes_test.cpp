@@ -52,7 +52,7 @@ TEST(MachineNotes, NameBFloat16ThatGainsNothing) {
   machine.bfloat16_gain = 1.9;
   EXPECT_THAT(machine_notes(machine, 4, 1), IsEmpty());
   machine.bfloat16_gain = 0.5;
-  EXPECT_THAT(machine_notes(machine, 4, 1), ElementsAre(AllOf(HasSubstr("0.5 times"), HasSubstr("precision: auto"))));
+  EXPECT_THAT(machine_notes(machine, 4, 1), ElementsAre(AllOf(HasSubstr("0.5 times"), HasSubstr("precision: f32"))));
 }
 
 }  // namespace

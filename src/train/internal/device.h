@@ -16,7 +16,7 @@ namespace polytask::train {
 [[nodiscard]] std::string precision_here(std::string const& precision);
 
 /// What layers multiply in while they are trained, by the word of the configuration. Throws Error{InvalidUsage} where
-/// that would not be faster than float32: without instructions for it, or elsewhere than on a CPU.
+/// that is not built: without instructions for it, or elsewhere than on a CPU.
 [[nodiscard]] kernels::Precision products_of(std::string const& precision, torch::Device device);
 
 /// Threads of LibTorch and of OpenMP, with which the kernels and their matrix products compute.
