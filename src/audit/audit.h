@@ -54,8 +54,9 @@ struct ProbeFacts {
   std::string metric;
   double probe = 0;
   double bag_of_words = 0;
-  double majority = 0;  ///< NaN where a constant answer has no score
-  eval::Score gain;     ///< probe minus bag of words, with its 95 % interval
+  double majority = 0;        ///< NaN where a constant answer has no score
+  eval::Score gain;           ///< probe minus bag of words, with its 95 % interval
+  eval::Score over_majority;  ///< the same over the majority; NaN where that has no score
   std::size_t n_train = 0, n_scored = 0;
 };
 
@@ -70,6 +71,7 @@ struct TaskFacts {
   double detectable = 1;               ///< smallest difference of accuracies that the test rows show, a share
   std::size_t n_suspects = 0;          ///< labels that are probably wrong
   std::optional<ProbeFacts> probe;     ///< where an encoder was asked
+  std::string not_probed;  ///< and where it was asked in vain: "span", "rows" (too few), "labels" (fewer than two)
 };
 
 struct DatasetFacts {

@@ -3,62 +3,11 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <functional>
-
-#include "base/random.h"
+#include "audit/test_project.h"
+#include "text/wordpiece_trainer.h"
 
 namespace polytask::audit {
 namespace {
-
-using data::Split;
-using task::TaskType;
-
-/// Sentences that tell "red" from "blue", each another one.
-std::string sentence(std::size_t i, bool red) {
-  Rng rng(i + 1);
-  std::string text;
-  for (int w = 0; w < 8; ++w) text += fmt::format("word{:03} ", rng.below(500));
-  return text + (red ? "crimson" : "magenta") + fmt::format(" item {:04}", i);
-}
-
-/// One dataset, one task, rows that have nothing wrong but their number.
-struct Project {
-  data::Corpus corpus;
-  Project() {
-    corpus.tasks = {
-        {.name = "colour", .type = TaskType::Classification, .datasets = {"d"}, .text = {"t"}, .label = "l"}};
-    corpus.label_sets = {task::LabelSet({"blue", "red"})};
-    corpus.streams = {{.dataset = "d", .text = {"t"}, .tasks = {0}}};
-    corpus.files = {"train", "dev", "test"};
-    for (std::size_t i = 0; i < 3'000; ++i)
-      add(i < 800   ? Split::Train
-          : i < 900 ? Split::Dev
-                    : Split::Test,
-          sentence(i, i % 2 == 0), i % 2 == 0 ? "red" : "blue");
-    corpus.datasets = {{.name = "d", .n_rows = {800, 100, 2'100}}};
-  }
-  void add(Split split, std::string text, std::string label) {
-    auto& rows = corpus.streams[0].examples[static_cast<std::size_t>(split)];
-    rows.push_back({.texts = {std::move(text)},
-                    .labels = {std::move(label)},
-                    .line = rows.size() + 1,
-                    .file = static_cast<std::size_t>(split)});
-  }
-  std::vector<task::Example>& rows(Split split) { return corpus.streams[0].examples[static_cast<std::size_t>(split)]; }
-  [[nodiscard]] Audit run(RowColumns const& columns = {}) const { return audit(corpus, columns, std::nullopt, {}); }
-};
-
-std::vector<std::string> kinds(Audit const& audit) {
-  std::vector<std::string> kinds;
-  for (auto const& finding : audit.findings) kinds.push_back(finding.kind);
-  return kinds;
-}
-
-Finding const* find(Audit const& audit, std::string const& kind) {
-  for (auto const& finding : audit.findings)
-    if (finding.kind == kind) return &finding;
-  return nullptr;
-}
 
 TEST(Audit, FindsNothingWhereNothingIsWrong) {
   auto const audit = Project().run();
@@ -226,6 +175,142 @@ TEST(Audit, IsInTheOrderOfWhatItCosts) {
   auto const audit = project.run();
   EXPECT_GE(audit.findings.size(), 3U);
   for (std::size_t i = 1; i < audit.findings.size(); ++i) EXPECT_GE(audit.findings[i - 1].cost, audit.findings[i].cost);
+}
+
+TEST(Audit, SeesTestTextsInDev) {
+  Project project;
+  for (std::size_t i = 0; i < 20; ++i) {
+    auto const row = project.rows(Split::Test)[i];
+    project.add(Split::Dev, row.texts[0], std::get<std::string>(row.labels[0]));
+  }
+  auto const audit = project.run();
+  auto const* leak = find(audit, "dev-in-test");
+  ASSERT_NE(leak, nullptr);
+  EXPECT_EQ(leak->n, 20U);
+  EXPECT_THAT(leak->evidence.front().other_where, testing::StartsWith("dev:"));
+}
+
+TEST(Audit, SeesTextsThatAreNearlyOthersWithAnotherLabel) {
+  Project project;
+  for (std::size_t i = 0; i < 40; ++i) {
+    auto const text = project.rows(Split::Train)[i].texts[0];
+    project.add(Split::Train, text + " ok", i % 2 == 0 ? "blue" : "red");
+  }
+  auto const audit = project.run();
+  EXPECT_EQ(find(audit, "contradicting-labels"), nullptr) << "no text stands twice";
+  auto const* near = find(audit, "near-contradictions");
+  ASSERT_NE(near, nullptr);
+  EXPECT_EQ(near->n, 40U);
+  EXPECT_THAT(near->evidence.front().note, testing::EndsWith("red"));
+  EXPECT_FALSE(near->evidence.front().other_text.empty());
+}
+
+/// A second dataset with a task of its own.
+void add_second_task(Project& project, TaskType type, std::vector<std::string> labels) {
+  auto& corpus = project.corpus;
+  corpus.tasks.push_back({.name = "second", .type = type, .datasets = {"e"}, .text = {"t"}, .label = "l"});
+  corpus.label_sets.emplace_back(std::move(labels));
+  corpus.streams.push_back({.dataset = "e", .text = {"t"}, .tasks = {1}});
+  corpus.datasets.push_back({.name = "e"});
+  corpus.files.emplace_back("second");
+}
+
+void add_second_row(Project& project, std::string text, task::Label label) {
+  auto& rows = project.corpus.streams[1].examples[0];
+  rows.push_back({.texts = {std::move(text)}, .labels = {std::move(label)}, .line = rows.size() + 1, .file = 3});
+}
+
+TEST(Audit, SeesTasksThatMeanOtherThingsByOneLabel) {
+  Project project;
+  add_second_task(project, TaskType::Classification, {"blue", "red"});
+  for (std::size_t i = 0; i < 100; ++i) {
+    bool const red = (i % 2 == 0) != (i % 5 == 0);
+    add_second_row(project, project.rows(Split::Train)[i].texts[0], std::string(red ? "red" : "blue"));
+  }
+  auto const audit = project.run();
+  auto const* clash = find(audit, "label-clash");
+  ASSERT_NE(clash, nullptr);
+  EXPECT_EQ(clash->n, 20U);
+  EXPECT_EQ(clash->of, 100U);
+  EXPECT_THAT(clash->tasks, testing::ElementsAre("colour", "second"));
+}
+
+TEST(Audit, SeesSetsOfLabelsThatMeanOtherThings) {
+  Project project;
+  project.corpus.tasks[0].type = TaskType::Multilabel;
+  using Labels = std::vector<std::string>;
+  for (auto const split : data::kSplits)
+    for (auto& row : project.rows(split)) row.labels[0] = Labels{std::get<std::string>(row.labels[0])};
+  add_second_task(project, TaskType::Multilabel, {"blue", "green", "red"});
+  for (std::size_t i = 0; i < 100; ++i)
+    add_second_row(project, project.rows(Split::Train)[i].texts[0],
+                   i % 4 == 0 ? Labels{"blue", "green"} : Labels{"green", i % 2 == 0 ? "red" : "blue"});
+  auto const audit = project.run();
+  auto const* clash = find(audit, "label-clash");
+  ASSERT_NE(clash, nullptr);
+  EXPECT_EQ(clash->n, 25U) << "rows that are red in the one and blue in the other; green has no other name";
+  EXPECT_EQ(clash->evidence.front().note, "red / blue");
+}
+
+TEST(Audit, SeesNumbersThatNoTextExplains) {
+  Project project;
+  project.corpus.tasks[0].type = TaskType::Regression;
+  project.corpus.label_sets[0] = task::LabelSet();
+  for (auto const split : data::kSplits)
+    for (auto& row : project.rows(split)) {
+      double const value = std::get<std::string>(row.labels[0]) == "red" ? 4.0 : 1.0;
+      row.labels[0] = value + 0.01 * static_cast<double>(row.line % 7);
+    }
+  for (std::size_t i = 0; i < 20; ++i) project.rows(Split::Train)[i * 31].labels[0] = 40.0;
+  auto const audit = project.run();
+  auto const* noise = find(audit, "number-noise");
+  ASSERT_NE(noise, nullptr);
+  EXPECT_GE(noise->n, 20U);
+  EXPECT_THAT(noise->evidence.front().note, testing::StartsWith("40 -> "));
+}
+
+TEST(Audit, SeesAFewRowsOfAnotherLanguage) {
+  Project project;
+  for (auto const split : data::kSplits)
+    for (auto& row : project.rows(split)) row.texts[0] = "this is what the colour of it was: " + row.texts[0];
+  for (std::size_t i = 0; i < 30; ++i)
+    project.rows(Split::Train)[i * 7].texts[0] = "das ist nicht die Farbe, die ich mit dem Foto von der Nummer " +
+                                                 std::to_string(1'000 + i * i) + " meine, und auch keine andere";
+  auto const audit = project.run();
+  auto const* strangers = find(audit, "mixed-languages");
+  ASSERT_NE(strangers, nullptr);
+  EXPECT_EQ(strangers->n, 30U);
+  EXPECT_EQ(strangers->evidence.front().note, "latin-de");
+}
+
+TEST(Audit, SaysWhatTheLengthLimitCuts) {
+  Project project;
+  for (std::size_t i = 0; i < 50; ++i) {
+    auto& text = project.rows(Split::Train)[i].texts[0];
+    for (std::size_t w = 0; w < 40; ++w) text += " more";
+  }
+  std::vector<std::string_view> texts;
+  for (auto const& row : project.rows(Split::Train)) texts.emplace_back(row.texts[0]);
+  auto const tokenizer = text::train_wordpiece(texts, {.vocab_size = 700});
+  auto const audit = polytask::audit::audit(project.corpus, {}, TokenLimit{*tokenizer, 40}, {});
+  auto const* cut = find(audit, "texts-cut");
+  ASSERT_NE(cut, nullptr);
+  EXPECT_EQ(cut->n, 50U);
+  EXPECT_EQ(cut->of, 3'000U);
+  EXPECT_GT(cut->numbers.at("lost"), 0.2);
+}
+
+TEST(Audit, SeesAMetricThatRewardsOneSetOfLabels) {
+  Project project;
+  project.corpus.tasks[0].type = TaskType::Multilabel;
+  for (auto const split : data::kSplits)
+    for (auto& row : project.rows(split))
+      row.labels[0] = row.line % 10 == 0 ? std::vector<std::string>{"blue", "red"} : std::vector<std::string>{"red"};
+  auto const audit = project.run();
+  auto const* majority = find(audit, "majority-metric");
+  ASSERT_NE(majority, nullptr);
+  EXPECT_GT(majority->numbers.at("majority"), 0.9);
+  EXPECT_EQ(majority->names.at(1), "red");
 }
 
 }  // namespace

@@ -50,17 +50,35 @@ OrderedJson to_json(audit::TaskFacts const& task) {
   for (auto const& label : task.labels)
     json["label_counts"].push_back(
         {{"label", label.label}, {"train", label.n[0]}, {"dev", label.n[1]}, {"test", label.n[2]}});
+  if (!task.not_probed.empty()) json["not_probed"] = task.not_probed;
   if (!task.probe) return json;
   auto const& probe = *task.probe;
-  json["probe"] = {{"metric", probe.metric},
-                   {"probe", number(probe.probe)},
-                   {"bag_of_words", number(probe.bag_of_words)},
-                   {"majority", number(probe.majority)},
-                   {"gain", number(probe.gain.value)},
-                   {"interval", {number(probe.gain.interval.low), number(probe.gain.interval.high)}},
-                   {"train", probe.n_train},
-                   {"scored", probe.n_scored}};
+  json["probe"] = {
+      {"metric", probe.metric},
+      {"probe", number(probe.probe)},
+      {"bag_of_words", number(probe.bag_of_words)},
+      {"majority", number(probe.majority)},
+      {"gain", number(probe.gain.value)},
+      {"interval", {number(probe.gain.interval.low), number(probe.gain.interval.high)}},
+      {"over_majority", number(probe.over_majority.value)},
+      {"over_majority_interval", {number(probe.over_majority.interval.low), number(probe.over_majority.interval.high)}},
+      {"train", probe.n_train},
+      {"scored", probe.n_scored}};
   return json;
+}
+
+void print_probe(std::ostream& out, audit::TaskFacts const& task) {
+  auto const difference = [](eval::Score const& score) {
+    return fmt::format("{:+.3f} ({:+.3f} to {:+.3f})", score.value, score.interval.low, score.interval.high);
+  };
+  if (!task.not_probed.empty())
+    out << fmt::format("probe of {}: none; {}\n", task.name, report::why_not_probed(task.not_probed).en);
+  if (auto const& probe = task.probe)
+    out << fmt::format("probe of {}: frozen encoder {} {:.3f}; bag of words {:.3f}, difference {}{}\n", task.name,
+                       probe->metric, probe->probe, probe->bag_of_words, difference(probe->gain),
+                       std::isfinite(probe->majority) ? fmt::format("; majority {:.3f}, difference {}", probe->majority,
+                                                                    difference(probe->over_majority))
+                                                      : "");
 }
 
 }  // namespace
@@ -81,12 +99,7 @@ OrderedJson to_json(audit::Audit const& audit) {
 }
 
 void print(std::ostream& out, audit::Audit const& audit) {
-  for (auto const& task : audit.tasks)
-    if (auto const& probe = task.probe)
-      out << fmt::format(
-          "probe of {}: frozen encoder {} {:.3f}, bag of words {:.3f}, difference {:+.3f} ({:+.3f} to {:+.3f})\n",
-          task.name, probe->metric, probe->probe, probe->bag_of_words, probe->gain.value, probe->gain.interval.low,
-          probe->gain.interval.high);
+  for (auto const& task : audit.tasks) print_probe(out, task);
   if (audit.findings.empty()) {
     out << "Nothing was found that concerns the data as a whole.\n";
     return;

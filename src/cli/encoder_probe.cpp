@@ -55,20 +55,14 @@ class States {
         max_length_(options.max_length) {}
 
   /// One text: the mean of its tokens' states. A pair: how the means of its texts differ, and their product.
-  [[nodiscard]] eval::Vectors of(std::vector<task::Example const*> const& examples) const {
+  [[nodiscard]] eval::Vectors of_rows(std::span<task::Example const* const> examples) const {
     auto const hidden = static_cast<std::size_t>(states_.hidden_size());
     bool const is_pair = examples.front()->texts.size() > 1;
     eval::Vectors vectors{.size = is_pair ? 2 * hidden : hidden};
     vectors.values.resize(examples.size() * vectors.size);
-    std::vector<task::Encoding> encodings;
-    std::vector<task::TokenSequence> sequences;
-    for (auto const* example : examples) encodings.push_back(text::encode_example(*tokenizer_, *example, max_length_));
-    for (auto const& encoding : encodings)
-      sequences.push_back({encoding.ids, encoding.type_ids, encoding.second_sequence});
-    states_.compute(sequences, [&](std::size_t row, std::span<float const> states) {
+    compute(examples, [&](std::size_t row, task::Encoding const& encoding, std::span<float const> states) {
       std::vector<float> means(2 * hidden);
       std::size_t n[2] = {0, 0};
-      auto const& encoding = encodings[row];
       for (std::size_t token = 0; token < encoding.size(); ++token) {
         auto const side = encoding.text_index[token];
         if (side > 1) continue;
@@ -86,11 +80,84 @@ class States {
     return vectors;
   }
 
+  /// Each choice of each row: its text and the choice, as a pair.
+  [[nodiscard]] eval::Vectors of_choices(std::span<task::Example const* const> examples) const {
+    std::vector<task::Example> pairs;
+    for (auto const* example : examples)
+      for (std::size_t i = 1; i < example->texts.size(); ++i)
+        pairs.push_back({.texts = {example->texts[0], example->texts[i]}});
+    std::vector<task::Example const*> rows;
+    for (auto const& pair : pairs) rows.push_back(&pair);
+    return of_rows(rows);
+  }
+
+  /// Each word of each row: the mean of its tokens' states; zeros behind the length limit.
+  [[nodiscard]] eval::Vectors of_words(std::span<task::Example const* const> examples) const {
+    auto const hidden = static_cast<std::size_t>(states_.hidden_size());
+    std::vector<std::vector<task::ByteRange>> words;
+    std::vector<std::size_t> first{0};  // vector of each row
+    for (auto const* example : examples) {
+      words.push_back(eval::tagged_words(*example));
+      first.push_back(first.back() + words.back().size());
+    }
+    eval::Vectors vectors{.size = hidden};
+    vectors.values.resize(first.back() * hidden);
+    compute(examples, [&](std::size_t row, task::Encoding const& encoding, std::span<float const> states) {
+      std::size_t token = 0;
+      for (std::size_t w = 0; w < words[row].size(); ++w) {
+        auto const word = words[row][w];
+        auto* out = vectors.values.data() + (first[row] + w) * hidden;
+        float n = 0;
+        auto const lies_before = [&](std::size_t t) {
+          return encoding.text_index[t] != 0 || encoding.offsets[t].end <= word.begin;
+        };
+        while (token < encoding.size() && lies_before(token)) ++token;
+        for (std::size_t t = token; t < encoding.size() && encoding.text_index[t] == 0; ++t) {
+          if (encoding.offsets[t].begin >= word.end) break;
+          ++n;
+          for (std::size_t k = 0; k < hidden; ++k) out[k] += states[t * hidden + k];
+        }
+        for (std::size_t k = 0; k < hidden; ++k) out[k] /= std::max(n, 1.0F);
+      }
+    });
+    return vectors;
+  }
+
  private:
+  /// Calls `take(row, encoding, states [tokens, hidden])` for each row, from several threads.
+  template <typename Take>
+  void compute(std::span<task::Example const* const> examples, Take const& take) const {
+    std::vector<task::Encoding> encodings;
+    std::vector<task::TokenSequence> sequences;
+    for (auto const* example : examples) encodings.push_back(text::encode_example(*tokenizer_, *example, max_length_));
+    for (auto const& encoding : encodings)
+      sequences.push_back({encoding.ids, encoding.type_ids, encoding.second_sequence});
+    states_.compute(sequences,
+                    [&](std::size_t row, std::span<float const> states) { take(row, encodings[row], states); });
+  }
+
   std::unique_ptr<text::Tokenizer const> tokenizer_;
   engine::LowerStates states_;
   std::size_t max_length_;
 };
+
+std::vector<task::Prediction> probe_answers(States const& states, task::TaskSpec const& spec,
+                                            task::LabelSet const& labels, eval::LabelledRows const& train,
+                                            std::span<task::Example const* const> scored) {
+  if (spec.type == task::TaskType::Tagging)
+    return eval::tagging_probe(labels, states.of_words(train.examples), train, states.of_words(scored), scored);
+  if (task::reads_choices(spec))
+    return eval::choice_probe(states.of_choices(train.examples), train, states.of_choices(scored), scored);
+  return eval::linear_probe(spec, labels, states.of_rows(train.examples), train.labels, states.of_rows(scored));
+}
+
+/// Why a task is not probed; empty = it is.
+std::string reason_against(task::TaskSpec const& spec, task::LabelSet const& labels, std::size_t n_train,
+                           std::size_t n_scored) {
+  if (spec.type == task::TaskType::Span) return "span";
+  if (task::has_labels(spec.type) && labels.size() < (spec.type == task::TaskType::Tagging ? 1U : 2U)) return "labels";
+  return n_train < kFewestTrain || n_scored < kFewestScored ? "rows" : "";
+}
 
 }  // namespace
 
@@ -99,18 +166,17 @@ void probe_encoder(std::filesystem::path const& encoder, data::Corpus const& cor
   States const states(encoder, options);
   for (std::size_t t = 0; t < corpus.tasks.size(); ++t) {
     auto const& spec = corpus.tasks[t];
-    if (spec.type == task::TaskType::Tagging || spec.type == task::TaskType::Span || task::reads_choices(spec))
-      continue;
     auto const& labels = corpus.label_sets[t];
+    // A row of these is many vectors.
+    std::size_t const part = spec.type == task::TaskType::Tagging || task::reads_choices(spec) ? 3 : 1;
     auto const split = corpus.n_labelled(t, Split::Test) > 0 ? Split::Test : Split::Dev;
-    auto const train = drawn_rows(corpus, t, Split::Train, options.most_train, options.seed);
-    auto const scored = drawn_rows(corpus, t, split, options.most_scored, options.seed);
-    if (train.examples.size() < kFewestTrain || scored.examples.size() < kFewestScored) continue;
-    if (spec.type != task::TaskType::Regression && labels.size() < 2) continue;
+    auto const train = drawn_rows(corpus, t, Split::Train, options.most_train / part, options.seed);
+    auto const scored = drawn_rows(corpus, t, split, options.most_scored / part, options.seed);
+    audit.tasks[t].not_probed = reason_against(spec, labels, train.examples.size(), scored.examples.size());
+    if (!audit.tasks[t].not_probed.empty()) continue;
     std::cerr << fmt::format("probing the encoder for task {}: {} rows\n", spec.name,
                              train.examples.size() + scored.examples.size());
-    auto const probe =
-        eval::linear_probe(spec, labels, states.of(train.examples), train.labels, states.of(scored.examples));
+    auto const probe = probe_answers(states, spec, labels, train, scored.examples);
     auto const words = eval::bag_of_words_baseline(spec, labels, train, scored.examples, options.seed);
     auto const majority = eval::majority_baseline(spec, labels, train, scored.examples);
     auto const score = [&](auto const& predicted) {
@@ -122,8 +188,8 @@ void probe_encoder(std::filesystem::path const& encoder, data::Corpus const& cor
     facts.gain = eval::score_difference(spec, labels, scored.labels, words, probe, bootstrap);
     facts.n_train = train.examples.size();
     facts.n_scored = scored.examples.size();
-    auto const over_majority = eval::score_difference(spec, labels, scored.labels, majority, probe, bootstrap);
-    bool const beats_nothing = std::isfinite(over_majority.interval.low) && over_majority.interval.low <= 0;
+    facts.over_majority = eval::score_difference(spec, labels, scored.labels, majority, probe, bootstrap);
+    bool const beats_nothing = std::isfinite(facts.over_majority.interval.low) && facts.over_majority.interval.low <= 0;
     if (facts.gain.interval.high < 0 || beats_nothing) {
       audit::Finding finding{.kind = "encoder-adds-nothing", .tasks = {spec.name}};
       finding.n = facts.n_scored;
@@ -133,7 +199,10 @@ void probe_encoder(std::filesystem::path const& encoder, data::Corpus const& cor
                          {"bag_of_words", facts.bag_of_words},
                          {"difference", facts.gain.value},
                          {"low", facts.gain.interval.low},
-                         {"high", facts.gain.interval.high}};
+                         {"high", facts.gain.interval.high},
+                         {"over_majority", facts.over_majority.value},
+                         {"over_majority_low", facts.over_majority.interval.low},
+                         {"over_majority_high", facts.over_majority.interval.high}};
       if (std::isfinite(facts.majority)) finding.numbers["majority"] = facts.majority;
       finding.cost = 100 * std::max(-facts.gain.value, 0.0) + (beats_nothing ? 5 : 0);
       audit.findings.push_back(std::move(finding));

@@ -86,6 +86,8 @@ void read_vocabulary(YAML::Node const& node, fs::path const& folder, Findings& f
   section.whole("size", vocabulary.size);
   vocabulary.folder = encoder_in(section, "folder", folder, recipe.vocabulary.word);
   flag(section, "replace", vocabulary.replace);
+  section.whole("keep", vocabulary.keep);
+  section.texts("learn_from", vocabulary.learn_from);
   section.whole("add", vocabulary.add);
   flag(section, "lowercase", vocabulary.lowercase);
   flag(section, "strip_accents", vocabulary.strip_accents);
@@ -138,6 +140,12 @@ void read_root(YAML::Node const& root, fs::path const& folder, NamedEncoders con
   for (auto const& [name, node] : texts.entries()) read_source(name, node, folder, findings, recipe);
   read_encoder(section.get("encoder"), folder, findings, recipe);
   read_vocabulary(section.get("vocabulary"), folder, findings, recipe);
+  auto const& learn_from = recipe.config.vocabulary.learn_from;
+  for (auto const& name : learn_from)
+    if (std::none_of(recipe.sources.begin(), recipe.sources.end(),
+                     [&](auto const& source) { return source.name == name; }))
+      findings.add(section.get("vocabulary"),
+                   fmt::format("vocabulary.learn_from names {}, which is none of the texts", quote(name)));
   Section masking(section.get("masking"), "masking", findings);
   masking.number("rate", recipe.config.masking.rate);
   masking.number("as_mask", recipe.config.masking.as_mask);
@@ -222,6 +230,8 @@ OrderedJson effective_recipe(PretrainRecipe const& recipe) {
   json["vocabulary"] = {{"size", vocabulary.size},
                         {"folder", vocabulary.folder ? name_of_encoder(*vocabulary.folder, recipe.vocabulary.hub) : ""},
                         {"replace", vocabulary.replace},
+                        {"keep", vocabulary.keep},
+                        {"learn_from", vocabulary.learn_from},
                         {"add", vocabulary.add},
                         {"lowercase", vocabulary.lowercase},
                         {"strip_accents", vocabulary.strip_accents},

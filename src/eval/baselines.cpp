@@ -9,6 +9,7 @@
 #include "eval/internal/answer_baselines.h"
 #include "eval/internal/choice_baselines.h"
 #include "eval/internal/linear_model.h"
+#include "eval/internal/tagged_words.h"
 #include "eval/internal/word_features.h"
 
 namespace polytask::eval {
@@ -90,10 +91,6 @@ double mean_value(LabelledRows const& train, std::vector<std::size_t> const& row
   return rows.empty() ? 0.0 : sum / static_cast<double>(rows.size());
 }
 
-std::vector<task::ByteRange> units_of(task::Example const& example) {
-  return example.words.empty() ? word_ranges(example.texts.at(0)) : example.words;
-}
-
 std::string piece(task::Example const& example, task::ByteRange range) {
   return example.texts[0].substr(range.begin, range.end - range.begin);
 }
@@ -103,13 +100,9 @@ std::vector<task::Prediction> word_tagger(LabelledRows const& train, std::vector
                                           std::span<task::Example const* const> rows) {
   std::map<std::string, std::map<std::string, int>> counts;  // word -> label ("" = none) -> count
   for (auto const i : labelled_rows) {
-    auto const& spans = std::get<std::vector<task::Span>>(train.labels[i]);
-    auto span = spans.begin();
-    for (auto const unit : units_of(*train.examples[i])) {
-      while (span != spans.end() && span->end <= unit.begin) ++span;
-      bool const inside = span != spans.end() && span->begin < unit.end;
-      ++counts[piece(*train.examples[i], unit)][inside ? span->label : ""];
-    }
+    auto const words = tagged_words(*train.examples[i]);
+    auto const labels = labels_of_words(words, std::get<std::vector<task::Span>>(train.labels[i]));
+    for (std::size_t w = 0; w < words.size(); ++w) ++counts[piece(*train.examples[i], words[w])][labels[w]];
   }
   std::map<std::string, std::string> label_of;
   for (auto const& [word, by_label] : counts) {
@@ -119,21 +112,13 @@ std::vector<task::Prediction> word_tagger(LabelledRows const& train, std::vector
   }
   std::vector<task::Prediction> predictions;
   for (auto const* example : rows) {
-    task::SpanPrediction found;
-    bool continues = false;
-    for (auto const unit : units_of(*example)) {
-      auto const label = label_of.find(piece(*example, unit));
-      if (label == label_of.end()) {
-        continues = false;
-        continue;
-      }
-      if (continues && found.spans.back().span.label == label->second)
-        found.spans.back().span.end = unit.end;
-      else
-        found.spans.push_back({{unit.begin, unit.end, label->second}, 1.0F});
-      continues = true;
+    auto const words = tagged_words(*example);
+    std::vector<std::string> labels;
+    for (auto const word : words) {
+      auto const label = label_of.find(piece(*example, word));
+      labels.push_back(label == label_of.end() ? "" : label->second);
     }
-    predictions.emplace_back(std::move(found));
+    predictions.emplace_back(spans_of_words(words, labels));
   }
   return predictions;
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "eval/internal/tagged_words.h"
 
 namespace polytask::eval {
 namespace {
@@ -152,7 +153,8 @@ std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::Lab
                                            Vectors const& train, std::span<task::Label const> gold,
                                            Vectors const& rows) {
   bool const is_value = spec.type == task::TaskType::Regression;
-  expects(spec.type != task::TaskType::Tagging, "a probe of whole texts");
+  expects(spec.type == task::TaskType::Classification || spec.type == task::TaskType::Multilabel || is_value,
+          "a probe of one vector a row");
   expects(train.n_rows() == gold.size() && train.n_rows() > 0 && train.size == rows.size, "every row has a vector");
   auto const n_outputs = is_value ? std::size_t{1} : labels.size();
   expects(n_outputs > 0, "there is something to answer");
@@ -184,6 +186,58 @@ std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::Lab
   std::vector<task::Prediction> predictions;
   for (std::size_t row = 0; row < rows.n_rows(); ++row)
     predictions.push_back(prediction_of(spec.type, ridge.outputs(asked.data() + row * rows.size)));
+  return predictions;
+}
+
+std::vector<task::Prediction> tagging_probe(task::LabelSet const& labels, Vectors const& train,
+                                            LabelledRows const& train_rows, Vectors const& rows,
+                                            std::span<task::Example const* const> examples) {
+  // No label of a file holds a line break: what stands for "none" is nobody's name.
+  std::string const none = "\n";
+  auto names = labels.names();
+  names.push_back(none);
+  task::LabelSet const classes(std::move(names));
+  std::vector<task::Label> gold;
+  for (std::size_t i = 0; i < train_rows.examples.size(); ++i)
+    for (auto& label : labels_of_words(tagged_words(*train_rows.examples[i]),
+                                       std::get<std::vector<task::Span>>(train_rows.labels[i])))
+      gold.emplace_back(label.empty() ? none : std::move(label));
+  auto const found = linear_probe({.type = task::TaskType::Classification}, classes, train, gold, rows);
+  std::vector<task::Prediction> predictions;
+  auto at = found.begin();
+  for (auto const* example : examples) {
+    auto const words = tagged_words(*example);
+    std::vector<std::string> tags;
+    for (std::size_t w = 0; w < words.size(); ++w, ++at) {
+      auto const label = std::get<task::ClassPrediction>(*at).label;
+      tags.push_back(label < labels.size() ? labels[label] : "");
+    }
+    predictions.emplace_back(spans_of_words(words, tags));
+  }
+  return predictions;
+}
+
+std::vector<task::Prediction> choice_probe(Vectors const& train, LabelledRows const& train_rows, Vectors const& rows,
+                                           std::span<task::Example const* const> examples) {
+  std::vector<task::Label> gold;
+  for (std::size_t i = 0; i < train_rows.examples.size(); ++i)
+    for (std::size_t c = 0; c + 1 < train_rows.examples[i]->texts.size(); ++c)
+      gold.emplace_back(std::get<task::Choice>(train_rows.labels[i]).index == c ? 1.0 : 0.0);
+  auto const found = linear_probe({.type = task::TaskType::Regression}, {}, train, gold, rows);
+  std::vector<task::Prediction> predictions;
+  auto at = found.begin();
+  for (auto const* example : examples) {
+    task::ChoicePrediction choice;
+    double best = -std::numeric_limits<double>::infinity(), sum = 0;
+    for (std::size_t c = 0; c + 1 < example->texts.size(); ++c, ++at) {
+      double const value = std::get<task::ValuePrediction>(*at).value;
+      if (value > best) best = value, choice.choice = c;
+      choice.scores.push_back(static_cast<float>(std::clamp(value, 1e-6, 1.0)));
+      sum += static_cast<double>(choice.scores.back());
+    }
+    for (auto& score : choice.scores) score = static_cast<float>(static_cast<double>(score) / sum);
+    predictions.emplace_back(std::move(choice));
+  }
   return predictions;
 }
 

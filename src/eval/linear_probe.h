@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "eval/baselines.h"
 #include "task/example.h"
 #include "task/label_set.h"
 #include "task/prediction.h"
@@ -28,5 +29,19 @@ struct Vectors {
 [[nodiscard]] std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::LabelSet const& labels,
                                                          Vectors const& train, std::span<task::Label const> gold,
                                                          Vectors const& rows);
+
+/// The places that a tagging probe has a vector for, one word after another: the row's own words, else those of its
+/// text.
+[[nodiscard]] std::vector<task::ByteRange> tagged_words(task::Example const& example);
+/// Tagging: linear_probe for the label of each word, or none; neighbours of one label make one span. `train` and `rows`
+/// hold a vector for each word of each row, in their order. All training rows are labelled.
+[[nodiscard]] std::vector<task::Prediction> tagging_probe(task::LabelSet const& labels, Vectors const& train,
+                                                          LabelledRows const& train_rows, Vectors const& rows,
+                                                          std::span<task::Example const* const> examples);
+/// Multiple choice: least squares to whether a choice is right; the largest is the answer. A vector for each choice of
+/// each row, in their order. All training rows are labelled.
+[[nodiscard]] std::vector<task::Prediction> choice_probe(Vectors const& train, LabelledRows const& train_rows,
+                                                         Vectors const& rows,
+                                                         std::span<task::Example const* const> examples);
 
 }  // namespace polytask::eval

@@ -76,5 +76,50 @@ TEST(LinearProbe, BearsColumnsThatNeverChange) {
   EXPECT_GT(accuracy(train, train), 0.9);
 }
 
+TEST(LinearProbe, TagsWords) {
+  std::vector<task::Example> rows(60);
+  LabelledRows labelled;
+  Vectors vectors{.size = 2};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].texts = {"in New York today"};
+    std::vector<task::Span> spans;
+    if (i % 3 == 0) spans = {{3, 11, "PLACE"}};
+    for (float const inside : {0.0F, 1.0F, 1.0F, 0.0F}) {
+      vectors.values.push_back(i % 3 == 0 ? inside : 0.0F);
+      vectors.values.push_back(1.0F);
+    }
+    labelled.examples.push_back(&rows[i]);
+    labelled.labels.emplace_back(std::move(spans));
+  }
+  auto const found = tagging_probe(task::LabelSet({"PLACE"}), vectors, labelled, vectors, labelled.examples);
+  ASSERT_EQ(found.size(), rows.size());
+  auto const& spans = std::get<task::SpanPrediction>(found[0]).spans;
+  ASSERT_EQ(spans.size(), 1U);
+  EXPECT_EQ(spans[0].span, (task::Span{3, 11, "PLACE"}));
+  EXPECT_TRUE(std::get<task::SpanPrediction>(found[1]).spans.empty());
+}
+
+TEST(LinearProbe, ChoosesWhatLooksRight) {
+  std::vector<task::Example> rows(60);
+  LabelledRows labelled;
+  Vectors vectors{.size = 2};
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i].texts = i % 2 == 0 ? std::vector<std::string>{"q", "a", "b", "c"} : std::vector<std::string>{"q", "a", "b"};
+    auto const right = i % (rows[i].texts.size() - 1);
+    for (std::size_t c = 0; c + 1 < rows[i].texts.size(); ++c) {
+      vectors.values.push_back(c == right ? 1.0F : -1.0F);
+      vectors.values.push_back(static_cast<float>(i % 5));
+    }
+    labelled.examples.push_back(&rows[i]);
+    labelled.labels.emplace_back(task::Choice{right});
+  }
+  auto const found = choice_probe(vectors, labelled, vectors, labelled.examples);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    auto const& choice = std::get<task::ChoicePrediction>(found.at(i));
+    EXPECT_EQ(choice.choice, std::get<task::Choice>(labelled.labels[i]).index);
+    EXPECT_EQ(choice.scores.size(), rows[i].texts.size() - 1);
+  }
+}
+
 }  // namespace
 }  // namespace polytask::eval

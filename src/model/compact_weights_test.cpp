@@ -57,6 +57,34 @@ TEST(CompactWeights, AreNotWrittenWhereOneIsNotFinite) {
   EXPECT_THROW(write_compact_weights(folder / ".", {{"m", {{1, 2}, {1, NAN}}}}), Error);
 }
 
+TEST(CompactWeights, AtHalfAByteAreOffByATenthOfWhatTheyAre) {
+  TemporaryFolder const folder;
+  auto const matrix = random({40, 384}, 0.3);
+  write_compact_weights(folder / ".", {{"m", matrix}, {"other", matrix}}, {"m"});
+  auto const file = SafetensorsFile::open(folder / kCompactWeights);
+  EXPECT_EQ(file.tensors().at("m").bytes.size(), 40U * 192U);
+  EXPECT_EQ(file.tensors().at("other").bytes.size(), 40U * 384U) << "what is not named keeps a byte";
+  EXPECT_TRUE(is_scale(file.tensors(), "m.scale"));
+  auto const read = compact_tensor("where", file.tensors(), "m");
+  ASSERT_EQ(read.shape, matrix.shape);
+  double error = 0, all = 0;
+  for (std::size_t i = 0; i < matrix.values.size(); ++i) {
+    error += std::pow(read.values[i] - matrix.values[i], 2);
+    all += std::pow(matrix.values[i], 2);
+  }
+  // The best 16 evenly spaced values for a normal distribution leave 0.0115 of its variance (Max 1960, table II).
+  EXPECT_GT(error / all, 0.009);
+  EXPECT_LT(error / all, 0.013);
+}
+
+TEST(CompactWeights, AtHalfAByteKeepRowsOfNothingAndOddRowsWhole) {
+  TemporaryFolder const folder;
+  write_compact_weights(folder / ".", {{"m", {{2, 2}, {-3, 3, 0, 0}}}, {"odd", {{1, 3}, {1, 2, 3}}}}, {"m", "odd"});
+  auto const file = SafetensorsFile::open(folder / kCompactWeights);
+  EXPECT_THAT(compact_tensor("where", file.tensors(), "m").values, ElementsAre(-3, 3, 0, 0));
+  EXPECT_EQ(file.tensors().at("odd").dtype, DType::I8);
+}
+
 class DamagedScale : public testing::Test {
  protected:
   void expect_refused(std::vector<TensorToWrite> tensors, std::string const& reason) {
@@ -75,7 +103,10 @@ class DamagedScale : public testing::Test {
   [[nodiscard]] TensorToWrite matrix() const { return {"m", DType::I8, {2, 2}, std::as_bytes(std::span(bytes))}; }
 };
 
-TEST_F(DamagedScale, IsMissing) { expect_refused({matrix()}, "without a scale"); }
+TEST_F(DamagedScale, IsMissing) {
+  expect_refused({matrix()}, "without a scale");
+  expect_refused({{"m", DType::U8, {2, 2}, std::as_bytes(std::span(bytes))}}, "without a scale");
+}
 
 TEST_F(DamagedScale, HasAnotherLength) {
   std::vector<float> const scales{1, 2, 3};

@@ -99,10 +99,10 @@ std::map<std::string, Tensor> read_tensors(fs::path const& folder, Shapes const&
                                 "configuration do not belong together",
                                 path.string(), quote(published)));
       }
-      auto const is_compact = path.filename() == kCompactWeights && view.dtype == DType::I8;
-      auto tensor = is_compact ? compact_tensor(path, file.tensors(), published)
+      bool const is_small = path.filename() == kCompactWeights && is_compact(view);
+      auto tensor = is_small ? compact_tensor(path, file.tensors(), published)
                                : checked_tensor(path, published, view, found->second, asked_by);
-      if (is_compact) check_shape(path, published, tensor.shape, found->second, asked_by);
+      if (is_small) check_shape(path, published, tensor.shape, found->second, asked_by);
       if (!weights.emplace(name, std::move(tensor)).second)
         throw Error(ErrorCode::InvalidInput,
                     fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(published)));
@@ -185,10 +185,10 @@ std::map<std::string, Tensor> read_all_tensors(fs::path const& folder) {
   for (auto const& path : weight_files(folder)) {
     auto const file = SafetensorsFile::open(path);
     for (auto const& [name, view] : file.tensors()) {
-      bool const is_compact = path.filename() == kCompactWeights && view.dtype == DType::I8;
+      bool const is_small = path.filename() == kCompactWeights && is_compact(view);
       bool const is_of_integers = view.dtype == DType::I64 || view.dtype == DType::I32 || view.dtype == DType::Bool;
       if (is_scale(file.tensors(), name) || is_of_integers) continue;  // position ids and the like are no weights
-      auto tensor = is_compact ? compact_tensor(path, file.tensors(), name)
+      auto tensor = is_small ? compact_tensor(path, file.tensors(), name)
                                : checked_tensor(path, name, view, view.shape, "the file itself");
       if (!all.emplace(name, std::move(tensor)).second)
         throw Error(ErrorCode::InvalidInput,

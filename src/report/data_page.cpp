@@ -118,11 +118,22 @@ std::string task_section(audit::TaskFacts const& task, std::size_t index) {
   if (!task.labels.empty()) out += fact({"labels", "ラベル数"}, count(task.labels.size()));
   out += fact({"metric for nothing", "何も読まない場合の指標"}, task.majority ? score_text(*task.majority) : "–");
   if (task.bag_of_words) out += fact({"bag of words (accuracy)", "単語モデル(正解率)"}, score_text(*task.bag_of_words));
-  if (task.probe)
-    out += fact({"frozen encoder: probe / words", "固定エンコーダ:プローブ / 単語モデル"},
-                fmt::format("{} / {} <small>{:+.3f} ({:+.3f} – {:+.3f})</small>", score_text(task.probe->probe),
-                            score_text(task.probe->bag_of_words), task.probe->gain.value, task.probe->gain.interval.low,
-                            task.probe->gain.interval.high));
+  auto const beside = [](double score, eval::Score const& difference) {
+    return fmt::format("{} <small>{:+.3f} ({:+.3f} – {:+.3f})</small>", score_text(score), difference.value,
+                       difference.interval.low, difference.interval.high);
+  };
+  if (auto const& probe = task.probe) {
+    out += fact({"frozen encoder: linear probe", "固定エンコーダ:線形プローブ"}, score_text(probe->probe));
+    out += fact({"bag of words, and how far the probe is ahead", "単語モデルと、プローブとの差"},
+                beside(probe->bag_of_words, probe->gain));
+    if (std::isfinite(probe->majority))
+      out += fact({"majority, and how far the probe is ahead", "最頻ラベルと、プローブとの差"},
+                  beside(probe->majority, probe->over_majority));
+  }
+  if (!task.not_probed.empty()) {
+    auto const why = why_not_probed(task.not_probed);
+    out += fact({"frozen encoder: not probed", "固定エンコーダ:未調査"}, both({why.en, why.ja}));
+  }
   out += fact({"smallest visible difference", "見分けられる最小の差"},
               task.n[2] == 0 ? "–"
                              : both({fmt::format("{:.1f} points", 100 * task.detectable),

@@ -156,6 +156,18 @@ std::map<std::string, Make> const& table() {
              {"no model can be right on both; decide on one label",
               "両方に正解することはできません。ラベルを統一してください"}};
        }},
+      {"near-contradictions",
+       [](Parts const& p) -> FindingWords {
+         return {
+             {"nearly one text, other labels", "ほぼ同じ文に異なるラベルがあります"},
+             {fmt::format("{} of {} labelled texts ({}) are nearly the same as one with another label", p.n(), p.of(),
+                          p.share()),
+              fmt::format("ラベル付きの文 {} 件のうち {} 件({})が、ほぼ同じ文とラベルが違います", p.of(), p.n(),
+                          p.share())},
+             {"one word may change a label, as on and off do; read a few, and decide on one label where it does not",
+              "オンとオフのように一語でラベルが変わることもあります。いくつか読み、変わらないものはラベルを統一して"
+              "ください"}};
+       }},
       {"label-clash",
        [](Parts const& p) -> FindingWords {
          return {{"two tasks label the same texts differently", "2つのタスクで同じ文のラベルが食い違います"},
@@ -257,7 +269,7 @@ std::map<std::string, Make> const& table() {
        }},
       {"label-by-language",
        [](Parts const& p) {
-         return by_slice(p, {"the script of the text", "文の文字種"});
+         return by_slice(p, {"the script or language of the text", "文の文字種や言語"});
        }},
       {"label-by-length",
        [](Parts const& p) {
@@ -267,7 +279,7 @@ std::map<std::string, Make> const& table() {
        [](Parts const& p) -> FindingWords {
          auto const kind = p.name(0);
          Sentence const what = kind == "\"label\""      ? Sentence{"labels", "ラベル"}
-                               : kind == "\"language\"" ? Sentence{"scripts", "文字種"}
+                               : kind == "\"language\"" ? Sentence{"scripts or languages", "文字種や言語"}
                                : kind == "\"length\""
                                    ? Sentence{"lengths", "長さ"}
                                    : Sentence{"values of column " + p.name(1), "列 " + p.name(1) + " の値"};
@@ -349,18 +361,25 @@ std::map<std::string, Make> const& table() {
       {"encoder-adds-nothing",
        [](Parts const& p) -> FindingWords {
          bool const has_majority = p.has("majority");  // a constant answer has no correlation
-         auto const majority_en = has_majority ? fmt::format(", always the majority {:.3f}", p.number("majority")) : "";
-         auto const majority_ja = has_majority ? fmt::format("、最頻ラベルだけなら {:.3f}", p.number("majority")) : "";
+         auto const over = fmt::format("{:+.3f} ({:+.3f} to {:+.3f})", p.number("over_majority"),
+                                       p.number("over_majority_low"), p.number("over_majority_high"));
+         auto const over_ja = fmt::format("{:+.3f}({:+.3f} ~ {:+.3f})", p.number("over_majority"),
+                                          p.number("over_majority_low"), p.number("over_majority_high"));
+         auto const majority_en =
+             has_majority ? fmt::format("; always the majority {:.3f}, probe minus that {}", p.number("majority"), over)
+                          : "";
+         auto const majority_ja =
+             has_majority ? fmt::format("。最頻ラベルだけなら {:.3f}、その差は {}", p.number("majority"), over_ja) : "";
          return {{"the encoder does not carry the task", "エンコーダがこのタスクの情報を持っていません"},
                  {fmt::format(
-                      "a linear probe on the frozen encoder reaches {:.3f} ({}), a bag of words {:.3f}{}; probe minus "
-                      "bag of words {:+.3f} ({:+.3f} to {:+.3f})",
-                      p.number("probe"), p.name(0), p.number("bag_of_words"), majority_en, p.number("difference"),
-                      p.number("low"), p.number("high")),
-                  fmt::format("固定したエンコーダの線形プローブは {:.3f}({})、単語モデルは {:.3f}{}。"
-                              "プローブと単語モデルの差は {:+.3f}({:+.3f} ~ {:+.3f})",
-                              p.number("probe"), p.name(0), p.number("bag_of_words"), majority_ja,
-                              p.number("difference"), p.number("low"), p.number("high"))},
+                      "a linear probe on the frozen encoder reaches {:.3f} ({}), a bag of words {:.3f}; probe minus "
+                      "bag of words {:+.3f} ({:+.3f} to {:+.3f}){}",
+                      p.number("probe"), p.name(0), p.number("bag_of_words"), p.number("difference"), p.number("low"),
+                      p.number("high"), majority_en),
+                  fmt::format("固定したエンコーダの線形プローブは {:.3f}({})、単語モデルは {:.3f}。"
+                              "プローブと単語モデルの差は {:+.3f}({:+.3f} ~ {:+.3f}){}",
+                              p.number("probe"), p.name(0), p.number("bag_of_words"), p.number("difference"),
+                              p.number("low"), p.number("high"), majority_ja)},
                  {"training all layers may still help, but a better fitting encoder helps more: check its language and "
                   "its case",
                   "全層の学習で良くなる可能性はありますが、より合ったエンコーダのほうが有効です。言語や大文字小文字の扱"
@@ -376,6 +395,16 @@ FindingWords words_of(Finding const& finding) {
   auto const maker = table().find(finding.kind);
   expects(maker != table().end(), ("every kind of finding has words: " + finding.kind).c_str());
   return maker->second(Parts(finding));
+}
+
+Sentence why_not_probed(std::string const& reason) {
+  if (reason == "span")
+    return {"the answer of a question is a place, which no linear model over states finds",
+            "質問の答えは文中の位置なので、線形プローブでは調べられません"};
+  if (reason == "labels") return {"there is nothing to tell apart", "区別するラベルがありません"};
+  expects(reason == "rows", ("every reason has words: " + reason).c_str());
+  return {"too few labelled rows (50 in training and 30 in test or dev are needed)",
+          "ラベル付きの行が足りません(学習 50 行、テストまたは開発 30 行が必要です)"};
 }
 
 }  // namespace polytask::report

@@ -190,6 +190,11 @@ std::string error_beside_vocabulary(std::string const& name, std::string const& 
   return message;
 }
 
+TEST(TokenizerFiles, RefuseAVocabularyThatNamesATokenTwice) {
+  EXPECT_THAT(error_beside_vocabulary("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\na\n"),
+              testing::HasSubstr("vocab.txt: the token \"a\" stands twice in the vocabulary (second at 7)"));
+}
+
 TEST(TokenizerFiles, NameTheConfigurationBesideAVocabularyThatIsNotSupported) {
   auto const with = [](std::string const& json) { return error_beside_vocabulary("tokenizer_config.json", json); };
   EXPECT_EQ(

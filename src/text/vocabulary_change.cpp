@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -66,6 +68,46 @@ std::vector<std::vector<std::int32_t>> pieces_in(Tokenizer const& old, Tokenizer
     else
       pieces.push_back(cut(token, ids, before.config.prefix));
   }
+  return pieces;
+}
+
+std::vector<std::string> most_used_pieces(Tokenizer const& tokenizer, std::span<std::string_view const> texts,
+                                          std::size_t n) {
+  auto const parts = parts_or_throw(tokenizer);
+  std::vector<std::int64_t> counts(parts.tokens.size());
+  for (auto const text : texts)
+    for (auto const id : tokenizer.encode(text, {.max_length = std::size_t{1} << 30}).ids)
+      ++counts[static_cast<std::size_t>(id)];
+  auto const letters_of = [&](std::string const& token) {
+    bool const goes_on = token.size() > parts.config.prefix.size() && token.starts_with(parts.config.prefix);
+    return std::string_view(token).substr(goes_on ? parts.config.prefix.size() : 0);
+  };
+  std::unordered_set<char32_t> characters;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    auto const letters = letters_of(parts.tokens[i]);
+    for (std::size_t at = 0; counts[i] > 0 && at < letters.size();) {
+      auto const decoded = decode_utf8(letters, at);
+      characters.insert(decoded.code_point);
+      at += decoded.n_bytes;
+    }
+  }
+  auto const& special = parts.config.special;
+  auto const rank = [&](std::size_t i) {
+    auto const& token = parts.tokens[i];
+    if (std::find(special.begin(), special.end(), token) != special.end()) return 0;
+    auto const letters = letters_of(token);
+    if (letters.empty()) return 2;
+    auto const first = decode_utf8(letters, 0);
+    return first.n_bytes == letters.size() && characters.contains(first.code_point) ? 1 : 2;
+  };
+  std::vector<std::tuple<int, std::int64_t, std::size_t>> order;
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    if (auto const of_token = rank(i); of_token < 2 || counts[i] > 0) order.emplace_back(of_token, -counts[i], i);
+  std::sort(order.begin(), order.end());
+  order.resize(std::min(order.size(), n));
+  std::sort(order.begin(), order.end(), [](auto const& a, auto const& b) { return std::get<2>(a) < std::get<2>(b); });
+  std::vector<std::string> pieces;
+  for (auto const& one : order) pieces.push_back(parts.tokens[std::get<2>(one)]);
   return pieces;
 }
 

@@ -25,6 +25,12 @@ struct VocabularyChange {
 [[nodiscard]] VocabularyChange extend_wordpiece(Tokenizer const& tokenizer, std::span<std::string_view const> texts,
                                                 std::size_t n_more, std::int64_t min_frequency = 5);
 
+/// The up to `n` tokens of `tokenizer` that the texts use most, in the order of their ids: before all others the
+/// special ones and the single characters of these texts, with which any other word is written. Throws
+/// Error{InvalidInput} for a tokenizer that is not WordPiece. Deterministic.
+[[nodiscard]] std::vector<std::string> most_used_pieces(Tokenizer const& tokenizer,
+                                                        std::span<std::string_view const> texts, std::size_t n);
+
 /// What the tokens of `changed` are in the vocabulary of `old`; both are WordPiece, or Error{InvalidInput} is thrown.
 [[nodiscard]] std::vector<std::vector<std::int32_t>> pieces_in(Tokenizer const& old, Tokenizer const& changed);
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/utf8.h"
@@ -182,6 +183,13 @@ class Merger {
   std::priority_queue<Candidate, std::vector<Candidate>, Worse> heap_;
 };
 
+WordPieceConfig config_of(WordPieceTrainerOptions const& options) {
+  WordPieceConfig config;
+  config.lowercase = options.lowercase;
+  config.strip_accents = options.lowercase && options.strip_accents;
+  return config;
+}
+
 }  // namespace
 
 std::vector<std::string> learn_pieces(std::span<std::string_view const> texts, WordPieceConfig const& config,
@@ -191,11 +199,21 @@ std::vector<std::string> learn_pieces(std::span<std::string_view const> texts, W
   return tokens;
 }
 
+std::unique_ptr<Tokenizer const> train_wordpiece_beside(std::vector<std::string> kept,
+                                                        std::span<std::string_view const> texts,
+                                                        WordPieceTrainerOptions const& options) {
+  auto const config = config_of(options);
+  auto more = options;
+  more.vocab_size += kept.size();  // all of these may be learnt again
+  std::unordered_set<std::string> known(kept.begin(), kept.end());
+  for (auto& piece : learn_pieces(texts, config, more))
+    if (kept.size() < options.vocab_size && known.insert(piece).second) kept.push_back(std::move(piece));
+  return make_wordpiece(std::move(kept), config, "the trained vocabulary").value();
+}
+
 std::unique_ptr<Tokenizer const> train_wordpiece(std::span<std::string_view const> texts,
                                                  WordPieceTrainerOptions const& options) {
-  WordPieceConfig config;
-  config.lowercase = options.lowercase;
-  config.strip_accents = options.lowercase && options.strip_accents;
+  auto const config = config_of(options);
   return make_wordpiece(learn_pieces(texts, config, options), config, "the trained vocabulary").value();
 }
 

@@ -44,6 +44,13 @@ std::vector<Problem> problems(PretrainConfig const& config) {
   auto const& vocabulary = config.vocabulary;
   rules.between(vocabulary.size, 32, 1 << 20, "vocabulary.size");
   rules.between(vocabulary.add, 0, 1 << 20, "vocabulary.add");
+  rules.between(vocabulary.keep, 0, vocabulary.size, "vocabulary.keep");
+  rules.require(vocabulary.keep == 0 || (vocabulary.replace && !vocabulary.folder), "vocabulary.keep",
+                fmt::format("{}", vocabulary.keep),
+                "0, as no vocabulary is learnt in the place of another one (vocabulary.replace)");
+  rules.require(vocabulary.learn_from.empty() || (!vocabulary.folder && (!config.from || vocabulary.replace)),
+                "vocabulary.learn_from", fmt::format("[{}]", fmt::join(vocabulary.learn_from, ", ")),
+                "nothing, as no vocabulary is learnt");
   rules.between(vocabulary.max_alphabet, 1, 1 << 20, "vocabulary.max_alphabet");
   rules.between(vocabulary.min_frequency, 1, 1 << 30, "vocabulary.min_frequency");
   rules.require(!vocabulary.replace || config.from, "vocabulary.replace", "true",
@@ -82,8 +89,8 @@ std::vector<Problem> problems(PretrainConfig const& config) {
   rules.between(config.max_length, 8, 1 << 16, "train.max_length");
   rules.require(config.precision == "f32" || config.precision == "bf16", "train.precision", quote(config.precision),
                 "\"f32\" or \"bf16\"");
-  rules.require(config.stored == "f32" || config.stored == "f16" || config.stored == "int8", "stored",
-                quote(config.stored), "\"f32\", \"f16\" or \"int8\"");
+  rules.require(config.stored == "f32" || config.stored == "f16" || config.stored == "int8" || config.stored == "int4",
+                "stored", quote(config.stored), "\"f32\", \"f16\", \"int8\" or \"int4\"");
   rules.between(config.dropout, 0.0, 0.9, "train.dropout");
   rules.between(config.weight_decay, 0.0, 10.0, "train.weight_decay");
   rules.between(config.warmup_ratio, 0.0, 1.0, "train.warmup_ratio");

@@ -26,8 +26,11 @@ struct EncoderShape {
 struct VocabularyConfig {
   std::int64_t size = 16'000;  ///< tokens of a new vocabulary, learnt from the texts
   std::optional<std::filesystem::path>
-      folder;                  ///< the tokenizer of this Hugging Face folder, in the place of a new one
-  bool replace = false;        ///< of a continued encoder: a new one takes the place of its own
+      folder;            ///< the tokenizer of this Hugging Face folder, in the place of a new one
+  bool replace = false;  ///< of a continued encoder: a new one takes the place of its own
+  std::int64_t keep =
+      0;  ///< of a continued encoder: so many of its own tokens stay in the new one, the most used first
+  std::vector<std::string> learn_from;  ///< names of the texts whose pieces are learnt; empty = all
   std::int64_t add = 0;        ///< of a continued encoder: the most frequent pieces that it lacks, at most so many
   bool lowercase = true;       ///< a new one
   bool strip_accents = false;  ///< a new one: true takes the marks off Japanese letters too
@@ -72,7 +75,7 @@ struct PretrainConfig {
   double held_out = 0.01;                 ///< share of the sequences that is never trained on, > 0, <= 0.5
   std::int64_t held_out_tokens = 20'000;  ///< of them, at most so many tokens a source are scored
   std::int64_t evaluations = 8;           ///< of held-out texts and probes, evenly; the first before the first step
-  std::string stored = "f32";             ///< "f16" or "int8" (model/compact_weights.h): how the weights are written
+  std::string stored = "f32";  ///< "f16", "int8" or "int4" (model/compact_weights.h): how the weights are written
   std::uint64_t seed = 1;
 
   [[nodiscard]] double effective_learning_rate() const { return learning_rate.value_or(from ? 2e-4 : 1e-3); }

@@ -143,6 +143,13 @@ TEST(Pretrainer, AByteAWeightCostsLittleAndIsGoneOnWith) {
   EXPECT_FALSE(fs::exists(bytes.encoder / "model.safetensors")) << "others would read it and not know the scales";
   EXPECT_LT(fs::file_size(bytes.encoder / model::kCompactWeights),
             fs::file_size(full.encoder / "model.safetensors") * 0.5);  // of matrices a quarter; these are small
+  config.stored = "int4";
+  auto const half = run("int4", config);
+  EXPECT_LT(fs::file_size(half.encoder / model::kCompactWeights),
+            fs::file_size(bytes.encoder / model::kCompactWeights));
+  config.from = half.encoder;
+  (void)run("gone on with half", config);
+  config.stored = "int8";
   config.from = bytes.encoder;
   auto const on = run("gone on with", config);
   EXPECT_NEAR(on.result.evaluations.front().perplexity, full.result.evaluations.back().perplexity,

@@ -1,8 +1,9 @@
 """`polytask validate`: what the data as a whole costs, as lines, as JSON and as a page."""
+import os
 import random
 import unittest
 
-from support import INTENT, TICKETS, Scenario, tickets
+from support import FOUR_TASKS, INTENT, ROOT, TICKETS, Scenario, tickets
 
 
 class Audit(Scenario):
@@ -67,6 +68,43 @@ class Audit(Scenario):
 
     def test_a_probe_needs_an_encoder(self):
         self.expect_one_sentence(self.intent_project(tickets(60, 1), tickets(30, 3, 20000)).run('validate', '--probe'), 2, '--probe asks the pretrained encoder')
+
+    def test_a_probe_says_of_every_task_what_the_frozen_encoder_carries_or_why_nobody_looked(self):
+        rng = random.Random(7)
+        ask, pick = {'type': 'span', 'dataset': 'asked', 'text': ['question', 'context'], 'label': 'answers'}, {'type': 'multiple_choice', 'dataset': 'picked', 'text': 'body', 'choices': 'choices', 'label': 'right'}
+        project = self.project().describe(
+            encoder=os.path.join(ROOT, 'encoders/small-en-ja'),
+            datasets={'tickets': TICKETS, 'asked': {'train': 'asked.jsonl'}, 'picked': {'train': 'picked.jsonl', 'test': 'picked-test.jsonl'}},
+            tasks={**FOUR_TASKS, 'coin': {**INTENT, 'label': 'coin'}, 'ask': ask, 'pick': pick})
+        for name, n, seed in ('train', 300, 1), ('dev', 60, 2), ('test', 120, 3):
+            project.write(f'{name}.jsonl', [{**row, 'coin': rng.choice(['heads', 'tails'])} for row in tickets(n, seed, 10000 * seed)])
+        project.write('asked.jsonl', [{'question': 'who?', 'context': 'it was me', 'answers': {'text': ['me'], 'answer_start': [7]}} for _ in range(5)])
+        for name, n, seed in ('picked', 200, 4), ('picked-test', 120, 5):
+            rows = []
+            for row in tickets(n, seed, 10000 * seed):
+                choices = [row['intent'], 'the weather is fine']
+                rng.shuffle(choices)
+                rows.append({'body': row['body'], 'choices': choices, 'right': choices.index(row['intent'])})
+            project.write(f'{name}.jsonl', rows)
+        audit = self.audited(project, '--probe', '--page', 'data.html')
+        facts = {task['name']: task for task in audit['tasks']}
+        self.assertEqual({name: fact.get('not_probed') for name, fact in facts.items() if 'probe' not in fact}, {'ask': 'span'})
+        for name in 'intent', 'products', 'pick', 'topics', 'urgency':
+            probe = facts[name]['probe']
+            self.assertGreater(probe['probe'], 0.8, name)
+            if probe['majority'] is not None:  # a constant has no correlation
+                self.assertGreater(probe['over_majority_interval'][0], 0, name)
+                self.assertAlmostEqual(probe['over_majority'], probe['probe'] - probe['majority'], delta=1e-6)
+        nothing = [finding for finding in audit['findings'] if finding['kind'] == 'encoder-adds-nothing']
+        self.assertEqual([finding['tasks'] for finding in nothing], [['coin']], 'what is tossed stands in no text')
+        self.assertIn('always the majority', nothing[0]['message'])
+        out = self.expect(project.run('validate', '--probe'), 0).out
+        self.assertRegex(out, r'probe of intent: frozen encoder \S+ \d\.\d+; bag of words .* to .*; majority \d\.\d+, difference \+')
+        self.assertIn('probe of ask: none; the answer of a question is a place', out)
+        with open(project.path('data.html'), encoding='utf-8') as file:
+            page = file.read()
+        for words in 'frozen encoder: not probed', '固定エンコーダ:未調査', 'majority, and how far the probe is ahead':
+            self.assertIn(words, page)
 
     def test_the_same_files_give_the_same_findings(self):
         project = self.intent_project(tickets(300, 1) + tickets(30, 1), tickets(100, 3, 20000))

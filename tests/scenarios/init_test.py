@@ -11,12 +11,19 @@ SHARED = os.path.join(os.environ.get('POLYTASK_SHARED', os.path.join(os.path.dir
 KNOWN = {
     'banking77': {'category': 'classification'}, 'broad_twitter_corpus': {'btc': 'tagging'},
     'crossner': {name: 'tagging' for name in ('ai', 'literature', 'music', 'politics', 'science')},
-    'dbpedia14_small': {'dbpedia14_small': 'classification'}, 'hwu64': {'hwu64': 'classification'}, 'jcola': {'in-domain': 'classification'},
+    'dbpedia14_small': {'dbpedia14_small': 'classification'}, 'hwu64': {'hwu64': 'classification'}, 'jaquad': {'jaquad': 'span'}, 'jcola': {'in-domain': 'classification'},
     'jsick': {'entailment': 'classification', 'relatedness': 'regression'},
     'mtl_bio_ner': {f'{name}-IOB': 'tagging' for name in ('BC2GM', 'BC5CDR-chem', 'BC5CDR-disease', 'NCBI-disease', 'linnaeus')},
     'jglue': {'jsts': 'regression', 'jcommonsenseqa': 'multiple_choice'}, 'ner_wikipedia_ja': {'entities': 'tagging'}, 'ud_english_ewt': {'en-ewt-ud-rebuilt': 'tagging'},
     'snips': {'intent': 'classification'}, 'stackoverflow20': {'stackoverflow20': 'classification'}, 'stsb_ccbysa': {'stsb_ccbysa': 'regression'}, 'wnut17': {'wnut17': 'tagging'},
+    'xquad_en': {'xquad-en': 'span'},
 }
+# The texts that its tasks read, where they are columns; the files of each split come in this order: train, dev, test.
+TEXTS = {'jsick': ['sentence1', 'sentence2'], 'jsts': ['sentence1', 'sentence2'], 'stsb_ccbysa': ['sentence1', 'sentence2'], 'jcola': ['sentence'], 'jcommonsenseqa': ['question'],
+         'jaquad': ['question', 'context'], 'xquad_en': ['question', 'context'], **dict.fromkeys(('banking77', 'dbpedia14_small', 'hwu64', 'ner_wikipedia_ja', 'snips', 'stackoverflow20'), ['text'])}
+SPLITS = {'banking77': 'train test', 'dbpedia14_small': 'train test', 'jaquad': 'train dev', 'jcola': 'train dev', 'snips': 'train dev',
+          'ner_wikipedia_ja': 'train', 'stackoverflow20': 'train', 'xquad_en': 'train'}
+BROKEN = {'broad_twitter_corpus'}  # rows without a word, which `validate` has to refuse
 
 
 class Init(Scenario):
@@ -93,7 +100,15 @@ class Init(Scenario):
             with self.subTest(name):
                 project = self.project(name)
                 answer = self.expect(project.run('init', os.path.join(SHARED, name), '--output', 'json'), 0).json
-                self.assertEqual({task['name']: task['type'] for task in answer['tasks'] if not task['doubtful']}, wanted)
+                sure = [task for task in answer['tasks'] if not task['doubtful']]
+                self.assertEqual({task['name']: task['type'] for task in sure}, wanted)
+                for task in sure:
+                    self.assertEqual(task['text'], TEXTS.get(name, TEXTS.get(task['name'], [])))
+                for dataset in answer['datasets']:
+                    self.assertEqual(list(dataset['files']), SPLITS.get(name, 'train dev test').split())
+                checked = self.expect(project.run('validate', '--output', 'json'), 3 if name in BROKEN else 0).json
+                for dataset in checked['datasets']:
+                    self.assertGreater(min(dataset[split] for split in dataset if split in SPLITS.get(name, 'train dev test').split()), 0)
 
 
 if __name__ == '__main__':

@@ -14,6 +14,8 @@ using data::Split;
 
 constexpr double kDuplicatesShare = 0.01;  // fewer are no finding
 constexpr std::size_t kFewest = 5;
+constexpr std::size_t kFewestNear = 10;
+constexpr double kNearShare = 0.01;  // of the labels; fewer texts that look alike are no finding by themselves
 constexpr double kClashShare = 0.1;
 constexpr double kAgreementShare = 0.3;  // of two tasks that mean the same; below, they only use the same words
 
@@ -190,13 +192,13 @@ std::optional<Finding> duplicates_in(Pool const& pool, std::size_t s, Split spli
   return finding;
 }
 
-/// One text, several labels, for the task at a position of a stream.
+/// Texts that are the same, or nearly, and have several labels, for the task at a position of a stream.
 std::optional<Finding> contradictions_in(Pool const& pool, std::size_t s, std::size_t position) {
   auto const& corpus = pool.corpus();
   auto const& stream = corpus.streams[s];
   auto const& task = corpus.tasks[stream.tasks[position]];
   std::size_t n_wrong = 0, n_near = 0, n_labelled = 0;
-  std::vector<Evidence> evidence;
+  std::vector<Evidence> evidence, near_evidence;
   std::vector<task::Example const*> rows;
   for (std::uint32_t g = 0; g < pool.n_groups(); ++g) {
     rows.clear();
@@ -231,19 +233,42 @@ std::optional<Finding> contradictions_in(Pool const& pool, std::size_t s, std::s
       auto const near = pool.members(pool.near(g), split, s);
       if (near.empty()) continue;
       auto const& other = *pool.documents()[near.front()].example;
-      if (task::is_labelled(other.labels[position])) n_near += shown(other.labels[position]) != first_label;
+      auto const& label = other.labels[position];
+      if (task::is_labelled(label) && shown(label) != first_label) {
+        ++n_near;
+        near_evidence.push_back(evidence_of(
+            corpus, *rows.front(), other,
+            fmt::format("{} {} / {}", similarity_text(pool.near_similarity(g)), first_label, shown(label))));
+        if (near_evidence.size() >= 4 * kShownEvidence) keep_clearest(near_evidence);
+      }
       break;
     }
   }
-  if (n_wrong == 0) return std::nullopt;
-  Finding finding{.kind = "contradicting-labels", .tasks = {task.name}, .dataset = stream.dataset};
-  finding.n = n_wrong;
+  // One word may well change a label. Many texts that only look alike are worth reading.
+  bool const is_near = n_wrong == 0;
+  if (is_near && (n_near < kFewestNear || number(n_near) < kNearShare * number(n_labelled))) return std::nullopt;
+  Finding finding{.kind = is_near ? "near-contradictions" : "contradicting-labels",
+                  .tasks = {task.name},
+                  .dataset = stream.dataset};
+  finding.n = is_near ? n_near : n_wrong;
   finding.of = n_labelled;
-  finding.cost = 100 * static_cast<double>(n_wrong) / static_cast<double>(n_labelled);
+  finding.cost = (is_near ? 20 : 100) * number(finding.n) / number(n_labelled);
   finding.numbers = {{"near", number(n_near)}};
+  keep_clearest(near_evidence);
   if (evidence.size() > kShownEvidence) evidence.resize(kShownEvidence);
+  auto const n_more = std::min(near_evidence.size(), kShownEvidence - evidence.size());
+  evidence.insert(evidence.end(), near_evidence.begin(), near_evidence.begin() + static_cast<std::ptrdiff_t>(n_more));
   finding.evidence = std::move(evidence);
   return finding;
+}
+
+/// Of a class or a set of classes those that are among `names`, as one reads them; "" = none.
+std::string common_part(task::Label const& label, std::set<std::string> const& names) {
+  if (auto const* one = std::get_if<std::string>(&label)) return names.contains(*one) ? *one : "";
+  std::string common;
+  for (auto const& name : std::get<std::vector<std::string>>(label))
+    if (names.contains(name)) common += (common.empty() ? "" : " | ") + name;
+  return common;
 }
 
 }  // namespace
@@ -265,7 +290,9 @@ void check_clashes(Pool const& pool, Audit& audit) {
   std::map<std::pair<std::size_t, std::size_t>, std::set<std::string>> shared;
   for (std::size_t a = 0; a < corpus.tasks.size(); ++a)
     for (std::size_t b = a + 1; b < corpus.tasks.size(); ++b) {
-      if (corpus.tasks[a].type != task::TaskType::Classification || corpus.tasks[b].type != corpus.tasks[a].type)
+      auto const type = corpus.tasks[a].type;
+      if ((type != task::TaskType::Classification && type != task::TaskType::Multilabel) ||
+          corpus.tasks[b].type != type)
         continue;
       std::set<std::string> names;
       for (auto const& name : corpus.label_sets[a].names())
@@ -279,24 +306,24 @@ void check_clashes(Pool const& pool, Audit& audit) {
     std::vector<Evidence> evidence;
   };
   std::map<std::pair<std::size_t, std::size_t>, Clash> clashes;
-  std::map<std::size_t, std::pair<std::string const*, task::Example const*>> labels;  // by task, of one group
+  std::map<std::size_t, std::pair<task::Label const*, task::Example const*>> labels;  // by task, of one group
   for (std::uint32_t g = 0; g < pool.n_groups(); ++g) {
     labels.clear();
     for (auto const d : pool.members(g)) {
       auto const& document = pool.documents()[d];
       auto const& stream = corpus.streams[document.stream];
       for (std::size_t position = 0; position < stream.tasks.size(); ++position)
-        if (auto const* name = std::get_if<std::string>(&document.example->labels[position]))
-          labels.try_emplace(stream.tasks[position], name, document.example);
+        if (auto const& label = document.example->labels[position]; task::is_labelled(label))
+          labels.try_emplace(stream.tasks[position], &label, document.example);
       if (labels.size() == corpus.tasks.size()) break;
     }
     if (labels.size() < 2) continue;
     for (auto const& [tasks, names] : shared) {
       auto const a = labels.find(tasks.first), b = labels.find(tasks.second);
       if (a == labels.end() || b == labels.end()) continue;
-      auto const& one = *a->second.first;
-      auto const& other = *b->second.first;
-      if (!names.contains(one) || !names.contains(other)) continue;
+      auto const one = common_part(*a->second.first, names);
+      auto const other = common_part(*b->second.first, names);
+      if (one.empty() || other.empty()) continue;
       auto& clash = clashes[tasks];
       ++clash.of;
       if (one == other) continue;

@@ -106,12 +106,15 @@ void find_majority(data::Corpus const& corpus, std::size_t t, TaskFacts& facts, 
   double const value = eval::primary_score(spec, corpus.label_sets[t], scored.labels, predicted);
   if (!std::isfinite(value)) return;
   facts.majority = value;
-  if (spec.type != task::TaskType::Classification || value < kHighMajority || corpus.label_sets[t].size() < 2) return;
+  bool const is_set = spec.type == task::TaskType::Multilabel;
+  if ((spec.type != task::TaskType::Classification && !is_set) || value < kHighMajority ||
+      corpus.label_sets[t].size() < 2)
+    return;
   Finding finding{.kind = "majority-metric", .tasks = {spec.name}};
   finding.names = {facts.metric, facts.labels.front().label};
   finding.numbers = {{"majority", value}};
-  std::size_t n = 0;
-  for (auto const& label : facts.labels) n += label.n[0];
+  std::size_t n = is_set ? facts.n[index_of(Split::Train)] : 0;
+  for (auto const& label : facts.labels) n += is_set ? 0 : label.n[0];
   finding.n = facts.labels.front().n[0];
   finding.of = n;
   // What the metric says for nothing, beyond a balanced task of two labels.

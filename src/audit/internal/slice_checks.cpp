@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
+#include <optional>
 
 #include "audit/internal/checks.h"
 #include "audit/scripts.h"
@@ -22,6 +24,7 @@ constexpr double kGain = 0.1;          // of the rows, that the slice alone woul
 constexpr double kStrongShift = 0.15;  // Cramer's V of splits
 constexpr std::size_t kFewestRows = 50;
 constexpr std::size_t kMostBars = 8;
+constexpr std::size_t kMostLabels = 32;  // of sets, each of which is a test: the most frequent
 
 /// One way of sorting the rows of a stream.
 struct Dimension {
@@ -62,6 +65,15 @@ std::vector<std::string> part_names(std::vector<double> const& borders) {
   return names;
 }
 
+/// As part_names, of numbers of any size.
+std::vector<std::string> value_names(std::vector<double> const& borders) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i <= borders.size(); ++i)
+    names.push_back(i == 0 ? fmt::format("< {:.4g}", borders.empty() ? 0.0 : borders[0])
+                           : fmt::format(">= {:.4g}", borders[i - 1]));
+  return names;
+}
+
 Dimension length_of(data::Stream const& stream) {
   Dimension length{.kind = "length"};
   auto const characters = [](task::Example const& example) {
@@ -77,18 +89,34 @@ Dimension length_of(data::Stream const& stream) {
   return length;
 }
 
-Dimension language_dimension(data::Stream const& stream) {
+/// By a name of each row's first text; rows with an empty one belong nowhere.
+Dimension named_dimension(data::Stream const& stream, auto const& name_of) {
   Dimension language{.kind = "language"};
   std::map<std::string, std::int32_t> index;
   language.of_rows = rows_of(stream, [&](auto const& example) {
-    // The small words of a short text often say nothing: its script does.
-    auto const name = std::string(script_of(example.texts[0]));
-    if (name == "none") return std::int32_t{-1};
+    std::string const name = name_of(example.texts[0]);
+    if (name.empty()) return std::int32_t{-1};
     auto const [at, is_new] = index.emplace(name, static_cast<std::int32_t>(index.size()));
     if (is_new) language.slices.push_back(name);
     return at->second;
   });
   return language;
+}
+
+/// The small words of a short text often say nothing: its script does.
+Dimension script_dimension(data::Stream const& stream) {
+  return named_dimension(stream, [](std::string const& text) {
+    auto const script = script_of(text);
+    return script == "none" ? std::string() : std::string(script);
+  });
+}
+
+/// Of the texts in Latin letters those whose language is known.
+Dimension latin_dimension(data::Stream const& stream) {
+  return named_dimension(stream, [](std::string const& text) {
+    auto language = language_of(text);
+    return language.starts_with("latin-") ? language : std::string();
+  });
 }
 
 std::string date_text(std::int32_t days) {
@@ -151,18 +179,95 @@ bool is_hierarchy(Table const& table) {
   return n_labels > table.size() && 50 * n_in_own >= 49 * n;
 }
 
-std::optional<Candidate> label_candidate(data::Corpus const& corpus, data::Stream const& stream, std::size_t position,
-                                         Dimension const& dimension) {
+/// What is counted of the labels of one task: the names that a row's label may stand for.
+struct LabelView {
+  std::vector<std::string> names;
+  std::function<std::optional<std::size_t>(task::Label const&)> index_of;
+};
+
+/// Of sets of labels in training.
+std::vector<std::string> most_frequent(data::Stream const& stream, std::size_t position, std::size_t most) {
+  std::map<std::string, std::size_t> counts;
+  for (auto const& example : stream.of(Split::Train))
+    if (auto const* several = std::get_if<std::vector<std::string>>(&example.labels[position]))
+      for (auto const& name : *several) ++counts[name];
+  std::vector<std::pair<std::size_t, std::string>> order;
+  for (auto const& [name, n] : counts) order.emplace_back(n, name);
+  std::sort(order.rbegin(), order.rend());
+  std::vector<std::string> names;
+  for (auto const& [n, name] : order)
+    if (names.size() < most) names.push_back(name);
+  return names;
+}
+
+/// Of classes and places of the right choice: each. Of numbers: quarters of the training rows. Of sets of labels: for
+/// each frequent label, with and without. Of spans: nothing, as longer texts have more of them.
+std::vector<LabelView> views_of(data::Corpus const& corpus, data::Stream const& stream, std::size_t position) {
   auto const t = stream.tasks[position];
   auto const& labels = corpus.label_sets[t];
-  if (corpus.tasks[t].type != task::TaskType::Classification || labels.size() < 2) return std::nullopt;
+  std::vector<LabelView> views;
+  switch (corpus.tasks[t].type) {
+    case task::TaskType::Classification:
+      views.push_back({labels.names(), [&labels](task::Label const& label) -> std::optional<std::size_t> {
+                         auto const index = labels.index_of(std::get<std::string>(label));
+                         return index ? std::optional(*index) : std::nullopt;
+                       }});
+      break;
+    case task::TaskType::Multilabel:
+      for (auto const& name : most_frequent(stream, position, kMostLabels))
+        views.push_back({{name, "-"}, [name](task::Label const& label) -> std::optional<std::size_t> {
+                           auto const& several = std::get<std::vector<std::string>>(label);
+                           return std::binary_search(several.begin(), several.end(), name) ? 0 : 1;
+                         }});
+      break;
+    case task::TaskType::Regression: {
+      std::vector<double> values;
+      for (auto const& example : stream.of(Split::Train))
+        if (auto const* value = std::get_if<double>(&example.labels[position])) values.push_back(*value);
+      auto const borders = quartiles(std::move(values));
+      views.push_back({value_names(borders), [borders](task::Label const& label) {
+                         return std::optional(static_cast<std::size_t>(part_of(borders, std::get<double>(label))));
+                       }});
+      break;
+    }
+    case task::TaskType::MultipleChoice: {
+      std::vector<std::string> places;
+      for (std::size_t i = 0; i < task::kMostChoices; ++i) places.push_back(fmt::format("choice {}", i));
+      views.push_back({std::move(places), [](task::Label const& label) -> std::optional<std::size_t> {
+                         return std::get<task::Choice>(label).index;
+                       }});
+      break;
+    }
+    case task::TaskType::Tagging:
+    case task::TaskType::Span: break;
+  }
+  std::erase_if(views, [](LabelView const& view) { return view.names.size() < 2; });
+  return views;
+}
+
+/// The view whose labels and slices have most to do with one another, its p corrected for the choice.
+std::optional<Candidate> strongest(std::vector<std::optional<Candidate>> candidates) {
+  std::optional<Candidate> best;
+  auto const strength = [](Candidate const& one) {
+    return std::pair(one.is_strong, one.finding.numbers.at("cramers_v"));
+  };
+  for (auto& candidate : candidates)
+    if (candidate && (!best || strength(*candidate) > strength(*best))) best = std::move(candidate);
+  if (best) best->p_value = std::min(1.0, best->p_value * static_cast<double>(candidates.size()));
+  return best;
+}
+
+std::optional<Candidate> label_candidate(data::Corpus const& corpus, data::Stream const& stream, std::size_t position,
+                                         LabelView const& view, Dimension const& dimension) {
+  auto const t = stream.tasks[position];
+  auto const& labels = view.names;
   Table table(dimension.slices.size(), std::vector<std::size_t>(labels.size()));
   auto const& rows = stream.of(Split::Train);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     auto const slice = dimension.of_rows[0][i];
-    auto const* name = std::get_if<std::string>(&rows[i].labels[position]);
-    if (slice < 0 || name == nullptr) continue;
-    if (auto const index = labels.index_of(*name)) ++table[static_cast<std::size_t>(slice)][*index];
+    auto const& label = rows[i].labels[position];
+    if (slice < 0 || !task::is_labelled(label)) continue;
+    if (auto const index = view.index_of(label)) ++table[static_cast<std::size_t>(slice)][*index];
   }
   if (is_hierarchy(table)) return std::nullopt;
   auto const test = stats::chi_square_test(stats::merged(table));
@@ -256,16 +361,15 @@ std::optional<Candidate> dimension_shift(data::Corpus const& corpus, data::Strea
   return shift_candidate(corpus, stream, dimension.kind, dimension.name, dimension.slices, std::move(table));
 }
 
-std::optional<Candidate> label_shift(data::Corpus const& corpus, data::Stream const& stream, std::size_t position) {
-  auto const t = stream.tasks[position];
-  auto const& labels = corpus.label_sets[t];
-  if (corpus.tasks[t].type != task::TaskType::Classification || labels.size() < 2) return std::nullopt;
-  Table table(2, std::vector<std::size_t>(labels.size()));
+std::optional<Candidate> label_shift(data::Corpus const& corpus, data::Stream const& stream, std::size_t position,
+                                     LabelView const& view) {
+  Table table(2, std::vector<std::size_t>(view.names.size()));
   for (std::size_t side = 0; side < 2; ++side)
     for (auto const& example : stream.of(side == 0 ? Split::Train : Split::Test))
-      if (auto const* name = std::get_if<std::string>(&example.labels[position]))
-        if (auto const index = labels.index_of(*name)) ++table[side][*index];
-  return shift_candidate(corpus, stream, "label", corpus.tasks[t].name, labels.names(), std::move(table));
+      if (auto const& label = example.labels[position]; task::is_labelled(label))
+        if (auto const index = view.index_of(label)) ++table[side][*index];
+  return shift_candidate(corpus, stream, "label", corpus.tasks[stream.tasks[position]].name, view.names,
+                         std::move(table));
 }
 
 /// What no task reads.
@@ -285,18 +389,28 @@ void check_slices(data::Corpus const& corpus, RowColumns const& columns, Audit& 
   };
   for (auto const& stream : corpus.streams) {
     if (stream.of(Split::Train).empty()) continue;
-    std::vector<Dimension> dimensions{length_of(stream), language_dimension(stream)};
+    std::vector<Dimension> dimensions{length_of(stream), script_dimension(stream), latin_dimension(stream)};
     for (auto const& name : columns.names())
       if (is_free(corpus, name)) dimensions.push_back(column_dimension(stream, columns, name));
+    std::vector<std::vector<LabelView>> views;
+    for (std::size_t position = 0; position < stream.tasks.size(); ++position)
+      views.push_back(views_of(corpus, stream, position));
+    auto const add_strongest = [&](std::size_t position, auto const& candidate_of) {
+      std::vector<std::optional<Candidate>> found;
+      for (auto const& view : views[position]) found.push_back(candidate_of(view));
+      add(strongest(std::move(found)));
+    };
     for (auto const& dimension : dimensions) {
       if (dimension.slices.size() < 2) continue;
       for (std::size_t position = 0; position < stream.tasks.size(); ++position)
-        add(label_candidate(corpus, stream, position, dimension));
+        add_strongest(position, [&](LabelView const& view) {
+          return label_candidate(corpus, stream, position, view, dimension);
+        });
       // A test set of later rows is as it should be.
       if (dimension.kind != "time") add(dimension_shift(corpus, stream, dimension));
     }
     for (std::size_t position = 0; position < stream.tasks.size(); ++position)
-      add(label_shift(corpus, stream, position));
+      add_strongest(position, [&](LabelView const& view) { return label_shift(corpus, stream, position, view); });
   }
   std::vector<double> p_values;
   for (auto const& candidate : candidates) p_values.push_back(candidate.p_value);

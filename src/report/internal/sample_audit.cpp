@@ -3,31 +3,15 @@
 namespace polytask::report {
 
 std::vector<std::string> const& finding_kinds() {
-  static std::vector<std::string> const kinds{"leakage",
-                                              "leakage-across-tasks",
-                                              "dev-in-test",
-                                              "duplicates",
-                                              "contradicting-labels",
-                                              "label-clash",
-                                              "label-spelling",
-                                              "majority-metric",
-                                              "few-test-rows",
-                                              "no-test-rows",
-                                              "label-noise",
-                                              "number-noise",
-                                              "span-inconsistent",
-                                              "label-by-column",
-                                              "label-by-time",
-                                              "label-by-language",
-                                              "label-by-length",
-                                              "test-differs",
-                                              "empty-texts",
-                                              "broken-encoding",
-                                              "markup",
-                                              "boilerplate",
-                                              "mixed-languages",
-                                              "texts-cut",
-                                              "encoder-adds-nothing"};
+  static std::vector<std::string> const kinds{"leakage",       "leakage-across-tasks", "dev-in-test",
+                                              "duplicates",    "contradicting-labels", "near-contradictions",
+                                              "label-clash",   "label-spelling",       "majority-metric",
+                                              "few-test-rows", "no-test-rows",         "label-noise",
+                                              "number-noise",  "span-inconsistent",    "label-by-column",
+                                              "label-by-time", "label-by-language",    "label-by-length",
+                                              "test-differs",  "empty-texts",          "broken-encoding",
+                                              "markup",        "boilerplate",          "mixed-languages",
+                                              "texts-cut",     "encoder-adds-nothing"};
   return kinds;
 }
 

@@ -129,8 +129,10 @@ void write_pretrained(fs::path const& folder, nn::Encoder const& encoder, nn::Ma
   fs::remove_all(unfinished, ignored);
   auto weights = encoder->save();
   weights.merge(head->save());
-  if (config.stored == "int8")
-    model::write_compact_weights(unfinished, weights);
+  if (config.stored == "int8" || config.stored == "int4")
+    model::write_compact_weights(
+        unfinished, weights,
+        config.stored == "int4" ? std::set<std::string>{"embeddings.word_embeddings.weight"} : std::set<std::string>{});
   else
     write_floats(unfinished, weights, config.stored == "f16");
   auto sizes = encoder->config();

@@ -66,16 +66,31 @@ struct Vocabulary {
   std::vector<std::vector<std::int32_t>> old_pieces;
 };
 
+/// Of the sources that pieces are learnt from.
+std::vector<std::string_view> learnt_views(std::vector<LanguageSource> const& sources,
+                                           std::vector<std::string> const& names) {
+  std::vector<std::string_view> views;
+  for (auto const& source : sources)
+    if (names.empty() || std::find(names.begin(), names.end(), source.source.name) != names.end())
+      for (auto const& text : source.texts.texts) views.emplace_back(text.text);
+  return views;
+}
+
 std::shared_ptr<text::Tokenizer const> new_vocabulary(std::vector<LanguageSource> const& sources,
-                                                      PretrainConfig const& config, PretrainEvents const& events) {
+                                                      text::Tokenizer const* old, PretrainConfig const& config,
+                                                      PretrainEvents const& events) {
   if (config.vocabulary.folder) return text::load_tokenizer(*config.vocabulary.folder);
   auto const& wanted = config.vocabulary;
   note(events, "learning the vocabulary");
-  return text::train_wordpiece(views_of(sources), {.vocab_size = static_cast<std::size_t>(wanted.size),
-                                                   .min_frequency = wanted.min_frequency,
-                                                   .max_alphabet = static_cast<std::size_t>(wanted.max_alphabet),
-                                                   .lowercase = wanted.lowercase,
-                                                   .strip_accents = wanted.strip_accents});
+  text::WordPieceTrainerOptions const options{.vocab_size = static_cast<std::size_t>(wanted.size),
+                                              .min_frequency = wanted.min_frequency,
+                                              .max_alphabet = static_cast<std::size_t>(wanted.max_alphabet),
+                                              .lowercase = wanted.lowercase,
+                                              .strip_accents = wanted.strip_accents};
+  auto const texts = learnt_views(sources, wanted.learn_from);
+  if (old == nullptr || wanted.keep == 0) return text::train_wordpiece(texts, options);
+  return text::train_wordpiece_beside(
+      text::most_used_pieces(*old, views_of(sources), static_cast<std::size_t>(wanted.keep)), texts, options);
 }
 
 Vocabulary vocabulary_of(std::vector<LanguageSource> const& sources, PretrainConfig const& config,
@@ -94,7 +109,7 @@ Vocabulary vocabulary_of(std::vector<LanguageSource> const& sources, PretrainCon
       result.tokenizer =
           text::extend_wordpiece(*old, views_of(sources), static_cast<std::size_t>(config.vocabulary.add)).tokenizer;
     else
-      result.tokenizer = new_vocabulary(sources, config, events);
+      result.tokenizer = new_vocabulary(sources, old.get(), config, events);
     result.tokenizer->save(kept);
   }
   if (old) result.old_pieces = text::pieces_in(*old, *result.tokenizer);

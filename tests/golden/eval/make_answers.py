@@ -7,6 +7,11 @@ no articles, words between white space; the best of the gold answers that are no
 over the rows sorted by how likely they have no answer. Of equal differences the script would take some rows along and
 leave others: the cases have none. `character_f1` is of this project: the same F1 over the characters that are no space.
 
+    python make_answers.py --against squad_metrics.py     # transformers' copy of the script: 4.40's transformers/data/metrics
+
+holds answers.json against the script itself; with that of transformers 4.40.0 all answers and best thresholds were the
+same.
+
 Texts without spaces (Japanese, Chinese) are one word: their token F1 is 1 where they are equal and 0 elsewhere.
 """
 import json
@@ -14,6 +19,7 @@ import os
 import random
 import re
 import string
+import sys
 from collections import Counter
 
 ARTICLES = re.compile(r'\b(?:a|an|the)\b')
@@ -87,8 +93,34 @@ for n in [1, 2, 5, 60, 200]:
         best, kept = best_threshold(rows)
         thresholds.append({'rows': rows, 'best': best, 'kept': kept})
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def compare(script):
+    """Stops where the script says anything else than answers.json."""
+    with open(script, encoding='utf-8') as file:
+        code = re.sub(r'^from (\.\.\.|transformers).*\n|^logger = .*\n', '', file.read(), flags=re.M)  # only its log needs the library
+    theirs = {}
+    exec(compile(code, script, 'exec'), theirs)
+    with open(os.path.join(HERE, 'answers.json'), encoding='utf-8') as file:
+        golden = json.load(file)
+    for case in golden['answers']:
+        gold = [text for text in case['gold'] if theirs['normalize_answer'](text)] or ['']
+        found = {'exact_match': max(theirs['compute_exact'](text, case['said']) for text in gold), 'token_f1': max(theirs['compute_f1'](text, case['said']) for text in gold)}
+        assert theirs['normalize_answer'](case['said']) == case['normalized'], case
+        assert all(value == case['expected'][name] for name, value in found.items()), (case, found)
+    for case in golden['thresholds']:
+        column = lambda i: {row: values[i] for row, values in enumerate(case['rows'])}
+        best, threshold = theirs['find_best_thresh'](dict.fromkeys(range(len(case['rows'])), 'x'), column(1), column(0), column(2))
+        assert abs(best / 100 - case['best']) < 1e-12 and threshold == (case['kept'] or 0.0), case  # theirs is 0 where no answer is kept
+    print(len(golden['answers']), 'answers and', len(golden['thresholds']), 'thresholds are the same')
+
+
 if __name__ == '__main__':
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'answers.json'), 'w') as out:
+    if len(sys.argv) == 3 and sys.argv[1] == '--against':
+        compare(sys.argv[2])
+        sys.exit()
+    with open(os.path.join(HERE, 'answers.json'), 'w') as out:
         json.dump({'answers': [{'gold': gold, 'said': said, 'normalized': normalized(said), 'expected': scores(gold, said)} for gold, said in CASES],
                    'thresholds': thresholds}, out, separators=(',', ':'))
         out.write('\n')
