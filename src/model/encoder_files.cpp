@@ -101,7 +101,7 @@ std::map<std::string, Tensor> read_tensors(fs::path const& folder, Shapes const&
       }
       bool const is_small = path.filename() == kCompactWeights && is_compact(view);
       auto tensor = is_small ? compact_tensor(path, file.tensors(), published)
-                               : checked_tensor(path, published, view, found->second, asked_by);
+                             : checked_tensor(path, published, view, found->second, asked_by);
       if (is_small) check_shape(path, published, tensor.shape, found->second, asked_by);
       if (!weights.emplace(name, std::move(tensor)).second)
         throw Error(ErrorCode::InvalidInput,
@@ -189,7 +189,7 @@ std::map<std::string, Tensor> read_all_tensors(fs::path const& folder) {
       bool const is_of_integers = view.dtype == DType::I64 || view.dtype == DType::I32 || view.dtype == DType::Bool;
       if (is_scale(file.tensors(), name) || is_of_integers) continue;  // position ids and the like are no weights
       auto tensor = is_small ? compact_tensor(path, file.tensors(), name)
-                               : checked_tensor(path, name, view, view.shape, "the file itself");
+                             : checked_tensor(path, name, view, view.shape, "the file itself");
       if (!all.emplace(name, std::move(tensor)).second)
         throw Error(ErrorCode::InvalidInput,
                     fmt::format("{}: tensor {} stands twice in the folder", path.string(), quote(name)));
