@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long `polytask validate` takes for a million generated rows, on one core.
 
-usage: million_rows.py [--polytask BINARY] [--rows N] [--labels N] [--rounds N]
+usage: million_rows.py [--polytask BINARY] [--encoder FOLDER] [--rows N] [--labels N] [--rounds N]
 
 Rows of about fourteen words from a vocabulary with a long tail; a few words tell the label. One in fifty is a copy, one in fifty a near copy.
 """
@@ -16,12 +16,14 @@ import tempfile
 import time
 
 cli = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-cli.add_argument('--polytask', default=os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../bin/polytask'))
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..')
+cli.add_argument('--polytask', default=os.path.join(ROOT, 'bin/polytask'))
+cli.add_argument('--encoder', default=os.path.join(ROOT, 'encoders/small-en-ja'), help='whose tokens say what train.max_length cuts')
 cli.add_argument('--rows', type=int, default=1_000_000)
 cli.add_argument('--labels', type=int, default=10)
 cli.add_argument('--rounds', type=int, default=3)
 options = cli.parse_args()
-options.polytask = os.path.abspath(options.polytask)
+options.polytask, options.encoder = os.path.abspath(options.polytask), os.path.abspath(options.encoder)
 
 
 def write(folder):
@@ -42,7 +44,7 @@ def write(folder):
             out = test if row % 20 == 0 else train
             out.write(json.dumps({'text': text, 'label': f'label{label}', 'source': rng.choice(('mail', 'chat'))}) + '\n')
     with open(os.path.join(folder, 'polytask.yaml'), 'w', encoding='utf-8') as file:
-        json.dump({'project': 'million', 'datasets': {'rows': {'train': 'train.jsonl', 'test': 'test.jsonl', 'split': {'dev': 0.05}}},
+        json.dump({'project': 'million', 'encoder': options.encoder, 'datasets': {'rows': {'train': 'train.jsonl', 'test': 'test.jsonl', 'split': {'dev': 0.05}}},
                    'tasks': {'label': {'type': 'classification', 'dataset': 'rows', 'text': 'text', 'label': 'label'}}}, file)
 
 

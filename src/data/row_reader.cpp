@@ -240,8 +240,15 @@ std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format
 
 }  // namespace
 
+bool is_columnar(std::filesystem::path const& path) {
+  auto const extension = path.extension();
+  return extension == ".parquet" || extension == ".arrow" || extension == ".feather";
+}
+
 std::unique_ptr<RowReader> open_rows(std::filesystem::path const& path, RowReaderOptions const& options) {
   auto const format = options.format ? options.format : format_of(path);
+  if (!format && is_columnar(path))
+    throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}", path.string(), kColumnarAdvice));
   if (!format)
     throw Error(
         ErrorCode::InvalidInput,

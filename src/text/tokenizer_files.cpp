@@ -214,6 +214,62 @@ class ConfigReader {
     if (!json_.is_object()) fail("is not a JSON object; expected the configuration of a Hugging Face tokenizer");
   }
 
+  /// Whether every character is a token, as in Tohoku University's bert-base-japanese-char.
+  bool is_of_characters() const {
+    return class_name() == "BertJapaneseTokenizer" && text("subword_tokenizer_type", "wordpiece") == "character";
+  }
+
+  /// The tokenizer.json that says the same as this file of single characters. MeCab's words make no difference there:
+  /// it drops white space, and each character of a word is a token.
+  Json characters(std::span<std::string const> tokens) const {
+    if (text("word_tokenizer_type", "basic") != "mecab")
+      fail(fmt::format("\"word_tokenizer_type\" is {}; beside characters only mecab is supported so far",
+                       quote(text("word_tokenizer_type", "basic"))));
+    bool const has_options = has("mecab_kwargs") && json_["mecab_kwargs"].is_object();
+    if (has_options && json_["mecab_kwargs"].value("normalize_text", Json(true)) != true)
+      fail("\"mecab_kwargs\" leaves texts as they are (\"normalize_text\": false); that is not supported so far");
+    check_words();
+    auto const cls = token("cls_token", "[CLS]"), sep = token("sep_token", "[SEP]"),
+               unknown = token("unk_token", "[UNK]");
+    std::vector<std::string> special{token("pad_token", "[PAD]"), unknown, cls, sep, token("mask_token", "[MASK]")};
+    add_tokens(tokens, special);
+    Json vocabulary = Json::object(), added = Json::array();
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+      if (!vocabulary.emplace(tokens[i], i).second)
+        fail(fmt::format("vocab.txt has the token {} twice", quote(tokens[i])));
+    auto const id_of = [&](std::string const& name) {
+      if (!vocabulary.contains(name)) fail(fmt::format("the token {} does not stand in vocab.txt", quote(name)));
+      return vocabulary[name];
+    };
+    for (auto const& name : special)
+      added.push_back({{"id", id_of(name)},
+                       {"content", name},
+                       {"single_word", false},
+                       {"lstrip", false},
+                       {"rstrip", false},
+                       {"normalized", false},
+                       {"special", true}});
+    auto const split = [](char const* pattern, char const* behavior) {
+      return Json{{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", behavior}, {"invert", false}};
+    };
+    if (flag("do_lower_case", false)) fail("\"do_lower_case\" is true; beside characters that is not supported so far");
+    return {{"added_tokens", added},
+            {"normalizer", {{"type", "NFKC"}}},
+            {"pre_tokenizer",
+             {{"type", "Sequence"},
+              {"pretokenizers", {split("[ \\t\\n\\x0b]+", "Removed"), split("[\\s\\S]", "Isolated")}}}},
+            {"post_processor",
+             {{"type", "BertProcessing"},
+              {"sep", Json::array({sep, id_of(sep)})},
+              {"cls", Json::array({cls, id_of(cls)})}}},
+            {"model",
+             {{"type", "WordPiece"},
+              {"unk_token", unknown},
+              {"continuing_subword_prefix", "##"},
+              {"max_input_chars_per_word", 100U},
+              {"vocab", vocabulary}}}};
+  }
+
   WordPieceConfig read(std::span<std::string const> tokens) const {
     check_class();
     WordPieceConfig config;
@@ -260,18 +316,34 @@ class ConfigReader {
     return content;
   }
 
-  /// Other classes read a vocab.txt too, but cut the text into words in their own way (Japanese with MeCab, say).
-  void check_class() const {
-    auto name = has("tokenizer_class") && json_["tokenizer_class"].is_string()
-                    ? json_["tokenizer_class"].get<std::string>()
-                    : "BertTokenizer";
+  std::string text(char const* key, std::string const& missing) const {
+    return has(key) && json_[key].is_string() ? json_[key].get<std::string>() : missing;
+  }
+
+  std::string class_name() const {
+    auto name = text("tokenizer_class", "BertTokenizer");
     if (name.ends_with("Fast")) name.resize(name.size() - 4);
+    return name;
+  }
+
+  /// Other classes read a vocab.txt too, but cut the text into words in their own way.
+  void check_class() const {
+    auto const name = class_name();
+    if (name == "BertJapaneseTokenizer")
+      fail(
+          "\"tokenizer_class\" is BertJapaneseTokenizer with pieces of words, which are MeCab's and depend on a "
+          "dictionary that is not in this folder; an encoder of single characters (\"subword_tokenizer_type\": "
+          "\"character\") or one with a tokenizer.json can be read");
     constexpr std::array<std::string_view, 4> kSame{"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
                                                     "MobileBertTokenizer"};
     if (std::find(kSame.begin(), kSame.end(), name) == kSame.end())
       fail(fmt::format("\"tokenizer_class\" is {}; with a vocab.txt only BertTokenizer is supported so far",
                        quote(name)));
     if (!flag("do_basic_tokenize", true)) fail("\"do_basic_tokenize\" is false; that is not supported so far");
+    check_words();
+  }
+
+  void check_words() const {
     if (has("never_split") && !json_["never_split"].empty())
       fail(fmt::format("\"never_split\" is {}; that is not supported so far", quote(json_["never_split"].dump())));
   }
@@ -306,7 +378,12 @@ std::unique_ptr<Tokenizer const> load_vocabulary(fs::path const& folder) {
   WordPieceConfig config;
   if (auto const path = folder / "tokenizer_config.json"; fs::exists(path)) {
     auto const json = parse_json(read_file(path, 1 << 24), path.string()).value();
-    config = ConfigReader(json, path.string()).read(tokens);
+    ConfigReader const reader(json, path.string());
+    if (reader.is_of_characters()) {
+      auto const pipeline = reader.characters(tokens);
+      return make_pipeline_tokenizer(read_pipeline(pipeline, pipeline.dump(), path.string()));
+    }
+    config = reader.read(tokens);
   }
   return make_wordpiece(std::move(tokens), config, (folder / "vocab.txt").string()).value();
 }

@@ -148,5 +148,31 @@ TEST(TokenizerGolden, WhatWeSaveTokenizesAsWhatWeLoaded) {
   fs::remove_all(folder);
 }
 
+/// tests/golden/text/make_characters.py.
+TEST(CharactersGolden, IdsOfNastyTextsEqualTheReference) {
+  std::ifstream file(std::string(kFolder) + "characters.json");
+  auto const golden = Json::parse(file);
+  auto const folder = fs::path(testing::TempDir()) / "polytask_characters";
+  fs::create_directories(folder);
+  fs::copy_file(std::string(kFolder) + "characters/vocab.txt", folder / "vocab.txt",
+                fs::copy_options::overwrite_existing);
+  write_file_atomically(folder / "tokenizer_config.json", golden["tokenizer_config"].dump());
+  auto const tokenizer = load_tokenizer(folder);
+  EncodeOptions const whole{.max_length = 1'000};
+  for (auto const& one : golden["texts"])
+    EXPECT_EQ(tokenizer->encode(one["text"].get<std::string>(), whole).ids, one["ids"].get<std::vector<std::int32_t>>())
+        << one["text"];
+  for (auto const& one : golden["pairs"]) {
+    auto const encoding =
+        tokenizer->encode_pair(one["texts"][0].get<std::string>(), one["texts"][1].get<std::string>(), whole);
+    EXPECT_EQ(encoding.ids, one["ids"].get<std::vector<std::int32_t>>()) << one["texts"];
+    EXPECT_EQ(encoding.type_ids, one["type_ids"].get<std::vector<std::uint8_t>>()) << one["texts"];
+  }
+  tokenizer->save(folder / "saved");
+  EXPECT_EQ(load_tokenizer(folder / "saved")->encode("か\xE3\x82\x99 x", whole).ids,
+            tokenizer->encode("か\xE3\x82\x99 x", whole).ids);
+  fs::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace polytask::text

@@ -203,7 +203,7 @@ TEST(TokenizerFiles, NameTheConfigurationBesideAVocabularyThatIsNotSupported) {
       "no error");
   EXPECT_THAT(with(R"([])"), HasSubstr("not a JSON object"));
   EXPECT_THAT(with(R"({"tokenizer_class": "BertJapaneseTokenizer"})"),
-              HasSubstr("\"tokenizer_class\" is \"BertJapaneseTokenizer\""));
+              HasSubstr("\"tokenizer_class\" is BertJapaneseTokenizer with pieces of words"));
   EXPECT_THAT(with(R"({"do_basic_tokenize": false})"), HasSubstr("\"do_basic_tokenize\" is false"));
   EXPECT_THAT(with(R"({"never_split": ["a"]})"), HasSubstr("\"never_split\""));
   EXPECT_THAT(with(R"({"do_lower_case": "no"})"), HasSubstr("\"do_lower_case\" is"));

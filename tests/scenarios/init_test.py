@@ -65,6 +65,13 @@ class Init(Scenario):
         self.expect_one_sentence(project.run('init', 'absent'), 3, 'absent: the folder cannot be read')
         self.assertEqual(answer.out, '')
 
+    def test_parquet_and_arrow_are_told_what_to_become(self):
+        project = self.project()
+        project.write('train.jsonl', tickets(60, 1))
+        project.write('more.parquet', b'PAR1\0\0PAR1')
+        answer = self.expect(project.run('init', '--output', 'json'), 0)
+        self.assertIn('to_json("train.jsonl")', json.dumps(answer.json['left_out']).replace('\\', ''))
+
     def test_paths_through_links_are_right(self):
         project = self.project()
         project.write('real/deep/data/train.jsonl', tickets(60, 1))

@@ -241,7 +241,8 @@ class Predict(Scenario):
         packed = self.trained.write('new.jsonl.gz', rows)
         self.assertEqual(self.expect(self.trained.run('predict', '--input', packed), 0).out, expected)
         self.expect_one_sentence(self.trained.run('predict', '--input', 'absent.jsonl'), 3, 'absent.jsonl: cannot be opened (No such file or directory)')
-        self.expect_one_sentence(self.trained.run('predict', '--input', self.trained.write('new.parquet', 'x')), 3, 'the format follows the extension')
+        self.expect_one_sentence(self.trained.run('predict', '--input', self.trained.write('new.xlsx', 'x')), 3, 'the format follows the extension')
+        self.expect_one_sentence(self.trained.run('predict', '--input', self.trained.write('new.parquet', 'x')), 3, 'new.parquet: Parquet and Arrow are not read; write the rows as JSONL')
 
     def test_no_rows_are_no_answers(self):
         self.assertEqual(self.expect(self.predict(stdin=''), 0).out, '')

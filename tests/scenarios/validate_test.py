@@ -205,9 +205,9 @@ class Validate(Scenario):
         self.expect_finding(project, 3, 'unreadable-file', 'folder.jsonl/x', 'the format follows the extension')
 
     def test_an_unknown_extension_is_unreadable(self):
-        project = self.project().fill(12, 6, 6).describe(datasets={'tickets': {**TICKETS, 'dev': 'dev.parquet'}})
-        project.write('dev.parquet', 'x')
-        self.expect_finding(project, 3, 'unreadable-file', 'dev.parquet', '.jsonl, .csv, .tsv, .conll or .conllu')
+        project = self.project().fill(12, 6, 6).describe(datasets={'tickets': {**TICKETS, 'dev': 'dev.xlsx'}})
+        project.write('dev.xlsx', 'x')
+        self.expect_finding(project, 3, 'unreadable-file', 'dev.xlsx', '.jsonl, .csv, .tsv, .conll or .conllu')
 
     def test_a_cut_packed_file_is_unreadable(self):
         project = self.project().fill(12, 6, 6).describe(datasets={'tickets': {**TICKETS, 'dev': 'dev.jsonl.gz'}})

@@ -161,6 +161,7 @@ Sniffed as_table(std::string const& bytes, Format format) {
 }
 
 Sniffed sniff_bytes(std::filesystem::path const& file) {
+  if (is_columnar(file)) return unknown(fmt::format("is not read: {}", kColumnarAdvice));
   auto bytes = beginning_of(file);
   if (is_squad(bytes)) return as(Format::Squad);
   if (bytes.size() == kMostBytes) bytes.resize(bytes.find_last_of('\n') + 1);  // none: nothing is left
