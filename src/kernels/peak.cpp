@@ -50,4 +50,8 @@ double bfloat16_gain() {
   return gain;
 }
 
+Precision worthwhile_precision() {
+  return bfloat16_gain() >= kWorthwhileGain ? Precision::BFloat16 : Precision::Float32;
+}
+
 }  // namespace polytask::kernels

@@ -16,5 +16,7 @@ namespace polytask::kernels {
 
 /// bfloat16_gain() from which on it is worth it: the operands have to be converted, and all that is no product stays.
 constexpr double kWorthwhileGain = 1.2;
+/// BFloat16 where it is worth it, else Float32.
+[[nodiscard]] Precision worthwhile_precision();
 
 }  // namespace polytask::kernels

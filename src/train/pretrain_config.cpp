@@ -87,8 +87,8 @@ std::vector<Problem> problems(PretrainConfig const& config) {
                   "train.learning_rate", fmt::format("{}", *config.learning_rate), "a number above 0, below 10");
   rules.between(config.batch_tokens, 8, 1 << 22, "train.batch_tokens");
   rules.between(config.max_length, 8, 1 << 16, "train.max_length");
-  rules.require(config.precision == "f32" || config.precision == "bf16", "train.precision", quote(config.precision),
-                "\"f32\" or \"bf16\"");
+  rules.require(config.precision == "f32" || config.precision == "bf16" || config.precision == "auto",
+                "train.precision", quote(config.precision), "\"f32\", \"bf16\" or \"auto\"");
   rules.require(config.stored == "f32" || config.stored == "f16" || config.stored == "int8" || config.stored == "int4",
                 "stored", quote(config.stored), "\"f32\", \"f16\", \"int8\" or \"int4\"");
   rules.between(config.dropout, 0.0, 0.9, "train.dropout");

@@ -190,6 +190,14 @@ class Resume(Scenario):
         self.expect_one_sentence(project.run('predict', '--text', 'x'), 3, 'no complete run yet')
         self.expect_one_sentence(project.run('train', '--run', 'a', '--resume', '--set', 'train.epochs=65'), 5, ' train.epochs')
 
+    def test_what_was_measured_when_a_run_was_begun_is_not_measured_again(self):
+        project = self.long_project()
+        self.interrupted(project, after=5)
+        answer = self.expect(project.run('train', '--run', 'a', '--resume', '--set', 'train.precision=auto', '--output', 'json'), 0)
+        self.assertGreater(answer.json['resumed_from_step'], 0)
+        self.assertEqual(project.run_json('a', 'config.json')['train']['precision'], 'f32', 'as it was begun, whatever is faster here')
+        self.expect_same_as_uninterrupted(project, answer)
+
     def test_resume_without_a_run_or_a_checkpoint_starts_at_the_beginning(self):
         project = self.long_project()
         answer = project.run('train', '--run', 'a', '--resume', '--output', 'json')

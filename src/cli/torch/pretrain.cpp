@@ -154,10 +154,11 @@ fs::path new_encoder_folder(CommandLine const& line) {
   return folder;
 }
 
-train::PretrainResult run_pretraining(PretrainRecipe const& recipe, MoreTexts more, std::vector<train::Probe> probes,
+train::PretrainResult run_pretraining(PretrainRecipe recipe, MoreTexts more, std::vector<train::Probe> probes,
                                       CommandLine const& line, fs::path const& work, fs::path const& encoder,
                                       std::stop_token const& stop) {
   auto const& config = recipe.config;
+  recipe.config.precision = precision_of_run(config.precision, work / "config.json");
   if (auto const found = train::problems(config); !found.empty()) throw ProjectProblems(found);
   check_files(recipe);
   if (recipe.sources.empty() && more.empty())

@@ -25,7 +25,7 @@ using MoreTexts = std::vector<train::LanguageSource>;
 
 /// `work`: the unfinished folder, made when missing. Throws Error{Conflict} when it holds another pretraining, or one
 /// that is to be resumed; Error{Interrupted} with the command that goes on.
-[[nodiscard]] train::PretrainResult run_pretraining(PretrainRecipe const& recipe, MoreTexts more,
+[[nodiscard]] train::PretrainResult run_pretraining(PretrainRecipe recipe, MoreTexts more,
                                                     std::vector<train::Probe> probes, CommandLine const& line,
                                                     std::filesystem::path const& work,
                                                     std::filesystem::path const& encoder, std::stop_token const& stop);

@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "cli/encoder_source.h"
+#include "kernels/peak.h"
 
 namespace polytask::cli {
 
@@ -48,6 +50,16 @@ std::string differing_keys(Json const& before, Json const& now, std::string cons
     if (auto const full = path.empty() ? key : path + "." + key; !now.contains(key) && !decides_nothing(full))
       keys += " " + full;
   return keys;
+}
+
+std::string precision_of_run(std::string const& word, fs::path const& config_json) {
+  if (word != "auto") return word;
+  if (fs::exists(config_json)) {
+    auto const begun = parse_json(read_file(config_json), config_json.string()).value();
+    Json::json_pointer const place("/train/precision");
+    if (begun.contains(place) && begun[place].is_string()) return begun[place].get<std::string>();
+  }
+  return std::string(kernels::to_string(kernels::worthwhile_precision()));
 }
 
 }  // namespace polytask::cli

@@ -15,4 +15,8 @@ namespace polytask::cli {
 /// The keys whose values differ, " a.b c" with a space before each, for the message of a conflict.
 [[nodiscard]] std::string differing_keys(Json const& before, Json const& now, std::string const& path = "");
 
+/// `train.precision`: what "auto" was when the run with this config.json was begun, so that another measurement does
+/// not make it another run; where none was begun, what this processor is measured to gain by. Other words as they are.
+[[nodiscard]] std::string precision_of_run(std::string const& word, std::filesystem::path const& config_json);
+
 }  // namespace polytask::cli

@@ -22,8 +22,7 @@ torch::Device device_of(std::string const& name) {
 }
 
 std::string precision_here(std::string const& precision) {
-  if (precision != "auto") return precision;
-  return kernels::bfloat16_gain() >= kernels::kWorthwhileGain ? "bf16" : "f32";
+  return precision == "auto" ? std::string(kernels::to_string(kernels::worthwhile_precision())) : precision;
 }
 
 kernels::Precision products_of(std::string const& precision, torch::Device device) {
