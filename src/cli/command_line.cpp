@@ -176,6 +176,7 @@ void add_pretrain(CLI::App& app, CommandLine& line) {
       ->type_name("N")
       ->check(CLI::Range(1, 20))
       ->capture_default_str();
+  verb.add_option("--device", line.device, "cpu or cuda")->type_name("cpu|cuda")->check(one_of({"cpu", "cuda"}));
   verb.add_flag("--resume", line.resume, "continues an interrupted pretraining, bit-identically");
   add_common(verb, line);
   verb.footer(

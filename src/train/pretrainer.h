@@ -93,6 +93,7 @@ struct PretrainOptions {
   std::filesystem::path encoder;         ///< where the result goes: config.json, model.safetensors, tokenizer
   std::filesystem::path answers_folder;  ///< of the teacher; shared by runs
   int n_threads = 2;
+  std::string device = "cpu";  ///< or "cuda", where this LibTorch has it; the teacher stays on the CPU
   bool resume = false;
   std::vector<Probe> probes;
   std::optional<Teacher> teacher;  ///< when the configuration names one

@@ -113,8 +113,32 @@ class Pretrain(Scenario):
         project.fill(30).describe(tasks={'intent': INTENT}, encoder='b', train={'max_length': 64})
         self.expect(project.run('train', '--run', 'a'), 0)
 
+    def test_a_vocabulary_keeps_the_most_used_tokens_and_learns_others_from_some_texts(self):
+        project = self.folder()
+        project.write('english.txt', ''.join(f'the fox meets the hen on day {i}\n' for i in range(300)))
+        project.write('japanese.txt', ''.join(line + '\n' for line in sentences(600).splitlines() if '。' in line))
+        self.expect(self.pretrain(project, to='first', texts='english.txt'), 0)
+        recipe = {'texts': {'en': {'files': 'english.txt'}, 'ja': {'files': 'japanese.txt'}}, 'encoder': {'from': 'first'}, 'stored': 'int4',
+                  'vocabulary': {'size': 120, 'replace': True, 'keep': 30, 'learn_from': ['ja']}, 'train': {'max_length': 32, 'epochs': 0.2, 'evaluations': 1, 'precision': 'auto'}}
+        project.write('recipe.yaml', json.dumps(recipe))
+        self.expect(project.run('pretrain', 'recipe.yaml', '--to', 'second'), 0)
+        before, after = (read_lines(project.path(name, 'vocab.txt')) for name in ('first', 'second'))
+        self.assertEqual([token for token in before if token in after[:30]], after[:30], 'in their old order')
+        for token in '[MASK]', 'fox', 'meets':
+            self.assertIn(token, after[:30])
+        self.assertEqual([token for token in after[30:] if token.removeprefix('##').isascii() and token.removeprefix('##').isalpha()], [], 'English is not learnt again')
+        self.assertIn('狐', after[30:])
+        self.assertIn(read_json(project.path('second', 'recipe.json'))['train']['precision'], ('f32', 'bf16'))
+        self.assertIn('model.int8.safetensors', os.listdir(project.path('second')))
+        project.fill(60).describe(tasks={'intent': INTENT}, encoder='second', train={'max_length': 32})
+        self.expect(project.run('train', '--run', 'a'), 0)
+        project.write('recipe.yaml', json.dumps({**recipe, 'vocabulary': {**recipe['vocabulary'], 'learn_from': ['fr']}}))
+        told = self.expect(project.run('pretrain', 'recipe.yaml', '--to', 'third'), 2)
+        self.assertIn('vocabulary.learn_from names "fr", which is none of the texts', told.err + told.out)
+
     def test_bad_input_is_one_sentence(self):
         project = self.folder(60)
+        self.expect_one_sentence(self.pretrain(project, '--device', 'cuda'), 2, 'device "cuda": this LibTorch sees no GPU')
         project.write('empty.txt', '\n\n')
         self.expect_last(self.pretrain(project, texts='empty.txt'), 3, 'empty.txt', 'there is no text in it')
         project.write('again.txt', 'the same text, again and again\n' * 1_000_000)

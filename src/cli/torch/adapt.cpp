@@ -59,7 +59,9 @@ double most_epochs(data::Corpus const& corpus) {
 std::map<std::string, double> fine_tuned(data::Corpus const& corpus, Project const& project, fs::path const& encoder,
                                          std::uint64_t seed, fs::path const& folder, CommandLine const& line,
                                          std::stop_token const& stop) {
-  auto config = train::effective(project.train, corpus, encoder);
+  auto config = project.train;
+  if (config.precision == "auto" && line.device != "cpu") config.precision = "f32";
+  config = train::effective(config, corpus, encoder);
   config.epochs = std::min(config.epochs.value(), most_epochs(corpus));
   std::map<std::string, double> best;
   make_folders(folder);
@@ -69,6 +71,7 @@ std::map<std::string, double> fine_tuned(data::Corpus const& corpus, Project con
        .encoder = encoder,
        .seed = seed,
        .n_threads = n_threads_of(line),
+       .device = line.device,
        .frozen_layers = [&](fs::path const& of, std::int64_t n) { return frozen_layers(of, n, n_threads_of(line)); },
        .states_folder = folder / "states"},
       {.on_evaluation =

@@ -37,6 +37,7 @@ OrderedJson identity_of(PretrainRecipe const& recipe, MoreTexts const& more, Com
     for (auto const& text : source.texts.texts) hash.update(text.text).update("\n");
     json["texts_sha256"][source.source.name] = hash.hex_digest();
   }
+  if (line.device != "cpu") json["device"] = line.device;
   if (recipe.config.from) json["encoder_sha256"] = encoder_hashes(*recipe.config.from);
   if (recipe.config.distillation.teacher) json["teacher_sha256"] = encoder_hashes(*recipe.config.distillation.teacher);
   if (recipe.from.hub) json["encoder_hub"] = to_json(*recipe.from.hub);
@@ -140,6 +141,7 @@ std::string resume_pretraining(CommandLine const& line) {
   if (line.minutes > 0) add("--minutes", fmt::format("{}", line.minutes));
   if (line.adapt && line.n_seeds != 3) add("--seeds", std::to_string(line.n_seeds));
   for (auto const& value : line.overrides) add("--set", value);
+  if (line.device != "cpu") add("--device", line.device);
   if (line.n_threads > 0) add("--threads", std::to_string(line.n_threads));
   add("--to", line.to);
   return command + " --resume";
@@ -158,7 +160,8 @@ train::PretrainResult run_pretraining(PretrainRecipe recipe, MoreTexts more, std
                                       CommandLine const& line, fs::path const& work, fs::path const& encoder,
                                       std::stop_token const& stop) {
   auto const& config = recipe.config;
-  recipe.config.precision = precision_of_run(config.precision, work / "config.json");
+  if (config.precision == "auto")
+    recipe.config.precision = line.device == "cpu" ? precision_of_run("auto", work / "config.json") : "f32";
   if (auto const found = train::problems(config); !found.empty()) throw ProjectProblems(found);
   check_files(recipe);
   if (recipe.sources.empty() && more.empty())
@@ -199,6 +202,7 @@ train::PretrainResult run_pretraining(PretrainRecipe recipe, MoreTexts more, std
                                    .encoder = encoder,
                                    .answers_folder = answers,
                                    .n_threads = n_threads_of(line),
+                                   .device = line.device,
                                    .resume = line.resume,
                                    .probes = std::move(probes),
                                    .teacher = std::move(teacher)},

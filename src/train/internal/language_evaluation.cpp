@@ -48,13 +48,13 @@ std::optional<PretrainEvaluation> LanguageEvaluation::run(std::function<bool()> 
         texts.offsets.push_back(static_cast<std::int32_t>(ids.size()));
       }
       if (targets.empty()) continue;
-      texts.ids = index_tensor(ids);
-      texts.positions = index_tensor(positions);
+      texts.ids = index_tensor(ids).to(device_);
+      texts.positions = index_tensor(positions).to(device_);
       texts.type_ids = torch::zeros_like(texts.ids);
       nn::Pass pass;
       auto const hidden = encoder_->forward(texts, pass);
       sum += head_
-                 ->forward(hidden.index_select(0, index_tensor(hidden_words)),
+                 ->forward(hidden.index_select(0, index_tensor(hidden_words).to(device_)),
                            encoder_->named_parameters()["embeddings.word_embeddings.weight"], targets,
                            kernels::Precision::Float32)
                  .sum;
@@ -86,11 +86,12 @@ std::vector<float> LanguageEvaluation::vectors_of(std::vector<std::string> const
       all.push_back(static_cast<std::int64_t>(all.size()));
       packed.offsets.push_back(static_cast<std::int32_t>(ids.size()));
     }
-    packed.ids = index_tensor(ids);
-    packed.positions = index_tensor(positions);
+    packed.ids = index_tensor(ids).to(device_);
+    packed.positions = index_tensor(positions).to(device_);
     packed.type_ids = torch::zeros_like(packed.ids);
     nn::Pass pass;
-    auto const pooled = nn::mean_pool(encoder_->forward(packed, pass), packed.offsets, all);
+    auto const pooled =
+        nn::mean_pool(encoder_->forward(packed, pass), packed.offsets, all).to(torch::kCPU).contiguous();
     vectors.insert(vectors.end(), pooled.data_ptr<float>(), pooled.data_ptr<float>() + pooled.numel());
   }
   return vectors;

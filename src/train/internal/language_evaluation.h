@@ -15,7 +15,12 @@ class LanguageEvaluation {
  public:
   LanguageEvaluation(PretrainingTexts const& texts, PretrainConfig const& config, std::vector<Probe> const& probes,
                      nn::Encoder encoder, nn::MaskedLanguageHead head)
-      : texts_(texts), config_(config), probes_(probes), encoder_(std::move(encoder)), head_(std::move(head)) {}
+      : texts_(texts),
+        config_(config),
+        probes_(probes),
+        encoder_(std::move(encoder)),
+        head_(std::move(head)),
+        device_(encoder_->parameters().front().device()) {}
 
   /// Its step is not set. Nothing when `should_stop` ended it early.
   [[nodiscard]] std::optional<PretrainEvaluation> run(std::function<bool()> const& should_stop) const;
@@ -31,6 +36,7 @@ class LanguageEvaluation {
   std::vector<Probe> const& probes_;
   mutable nn::Encoder encoder_;
   mutable nn::MaskedLanguageHead head_;
+  torch::Device device_;
 };
 
 }  // namespace polytask::train

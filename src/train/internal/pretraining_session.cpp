@@ -58,7 +58,8 @@ PretrainingSession::PretrainingSession(PretrainingTexts texts, PretrainConfig co
       config_(config),
       options_(options),
       optimizer_config_(optimizer_config(config)),
-      products_(products_of(config.precision, torch::kCPU)) {
+      device_(device_of(options.device)),
+      products_(products_of(config.precision, device_)) {
   leave_if_stopped(stop);
   auto encoder_config = pretrained_config(config, texts_);
   model::set_dropout(encoder_config, config.dropout);
@@ -70,6 +71,7 @@ PretrainingSession::PretrainingSession(PretrainingTexts texts, PretrainConfig co
   trained_->register_module("encoder", encoder_.ptr());
   trained_->register_module("head", head_.ptr());
   if (options.teacher) add_lessons(rng);
+  trained_->to(device_);
   optimizer_ = std::make_unique<AdamW>(*trained_, optimizer_config_);
 }
 
@@ -129,8 +131,8 @@ void PretrainingSession::add_lessons(Rng& rng) {
       weight.push_back(tensor("weight"));
       bias.push_back(tensor("bias"));
     }
-    lessons_.relation_weight = torch::cat(weight, 0);
-    lessons_.relation_bias = torch::cat(bias, 0);
+    lessons_.relation_weight = here(torch::cat(weight, 0));
+    lessons_.relation_bias = here(torch::cat(bias, 0));
   }
 }
 
@@ -196,8 +198,8 @@ PretrainingSession::Shown PretrainingSession::shown(std::vector<data::DrawnRow> 
     for (std::size_t i = 0; i < sequence.size(); ++i) positions.push_back(static_cast<std::int64_t>(i));
     shown.texts.offsets.push_back(static_cast<std::int32_t>(ids.size()));
   }
-  shown.texts.ids = index_tensor(ids);
-  shown.texts.positions = index_tensor(positions);
+  shown.texts.ids = here(index_tensor(ids));
+  shown.texts.positions = here(index_tensor(positions));
   shown.texts.type_ids = torch::zeros_like(shown.texts.ids);
   return shown;
 }
@@ -219,7 +221,7 @@ void PretrainingSession::add_lesson_losses(Shown const& shown, Tensor const& bel
     }
     auto const pooled = nn::mean_pool(hidden, shown.texts.offsets, shown.taught);
     auto const student = nn::linear(pooled, *lessons_.vector_projection);
-    auto const teacher = rows_tensor(answers);
+    auto const teacher = here(rows_tensor(answers));
     add("vectors", wanted.vectors,
         wanted.vector_loss == VectorLoss::Cosine ? nn::cosine_loss(student, teacher)
                                                  : torch::mse_loss(student, teacher));
@@ -242,7 +244,7 @@ void PretrainingSession::add_lesson_losses(Shown const& shown, Tensor const& bel
   auto const states_of = [&](data::FrozenStates& states) {
     auto const result = torch::empty({offsets.back(), states.hidden_size()});
     states.read(sequences, {result.data_ptr<float>(), static_cast<std::size_t>(result.numel())});
-    return result;
+    return here(result);
   };
   if (lessons_.relation_states) {
     auto const teacher =
@@ -267,7 +269,7 @@ PretrainingSession::BatchLoss PretrainingSession::loss_of(std::vector<data::Draw
   BatchLoss loss;
   if (!batch.targets.empty()) {
     auto const words =
-        head_->forward(hidden.index_select(0, index_tensor(batch.hidden_words)),
+        head_->forward(hidden.index_select(0, here(index_tensor(batch.hidden_words))),
                        encoder_->named_parameters()["embeddings.word_embeddings.weight"], batch.targets, products_);
     loss.parts["words"] = words.mean.item<double>();
     loss.total = config_.language_weight * words.mean;

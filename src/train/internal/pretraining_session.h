@@ -2,6 +2,7 @@
 #pragma once
 
 #include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <memory>
 #include <optional>
@@ -68,12 +69,14 @@ class PretrainingSession {
   void backward(torch::Tensor const& loss);
   void add_lesson_losses(Shown const& shown, torch::Tensor const& below, torch::Tensor const& hidden, BatchLoss& loss);
   [[nodiscard]] Shown shown(std::vector<data::DrawnRow> const& rows, Rng& rng) const;
+  [[nodiscard]] torch::Tensor here(torch::Tensor const& tensor) const { return tensor.to(device_); }
   [[nodiscard]] bool is_taught(data::DrawnRow const& row) const { return texts_.sources[row.stream].source.teach; }
 
   PretrainingTexts texts_;
   PretrainConfig config_;
   PretrainOptions const& options_;
   TrainConfig optimizer_config_;
+  torch::Device device_;
   kernels::Precision products_;
   nn::Encoder encoder_{nullptr};
   nn::MaskedLanguageHead head_{nullptr};
