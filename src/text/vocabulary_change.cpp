@@ -72,18 +72,26 @@ std::vector<std::vector<std::int32_t>> pieces_in(Tokenizer const& old, Tokenizer
 }
 
 std::vector<std::string> most_used_pieces(Tokenizer const& tokenizer, std::span<std::string_view const> texts,
-                                          std::size_t n) {
-  auto const parts = parts_or_throw(tokenizer);
+                                          WordPieceConfig const& config, std::size_t n) {
+  auto parts = parts_or_throw(tokenizer);
+  parts.config = config;
+  auto const cutter =
+      make_wordpiece({parts.tokens.begin(), parts.tokens.end()}, config, "the vocabulary that is kept").value();
   std::vector<std::int64_t> counts(parts.tokens.size());
   for (auto const text : texts)
-    for (auto const id : tokenizer.encode(text, {.max_length = std::size_t{1} << 30}).ids)
+    for (auto const id : cutter->encode(text, {.max_length = std::size_t{1} << 30}).ids)
       ++counts[static_cast<std::size_t>(id)];
   auto const letters_of = [&](std::string const& token) {
     bool const goes_on = token.size() > parts.config.prefix.size() && token.starts_with(parts.config.prefix);
     return std::string_view(token).substr(goes_on ? parts.config.prefix.size() : 0);
   };
+  auto const& special = parts.config.special;
+  auto const is_special = [&](std::string const& token) {
+    return std::find(special.begin(), special.end(), token) != special.end();
+  };
   std::unordered_set<char32_t> characters;
   for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (is_special(parts.tokens[i])) continue;
     auto const letters = letters_of(parts.tokens[i]);
     for (std::size_t at = 0; counts[i] > 0 && at < letters.size();) {
       auto const decoded = decode_utf8(letters, at);
@@ -91,10 +99,9 @@ std::vector<std::string> most_used_pieces(Tokenizer const& tokenizer, std::span<
       at += decoded.n_bytes;
     }
   }
-  auto const& special = parts.config.special;
   auto const rank = [&](std::size_t i) {
     auto const& token = parts.tokens[i];
-    if (std::find(special.begin(), special.end(), token) != special.end()) return 0;
+    if (is_special(token)) return 0;
     auto const letters = letters_of(token);
     if (letters.empty()) return 2;
     auto const first = decode_utf8(letters, 0);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "text/tokenizer.h"
+#include "text/wordpiece_tokenizer.h"
 
 namespace polytask::text {
 
@@ -25,11 +26,13 @@ struct VocabularyChange {
 [[nodiscard]] VocabularyChange extend_wordpiece(Tokenizer const& tokenizer, std::span<std::string_view const> texts,
                                                 std::size_t n_more, std::int64_t min_frequency = 5);
 
-/// The up to `n` tokens of `tokenizer` that the texts use most, in the order of their ids: before all others the
-/// special ones and the single characters of these texts, with which any other word is written. Throws
-/// Error{InvalidInput} for a tokenizer that is not WordPiece. Deterministic.
+/// The up to `n` tokens of `tokenizer` that these texts use most, cut into words as `config` says, in the order of
+/// their ids: before all others the special ones and the letters of the texts, with which any other word is written.
+/// Throws Error{InvalidInput} for a tokenizer that is not WordPiece, or that lacks a special token of `config`.
+/// Deterministic.
 [[nodiscard]] std::vector<std::string> most_used_pieces(Tokenizer const& tokenizer,
-                                                        std::span<std::string_view const> texts, std::size_t n);
+                                                        std::span<std::string_view const> texts,
+                                                        WordPieceConfig const& config, std::size_t n);
 
 /// What the tokens of `changed` are in the vocabulary of `old`; both are WordPiece, or Error{InvalidInput} is thrown.
 [[nodiscard]] std::vector<std::vector<std::int32_t>> pieces_in(Tokenizer const& old, Tokenizer const& changed);

@@ -55,24 +55,25 @@ TEST(VocabularyChange, OfANarrowVocabularyTheMostUsedPiecesStay) {
   auto const old = tokenizer(
       {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "rare", "often", "##ly", "##er", "never", "o", "##o", "q"});
   std::vector<std::string_view> const texts{"often often often rare oftenly oftenly"};
-  EXPECT_THAT(most_used_pieces(*old, texts, 9),
+  EXPECT_THAT(most_used_pieces(*old, texts, {}, 9),
               ElementsAre("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "often", "##ly", "o", "##o"))
       << "special tokens and the letters of the texts come first, then what is used, in the order of the old ids";
-  EXPECT_THAT(most_used_pieces(*old, texts, 100), testing::Not(testing::Contains("never")));
-  EXPECT_THAT(most_used_pieces(*old, texts, 100), testing::Not(testing::Contains("q"))) << "no text has that letter";
+  EXPECT_THAT(most_used_pieces(*old, texts, {}, 100), testing::Not(testing::Contains("never")));
+  EXPECT_THAT(most_used_pieces(*old, texts, {}, 100), testing::Not(testing::Contains("q")))
+      << "no text has that letter";
 }
 
 TEST(WordPieceTrainer, LearnsBesideWhatIsThere) {
   std::vector<std::string_view> const texts{"zoo zoo zoo zebra zebra zebra zebra"};
   auto const narrow =
-      train_wordpiece_beside({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "zoo", "z"}, texts, {.vocab_size = 22});
+      train_wordpiece_beside({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "zoo", "z"}, texts, {}, {.vocab_size = 22});
   auto const parts = wordpiece_parts(*narrow).value();
   EXPECT_EQ(parts.tokens.size(), 22U);
   EXPECT_EQ(parts.tokens[5], "zoo");
   EXPECT_THAT(parts.tokens, testing::Contains("zebra"));
   EXPECT_EQ(std::count(parts.tokens.begin(), parts.tokens.end(), "z"), 1);
   EXPECT_EQ(narrow->encode("zoo zebra", {}).ids.size(), 4U);
-  EXPECT_EQ(train_wordpiece_beside({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}, texts, {.vocab_size = 9})
+  EXPECT_EQ(train_wordpiece_beside({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}, texts, {}, {.vocab_size = 9})
                 ->vocabulary_size(),
             9U);
 }

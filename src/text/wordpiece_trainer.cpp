@@ -57,10 +57,12 @@ std::vector<std::string> characters_of(std::string_view word) {
 
 class Merger {
  public:
-  Merger(std::map<std::string, std::int64_t> const& words, WordPieceTrainerOptions const& options,
-         std::vector<std::string>& tokens)
+  /// Merges are learnt from `words`, letters from `others` too.
+  Merger(std::map<std::string, std::int64_t> const& words, std::map<std::string, std::int64_t> const& others,
+         WordPieceTrainerOptions const& options, std::vector<std::string>& tokens)
       : options_(options), tokens_(tokens) {
-    add_alphabet(words);
+    add_alphabet(words, others);
+    for (auto const& [word, count] : others) (void)symbols_of(word);
     for (auto const& [word, count] : words) add_word(word, count);
     for (std::size_t w = 0; w < words_.size(); ++w)
       for (std::size_t i = 0; i + 1 < words_[w].symbols.size(); ++i)
@@ -103,10 +105,12 @@ class Merger {
     return found->second;
   }
 
-  void add_alphabet(std::map<std::string, std::int64_t> const& words) {
+  void add_alphabet(std::map<std::string, std::int64_t> const& words,
+                    std::map<std::string, std::int64_t> const& others) {
     std::map<std::string, std::int64_t> alphabet;
-    for (auto const& [word, count] : words)
-      for (auto const& character : characters_of(word)) alphabet[character] += count;
+    for (auto const* some : {&words, &others})
+      for (auto const& [word, count] : *some)
+        for (auto const& character : characters_of(word)) alphabet[character] += count;
     std::vector<std::pair<std::int64_t, std::string>> by_count;
     for (auto const& [character, count] : alphabet) by_count.emplace_back(-count, character);
     std::sort(by_count.begin(), by_count.end());
@@ -118,17 +122,22 @@ class Merger {
     for (auto const& character : known_) (void)symbol_of(character);
   }
 
-  void add_word(std::string const& word, std::int64_t count) {
-    CountedWord counted{.count = count};
+  /// Its letters as tokens; nothing where one is unknown or finds no place.
+  std::vector<Symbol> symbols_of(std::string const& word) {
+    std::vector<Symbol> symbols;
     auto const characters = characters_of(word);
     for (auto const& character : characters)
-      if (!known_.contains(character)) return;  // it will be the unknown token
+      if (!known_.contains(character)) return {};  // it will be the unknown token
     for (std::size_t i = 0; i < characters.size(); ++i) {
       auto const token = i == 0 ? characters[i] : "##" + characters[i];
-      if (!ids_.contains(token) && tokens_.size() >= options_.vocab_size) return;
-      counted.symbols.push_back(symbol_of(token));
+      if (!ids_.contains(token) && tokens_.size() >= options_.vocab_size) return {};
+      symbols.push_back(symbol_of(token));
     }
-    if (!counted.symbols.empty()) words_.push_back(std::move(counted));
+    return symbols;
+  }
+
+  void add_word(std::string const& word, std::int64_t count) {
+    if (auto symbols = symbols_of(word); !symbols.empty()) words_.push_back({std::move(symbols), count});
   }
 
   void push(Pair const& pair, std::int64_t count) {
@@ -183,6 +192,15 @@ class Merger {
   std::priority_queue<Candidate, std::vector<Candidate>, Worse> heap_;
 };
 
+}  // namespace
+
+std::vector<std::string> learn_pieces(std::span<std::string_view const> texts, WordPieceConfig const& config,
+                                      WordPieceTrainerOptions const& options) {
+  std::vector<std::string> tokens = config.special;
+  Merger(count_words(texts, config), {}, options, tokens).run();
+  return tokens;
+}
+
 WordPieceConfig config_of(WordPieceTrainerOptions const& options) {
   WordPieceConfig config;
   config.lowercase = options.lowercase;
@@ -190,23 +208,24 @@ WordPieceConfig config_of(WordPieceTrainerOptions const& options) {
   return config;
 }
 
-}  // namespace
-
-std::vector<std::string> learn_pieces(std::span<std::string_view const> texts, WordPieceConfig const& config,
-                                      WordPieceTrainerOptions const& options) {
-  std::vector<std::string> tokens = config.special;
-  Merger(count_words(texts, config), options, tokens).run();
-  return tokens;
-}
-
 std::unique_ptr<Tokenizer const> train_wordpiece_beside(std::vector<std::string> kept,
                                                         std::span<std::string_view const> texts,
+                                                        std::span<std::string_view const> others,
                                                         WordPieceTrainerOptions const& options) {
   auto const config = config_of(options);
+  std::unordered_set<std::string> known(kept.begin(), kept.end());
+  auto const is_letter = [](std::string const& token) {
+    return !token.empty() && decode_utf8(token, 0).n_bytes == token.size();
+  };
+  auto const n_letters = static_cast<std::size_t>(std::count_if(kept.begin(), kept.end(), is_letter));
+  auto const n_more = options.vocab_size - std::min(options.vocab_size, kept.size());
   auto more = options;
   more.vocab_size += kept.size();  // all of these may be learnt again
-  std::unordered_set<std::string> known(kept.begin(), kept.end());
-  for (auto& piece : learn_pieces(texts, config, more))
+  // A letter needs a place at the beginning of a word and one inside: the most frequent ones get them.
+  more.max_alphabet = std::min(options.max_alphabet, n_letters + n_more / 2);
+  auto learnt = config.special;
+  Merger(count_words(texts, config), count_words(others, config), more, learnt).run();
+  for (auto& piece : learnt)
     if (kept.size() < options.vocab_size && known.insert(piece).second) kept.push_back(std::move(piece));
   return make_wordpiece(std::move(kept), config, "the trained vocabulary").value();
 }

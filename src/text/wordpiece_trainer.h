@@ -32,10 +32,14 @@ struct WordPieceTrainerOptions {
 [[nodiscard]] std::unique_ptr<Tokenizer const> train_wordpiece(std::span<std::string_view const> texts,
                                                                WordPieceTrainerOptions const& options);
 
+/// How such a vocabulary cuts texts into words.
+[[nodiscard]] WordPieceConfig config_of(WordPieceTrainerOptions const& options);
+
 /// As train_wordpiece, beside tokens that are there: `kept`, special ones among them, then the first learnt pieces that
-/// are no others, up to `options.vocab_size` in all.
+/// are no others, up to `options.vocab_size` in all. Of `others` the letters are learnt alone.
 [[nodiscard]] std::unique_ptr<Tokenizer const> train_wordpiece_beside(std::vector<std::string> kept,
                                                                       std::span<std::string_view const> texts,
+                                                                      std::span<std::string_view const> others,
                                                                       WordPieceTrainerOptions const& options);
 
 }  // namespace polytask::text

@@ -1,6 +1,7 @@
 #include "train/internal/pretraining_texts.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -66,13 +67,15 @@ struct Vocabulary {
   std::vector<std::vector<std::int32_t>> old_pieces;
 };
 
-/// Of the sources that pieces are learnt from.
+/// Of the sources that pieces are learnt from, or of the others.
 std::vector<std::string_view> learnt_views(std::vector<LanguageSource> const& sources,
-                                           std::vector<std::string> const& names) {
+                                           std::vector<std::string> const& names, bool are_learnt) {
   std::vector<std::string_view> views;
-  for (auto const& source : sources)
-    if (names.empty() || std::find(names.begin(), names.end(), source.source.name) != names.end())
-      for (auto const& text : source.texts.texts) views.emplace_back(text.text);
+  for (auto const& source : sources) {
+    bool const is_named = names.empty() || std::find(names.begin(), names.end(), source.source.name) != names.end();
+    if (is_named != are_learnt) continue;
+    for (auto const& text : source.texts.texts) views.emplace_back(text.text);
+  }
   return views;
 }
 
@@ -87,10 +90,18 @@ std::shared_ptr<text::Tokenizer const> new_vocabulary(std::vector<LanguageSource
                                               .max_alphabet = static_cast<std::size_t>(wanted.max_alphabet),
                                               .lowercase = wanted.lowercase,
                                               .strip_accents = wanted.strip_accents};
-  auto const texts = learnt_views(sources, wanted.learn_from);
-  if (old == nullptr || wanted.keep == 0) return text::train_wordpiece(texts, options);
-  return text::train_wordpiece_beside(
-      text::most_used_pieces(*old, views_of(sources), static_cast<std::size_t>(wanted.keep)), texts, options);
+  auto const texts = learnt_views(sources, wanted.learn_from, true);
+  auto const others = learnt_views(sources, wanted.learn_from, false);
+  if (texts.empty())
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("vocabulary.learn_from: {} hold no text, so that no piece can be learnt",
+                            fmt::join(wanted.learn_from, ", ")));
+  if (others.empty() && (old == nullptr || wanted.keep == 0)) return text::train_wordpiece(texts, options);
+  auto kept = old != nullptr && wanted.keep > 0
+                  ? text::most_used_pieces(*old, views_of(sources), text::config_of(options),
+                                           static_cast<std::size_t>(wanted.keep))
+                  : text::config_of(options).special;
+  return text::train_wordpiece_beside(std::move(kept), texts, others, options);
 }
 
 Vocabulary vocabulary_of(std::vector<LanguageSource> const& sources, PretrainConfig const& config,
