@@ -73,9 +73,23 @@ TEST(WordPieceTrainer, LearnsBesideWhatIsThere) {
   EXPECT_THAT(parts.tokens, testing::Contains("zebra"));
   EXPECT_EQ(std::count(parts.tokens.begin(), parts.tokens.end(), "z"), 1);
   EXPECT_EQ(narrow->encode("zoo zebra", {}).ids.size(), 4U);
+  std::vector<std::string_view> const others{"café"};
+  auto const letters = train_wordpiece_beside({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}, texts, others,
+                                              {.vocab_size = 40, .strip_accents = false});
+  EXPECT_THAT(letters->encode("café", {}).ids, testing::Not(testing::Contains(1))) << "of others the letters alone";
+  EXPECT_EQ(letters->encode("café", {}).ids.size(), 6U);
   EXPECT_EQ(train_wordpiece_beside({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}, texts, {}, {.vocab_size = 9})
                 ->vocabulary_size(),
             9U);
+}
+
+TEST(WordPieceTrainer, GivesLittleRoomToTheMostFrequentLetters) {
+  std::vector<std::string_view> const texts{"yy yy yy yy zz zz zz aa bb cc dd ee ff"};
+  auto const narrow =
+      train_wordpiece_beside({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}, texts, {}, {.vocab_size = 9});
+  auto const parts = wordpiece_parts(*narrow).value();
+  EXPECT_THAT(std::vector<std::string>(parts.tokens.begin() + 5, parts.tokens.end()),
+              testing::UnorderedElementsAre("y", "##y", "z", "##z"));
 }
 
 TEST(WordPieceTrainer, WithoutStrippedAccentsVoicedKanaStayThemselves) {

@@ -214,17 +214,29 @@ std::unique_ptr<Tokenizer const> train_wordpiece_beside(std::vector<std::string>
                                                         WordPieceTrainerOptions const& options) {
   auto const config = config_of(options);
   std::unordered_set<std::string> known(kept.begin(), kept.end());
-  auto const is_letter = [](std::string const& token) {
+  auto const n_more = options.vocab_size - std::min(options.vocab_size, kept.size());
+  auto const words = count_words(texts, config), other_words = count_words(others, config);
+  auto const learn = [&](std::size_t max_alphabet) {
+    auto more = options;
+    more.vocab_size += kept.size();  // all of these may be learnt again
+    more.max_alphabet = max_alphabet;
+    auto learnt = config.special;
+    Merger(words, other_words, more, learnt).run();
+    return learnt;
+  };
+  auto const is_letter = [](std::string_view token) {
+    if (token.size() > 2 && token.starts_with("##")) token.remove_prefix(2);
     return !token.empty() && decode_utf8(token, 0).n_bytes == token.size();
   };
-  auto const n_letters = static_cast<std::size_t>(std::count_if(kept.begin(), kept.end(), is_letter));
-  auto const n_more = options.vocab_size - std::min(options.vocab_size, kept.size());
-  auto more = options;
-  more.vocab_size += kept.size();  // all of these may be learnt again
-  // A letter needs a place at the beginning of a word and one inside: the most frequent ones get them.
-  more.max_alphabet = std::min(options.max_alphabet, n_letters + n_more / 2);
-  auto learnt = config.special;
-  Merger(count_words(texts, config), count_words(others, config), more, learnt).run();
+  auto const count_letters = [&](std::vector<std::string> const& tokens, bool are_known) {
+    return static_cast<std::size_t>(std::count_if(tokens.begin(), tokens.end(), [&](auto const& token) {
+      return is_letter(token) && known.contains(token) == are_known;
+    }));
+  };
+  auto learnt = learn(options.max_alphabet);
+  // A letter needs a place at the beginning of a word and one inside. Where they do not all fit, the most frequent get
+  // theirs.
+  if (count_letters(learnt, false) > n_more) learnt = learn((count_letters(kept, true) + n_more) / 2);
   for (auto& piece : learnt)
     if (kept.size() < options.vocab_size && known.insert(piece).second) kept.push_back(std::move(piece));
   return make_wordpiece(std::move(kept), config, "the trained vocabulary").value();
