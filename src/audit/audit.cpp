@@ -98,4 +98,15 @@ Audit audit(data::Corpus const& corpus, RowColumns const& columns, std::optional
   return found;
 }
 
+std::string_view to_string(NotProbed reason) {
+  switch (reason) {
+    case NotProbed::Span: return "span";
+    case NotProbed::Labels: return "labels";
+    case NotProbed::Length: return "length";
+    case NotProbed::Rows: return "rows";
+  }
+  expects(false, "every reason has a word");
+  return "";
+}
+
 }  // namespace polytask::audit

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -60,18 +61,27 @@ struct ProbeFacts {
   std::size_t n_train = 0, n_scored = 0;
 };
 
+/// Why an encoder was not asked about a task.
+enum class NotProbed {
+  Span,    ///< the answer of a question is a place
+  Labels,  ///< fewer than two
+  Length,  ///< too few rows whose words the length limit leaves whole
+  Rows     ///< too few
+};
+[[nodiscard]] std::string_view to_string(NotProbed reason);  ///< "span", "labels", "length", "rows"
+
 struct TaskFacts {
   std::string name;
   task::TaskType type = task::TaskType::Classification;
   std::string metric;
-  std::array<std::size_t, 3> n{};      ///< labelled rows by Split
-  std::vector<LabelCount> labels;      ///< the most frequent in training first; empty for regression
-  std::optional<double> majority;      ///< the metric of the majority baseline on test (dev without test)
-  std::optional<double> bag_of_words;  ///< classification: accuracy on training rows, out of fold
-  double detectable = 1;               ///< smallest difference of accuracies that the test rows show, a share
-  std::size_t n_suspects = 0;          ///< labels that are probably wrong
-  std::optional<ProbeFacts> probe;     ///< where an encoder was asked
-  std::string not_probed;  ///< and where it was asked in vain: "span", "rows" (too few), "labels" (fewer than two)
+  std::array<std::size_t, 3> n{};       ///< labelled rows by Split
+  std::vector<LabelCount> labels;       ///< the most frequent in training first; empty for regression
+  std::optional<double> majority;       ///< the metric of the majority baseline on test (dev without test)
+  std::optional<double> bag_of_words;   ///< classification: accuracy on training rows, out of fold
+  double detectable = 1;                ///< smallest difference of accuracies that the test rows show, a share
+  std::size_t n_suspects = 0;           ///< labels that are probably wrong
+  std::optional<ProbeFacts> probe;      ///< where an encoder was asked
+  std::optional<NotProbed> not_probed;  ///< and why not, where one was asked and could not say
 };
 
 struct DatasetFacts {

@@ -50,7 +50,7 @@ OrderedJson to_json(audit::TaskFacts const& task) {
   for (auto const& label : task.labels)
     json["label_counts"].push_back(
         {{"label", label.label}, {"train", label.n[0]}, {"dev", label.n[1]}, {"test", label.n[2]}});
-  if (!task.not_probed.empty()) json["not_probed"] = task.not_probed;
+  if (task.not_probed) json["not_probed"] = to_string(*task.not_probed);
   if (!task.probe) return json;
   auto const& probe = *task.probe;
   json["probe"] = {
@@ -68,17 +68,18 @@ OrderedJson to_json(audit::TaskFacts const& task) {
 }
 
 void print_probe(std::ostream& out, audit::TaskFacts const& task) {
-  auto const difference = [](eval::Score const& score) {
-    return fmt::format("{:+.3f} ({:+.3f} to {:+.3f})", score.value, score.interval.low, score.interval.high);
+  if (task.not_probed) out << fmt::format("probe of {}: none; {}\n", task.name, report::words_of(*task.not_probed).en);
+  if (!task.probe) return;
+  auto const& probe = *task.probe;
+  // A constant answer has no correlation.
+  auto const beside = [&](char const* who, double value, eval::Score const& difference) {
+    if (!std::isfinite(value)) return std::string();
+    return fmt::format("; {} {:.3f}, difference {:+.3f} ({:+.3f} to {:+.3f})", who, value, difference.value,
+                       difference.interval.low, difference.interval.high);
   };
-  if (!task.not_probed.empty())
-    out << fmt::format("probe of {}: none; {}\n", task.name, report::why_not_probed(task.not_probed).en);
-  if (auto const& probe = task.probe)
-    out << fmt::format("probe of {}: frozen encoder {} {:.3f}; bag of words {:.3f}, difference {}{}\n", task.name,
-                       probe->metric, probe->probe, probe->bag_of_words, difference(probe->gain),
-                       std::isfinite(probe->majority) ? fmt::format("; majority {:.3f}, difference {}", probe->majority,
-                                                                    difference(probe->over_majority))
-                                                      : "");
+  out << fmt::format("probe of {}: frozen encoder {} {:.3f}{}{}\n", task.name, probe.metric, probe.probe,
+                     beside("bag of words", probe.bag_of_words, probe.gain),
+                     beside("majority", probe.majority, probe.over_majority));
 }
 
 }  // namespace

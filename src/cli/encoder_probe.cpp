@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iostream>
 #include <numeric>
 
@@ -21,9 +22,19 @@ using data::Split;
 
 constexpr std::size_t kFewestTrain = 50;
 constexpr std::size_t kFewestScored = 30;
+constexpr std::size_t kMostTooLarge = 1'000;  // rows of more vectors than are asked for
+constexpr std::size_t kVectorsOfARow =
+    10;  // of a tagged text or a row of choices, in the number of rows that are drawn
 
+/// Vectors that a row is for the probe.
+std::size_t n_vectors(task::TaskSpec const& spec, task::Example const& example) {
+  if (spec.type == task::TaskType::Tagging) return eval::tagged_words(example).size();
+  return task::reads_choices(spec) ? example.texts.size() - 1 : 1;
+}
+
+/// Labelled rows of a task in a drawn order, as many as `most` vectors make and `fits` lets pass.
 eval::LabelledRows drawn_rows(data::Corpus const& corpus, std::size_t task, Split split, std::size_t most,
-                              std::uint64_t seed) {
+                              std::uint64_t seed, std::function<bool(task::Example const&)> const& fits) {
   eval::LabelledRows all, drawn;
   for (auto const& stream : corpus.streams) {
     auto const position = std::find(stream.tasks.begin(), stream.tasks.end(), task) - stream.tasks.begin();
@@ -38,10 +49,17 @@ eval::LabelledRows drawn_rows(data::Corpus const& corpus, std::size_t task, Spli
   std::iota(order.begin(), order.end(), 0);
   Rng rng = Rng::for_purpose(seed, task * 3 + static_cast<std::size_t>(split));
   rng.shuffle(std::span(order));
-  order.resize(std::min(order.size(), most));
+  std::size_t n = 0, n_too_large = 0;
   for (auto const i : order) {
+    auto const more = n_vectors(corpus.tasks[task], *all.examples[i]);
+    if (n + more > most) {
+      if (n > most / 2 || ++n_too_large > kMostTooLarge) break;
+      continue;
+    }
+    if (!fits(*all.examples[i])) continue;
+    n += more;
     drawn.examples.push_back(all.examples[i]);
-    drawn.labels.push_back(all.labels[i]);
+    drawn.labels.push_back(std::move(all.labels[i]));
   }
   return drawn;
 }
@@ -91,7 +109,12 @@ class States {
     return of_rows(rows);
   }
 
-  /// Each word of each row: the mean of its tokens' states; zeros behind the length limit.
+  /// Whether the length limit leaves the row whole.
+  [[nodiscard]] bool fits(task::Example const& example) const {
+    return !text::encode_example(*tokenizer_, example, max_length_).truncated();
+  }
+
+  /// Each word of each row: the mean of its tokens' states.
   [[nodiscard]] eval::Vectors of_words(std::span<task::Example const* const> examples) const {
     auto const hidden = static_cast<std::size_t>(states_.hidden_size());
     std::vector<std::vector<task::ByteRange>> words;
@@ -151,12 +174,12 @@ std::vector<task::Prediction> probe_answers(States const& states, task::TaskSpec
   return eval::linear_probe(spec, labels, states.of_rows(train.examples), train.labels, states.of_rows(scored));
 }
 
-/// Why a task is not probed; empty = it is.
-std::string reason_against(task::TaskSpec const& spec, task::LabelSet const& labels, std::size_t n_train,
-                           std::size_t n_scored) {
-  if (spec.type == task::TaskType::Span) return "span";
-  if (task::has_labels(spec.type) && labels.size() < (spec.type == task::TaskType::Tagging ? 1U : 2U)) return "labels";
-  return n_train < kFewestTrain || n_scored < kFewestScored ? "rows" : "";
+/// Why a task is not probed, before any row of it is looked at.
+std::optional<audit::NotProbed> reason_against(task::TaskSpec const& spec, task::LabelSet const& labels) {
+  if (spec.type == task::TaskType::Span) return audit::NotProbed::Span;
+  if (task::has_labels(spec.type) && labels.size() < (spec.type == task::TaskType::Tagging ? 1U : 2U))
+    return audit::NotProbed::Labels;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -167,13 +190,24 @@ void probe_encoder(std::filesystem::path const& encoder, data::Corpus const& cor
   for (std::size_t t = 0; t < corpus.tasks.size(); ++t) {
     auto const& spec = corpus.tasks[t];
     auto const& labels = corpus.label_sets[t];
-    // A row of these is many vectors.
-    std::size_t const part = spec.type == task::TaskType::Tagging || task::reads_choices(spec) ? 3 : 1;
+    auto& not_probed = audit.tasks[t].not_probed = reason_against(spec, labels);
+    if (not_probed) continue;
+    // Rows of one vector, or many vectors of fewer rows: as much to compute.
+    bool const is_whole = spec.type != task::TaskType::Tagging && !task::reads_choices(spec);
+    std::size_t const n_each = is_whole ? 1 : kVectorsOfARow;
     auto const split = corpus.n_labelled(t, Split::Test) > 0 ? Split::Test : Split::Dev;
-    auto const train = drawn_rows(corpus, t, Split::Train, options.most_train / part, options.seed);
-    auto const scored = drawn_rows(corpus, t, split, options.most_scored / part, options.seed);
-    audit.tasks[t].not_probed = reason_against(spec, labels, train.examples.size(), scored.examples.size());
-    if (!audit.tasks[t].not_probed.empty()) continue;
+    // What the limit cuts off is read by no model; a word there has no states.
+    auto const fits = [&](task::Example const& example) {
+      return spec.type != task::TaskType::Tagging || states.fits(example);
+    };
+    auto const train = drawn_rows(corpus, t, Split::Train, options.most_train * n_each, options.seed, fits);
+    auto const scored = drawn_rows(corpus, t, split, options.most_scored * n_each, options.seed, fits);
+    if (train.examples.size() < kFewestTrain || scored.examples.size() < kFewestScored) {
+      bool const are_there =
+          corpus.n_labelled(t, Split::Train) >= kFewestTrain && corpus.n_labelled(t, split) >= kFewestScored;
+      not_probed = are_there ? audit::NotProbed::Length : audit::NotProbed::Rows;
+      continue;
+    }
     std::cerr << fmt::format("probing the encoder for task {}: {} rows\n", spec.name,
                              train.examples.size() + scored.examples.size());
     auto const probe = probe_answers(states, spec, labels, train, scored.examples);

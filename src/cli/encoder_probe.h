@@ -10,7 +10,8 @@
 namespace polytask::cli {
 
 struct ProbeOptions {
-  /// Rows of a task, drawn with the seed; a third of them where a row is many vectors: tagging, multiple choice.
+  /// Rows of a task, drawn with the seed. Of tagging ten times as many words, of multiple choice ten times as many
+  /// choices, in whole rows.
   std::size_t most_train = 3'000;
   std::size_t most_scored = 1'000;  ///< the same of test, or of dev where there is no test
   std::size_t max_length = 256;     ///< tokens

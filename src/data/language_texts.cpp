@@ -225,6 +225,7 @@ LanguageTexts read_language_texts(TextSource const& source, SeenTexts& seen) {
   LanguageTexts out;
   Collector collector(source, seen, out);
   for (auto const& file : source.files) {
+    if (is_columnar(file)) throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}", file.string(), kColumnarAdvice));
     auto const format = format_of(file);
     if (format == Format::Conll)
       throw Error(ErrorCode::InvalidInput,

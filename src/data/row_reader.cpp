@@ -241,7 +241,8 @@ std::unique_ptr<RowReader> make_reader(std::unique_ptr<ByteSource> bytes, Format
 }  // namespace
 
 bool is_columnar(std::filesystem::path const& path) {
-  auto const extension = path.extension();
+  auto extension = path.extension().string();
+  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   return extension == ".parquet" || extension == ".arrow" || extension == ".feather";
 }
 

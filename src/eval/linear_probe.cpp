@@ -150,8 +150,8 @@ double loss_of(task::TaskType type, std::vector<double> const& outputs, double c
 }  // namespace
 
 std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::LabelSet const& labels,
-                                           Vectors const& train, std::span<task::Label const> gold,
-                                           Vectors const& rows) {
+                                           Vectors const& train, std::span<task::Label const> gold, Vectors const& rows,
+                                           std::span<std::size_t const> row_of) {
   bool const is_value = spec.type == task::TaskType::Regression;
   expects(spec.type == task::TaskType::Classification || spec.type == task::TaskType::Multilabel || is_value,
           "a probe of one vector a row");
@@ -171,13 +171,17 @@ std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::Lab
   Scale const scale(train);
   auto const x = scale.of(train);
   Ridge ridge(x, y, train.size, n_outputs);
-  ridge.gather([](std::size_t row) { return row % kHeldOutEvery != 0; });
+  auto const is_held_out = [&](std::size_t vector) {
+    return (row_of.empty() ? vector : row_of[vector]) % kHeldOutEvery == 0;
+  };
+  ridge.gather([&](std::size_t vector) { return !is_held_out(vector); });
   double best_penalty = kPenalties[1], least = std::numeric_limits<double>::infinity();
   for (double const penalty : kPenalties) {
     ridge.fit(penalty);
     double loss = 0;
-    for (std::size_t row = 0; row < gold.size(); row += kHeldOutEvery)
-      loss += loss_of(spec.type, ridge.outputs(x.data() + row * train.size), y.data() + row * n_outputs);
+    for (std::size_t i = 0; i < gold.size(); ++i)
+      if (is_held_out(i))
+        loss += loss_of(spec.type, ridge.outputs(x.data() + i * train.size), y.data() + i * n_outputs);
     if (loss < least) least = loss, best_penalty = penalty;
   }
   ridge.gather([](std::size_t) { return true; });
@@ -192,17 +196,21 @@ std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::Lab
 std::vector<task::Prediction> tagging_probe(task::LabelSet const& labels, Vectors const& train,
                                             LabelledRows const& train_rows, Vectors const& rows,
                                             std::span<task::Example const* const> examples) {
-  // No label of a file holds a line break: what stands for "none" is nobody's name.
-  std::string const none = "\n";
+  // What stands for "none" is nobody's name.
+  std::string none = "-";
+  while (labels.contains(none)) none += "-";
   auto names = labels.names();
   names.push_back(none);
   task::LabelSet const classes(std::move(names));
   std::vector<task::Label> gold;
+  std::vector<std::size_t> row_of;
   for (std::size_t i = 0; i < train_rows.examples.size(); ++i)
     for (auto& label : labels_of_words(tagged_words(*train_rows.examples[i]),
-                                       std::get<std::vector<task::Span>>(train_rows.labels[i])))
+                                       std::get<std::vector<task::Span>>(train_rows.labels[i]))) {
       gold.emplace_back(label.empty() ? none : std::move(label));
-  auto const found = linear_probe({.type = task::TaskType::Classification}, classes, train, gold, rows);
+      row_of.push_back(i);
+    }
+  auto const found = linear_probe({.type = task::TaskType::Classification}, classes, train, gold, rows, row_of);
   std::vector<task::Prediction> predictions;
   auto at = found.begin();
   for (auto const* example : examples) {
@@ -220,10 +228,13 @@ std::vector<task::Prediction> tagging_probe(task::LabelSet const& labels, Vector
 std::vector<task::Prediction> choice_probe(Vectors const& train, LabelledRows const& train_rows, Vectors const& rows,
                                            std::span<task::Example const* const> examples) {
   std::vector<task::Label> gold;
+  std::vector<std::size_t> row_of;
   for (std::size_t i = 0; i < train_rows.examples.size(); ++i)
-    for (std::size_t c = 0; c + 1 < train_rows.examples[i]->texts.size(); ++c)
+    for (std::size_t c = 0; c + 1 < train_rows.examples[i]->texts.size(); ++c) {
       gold.emplace_back(std::get<task::Choice>(train_rows.labels[i]).index == c ? 1.0 : 0.0);
-  auto const found = linear_probe({.type = task::TaskType::Regression}, {}, train, gold, rows);
+      row_of.push_back(i);
+    }
+  auto const found = linear_probe({.type = task::TaskType::Regression}, {}, train, gold, rows, row_of);
   std::vector<task::Prediction> predictions;
   auto at = found.begin();
   for (auto const* example : examples) {

@@ -24,11 +24,13 @@ struct Vectors {
   [[nodiscard]] std::size_t n_rows() const { return size == 0 ? 0 : values.size() / size; }
 };
 
-/// Learns from `train` and its labels (all of them labelled), answers `rows`. Classification, multilabel and
-/// regression; class scores are the outputs, cut to 0..1 and made to sum to 1, not calibrated. Deterministic.
+/// Learns from `train` and its labels (all of them labelled), answers `rows`. `row_of`: of each training vector the row
+/// that it is of, where rows have several (a fifth of the rows is held out whole); empty = each its own.
+/// Classification, multilabel and regression; class scores are the outputs, cut to 0..1 and made to sum to 1, not
+/// calibrated. Deterministic.
 [[nodiscard]] std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::LabelSet const& labels,
                                                          Vectors const& train, std::span<task::Label const> gold,
-                                                         Vectors const& rows);
+                                                         Vectors const& rows, std::span<std::size_t const> row_of = {});
 
 /// The places that a tagging probe has a vector for, one word after another: the row's own words, else those of its
 /// text.

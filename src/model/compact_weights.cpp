@@ -56,6 +56,7 @@ Bytes half_bytes_of(Tensor const& tensor) {
     double least = std::numeric_limits<double>::infinity();
     for (int part = kFewestParts; part <= kParts && largest > 0; ++part) {
       float const scale = largest / kMiddle * static_cast<float>(part) / kParts;
+      if (scale <= 0) continue;  // of a row that is nearly nothing
       double error = 0;
       for (float const value : values) error += std::pow(scale * value_of(half_byte_of(value / scale)) - value, 2);
       if (error < least) least = error, best = scale;
@@ -114,8 +115,12 @@ Tensor compact_tensor(std::filesystem::path const& path, std::map<std::string, T
     refuse(fmt::format("has {} rows, and a scale of another shape or type; expected F32 [{}]", view.shape[0],
                        view.shape[0]));
   auto const scales = found->second.to_floats();
-  if (!std::all_of(scales.begin(), scales.end(), [](float scale) { return std::isfinite(scale) && scale >= 0; }))
-    refuse("has a scale below 0 or not finite; the weights are damaged, get them again");
+  // -128 is no byte that we write, and one that may stand there.
+  float const largest = view.dtype == DType::U8 ? kMiddle : kLargestByte + 1;
+  if (!std::all_of(scales.begin(), scales.end(),
+                   [&](float scale) { return std::isfinite(scale * largest) && scale >= 0; }))
+    refuse("has a scale below 0 or too large; the weights are damaged, get them again");
+  if (view.shape[1] > std::numeric_limits<std::int64_t>::max() / 2) refuse("has no size that can be");
   auto const n_bytes = static_cast<std::size_t>(view.shape[1]);  // of a row
   if (view.dtype == DType::U8) {
     Tensor tensor{{view.shape[0], 2 * view.shape[1]}, std::vector<float>(2 * view.bytes.size())};

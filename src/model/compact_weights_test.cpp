@@ -85,6 +85,20 @@ TEST(CompactWeights, AtHalfAByteKeepRowsOfNothingAndOddRowsWhole) {
   EXPECT_EQ(file.tensors().at("odd").dtype, DType::I8);
 }
 
+TEST(CompactWeights, AtHalfAByteTheFirstOfTwoValuesStandsLow) {
+  TemporaryFolder const folder;
+  write_compact_weights(folder / ".", {{"m", {{1, 2}, {-7.5F, 7.5F}}}}, {"m"});
+  auto const file = SafetensorsFile::open(folder / kCompactWeights);
+  EXPECT_EQ(static_cast<int>(file.tensors().at("m").bytes[0]), 0xF0);
+}
+
+TEST(CompactWeights, RowsOfNearlyNothingBecomeNothing) {
+  TemporaryFolder const folder;
+  write_compact_weights(folder / ".", {{"m", {{1, 2}, {1e-45F, 0}}}}, {"m"});
+  auto const file = SafetensorsFile::open(folder / kCompactWeights);
+  for (float const value : compact_tensor("where", file.tensors(), "m").values) EXPECT_NEAR(value, 0, 1e-40);
+}
+
 class DamagedScale : public testing::Test {
  protected:
   void expect_refused(std::vector<TensorToWrite> tensors, std::string const& reason) {
@@ -114,7 +128,7 @@ TEST_F(DamagedScale, HasAnotherLength) {
 }
 
 TEST_F(DamagedScale, IsNegativeOrNotFinite) {
-  for (float const wrong : {-1.0F, INFINITY, NAN}) {
+  for (float const wrong : {-1.0F, INFINITY, NAN, 3e38F}) {
     std::vector<float> const scales{1, wrong};
     expect_refused({matrix(), {"m.scale", DType::F32, {2}, std::as_bytes(std::span(scales))}}, "damaged");
   }

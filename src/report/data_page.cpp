@@ -130,8 +130,8 @@ std::string task_section(audit::TaskFacts const& task, std::size_t index) {
       out += fact({"majority, and how far the probe is ahead", "最頻ラベルと、プローブとの差"},
                   beside(probe->majority, probe->over_majority));
   }
-  if (!task.not_probed.empty()) {
-    auto const why = why_not_probed(task.not_probed);
+  if (task.not_probed) {
+    auto const why = words_of(*task.not_probed);
     out += fact({"frozen encoder: not probed", "固定エンコーダ:未調査"}, both({why.en, why.ja}));
   }
   out += fact({"smallest visible difference", "見分けられる最小の差"},

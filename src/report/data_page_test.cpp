@@ -38,6 +38,15 @@ TEST(DataPage, EscapesEverythingThatTheDataGives) {
   EXPECT_THAT(page, HasSubstr("&lt;script&gt;"));
 }
 
+TEST(DataPage, SaysWhatAProbeSaidAndWhyAnotherSaidNothing) {
+  auto const page = data_page(hostile_audit());
+  for (auto const* words : {"majority, and how far the probe is ahead", "0.250 <small>+0.250 (+0.125 – +0.500)</small>",
+                            "the answer of a question is a place", "there is nothing to tell apart",
+                            "rows whose words train.max_length leaves whole", "too few labelled rows"})
+    EXPECT_THAT(page, HasSubstr(words));
+  EXPECT_THAT(page, Not(HasSubstr("nan")));
+}
+
 TEST(DataPage, LoadsNothing) {
   auto const page = data_page(hostile_audit());
   EXPECT_THAT(page, HasSubstr("default-src 'none'"));

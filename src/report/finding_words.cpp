@@ -146,13 +146,8 @@ std::map<std::string, Make> const& table() {
        [](Parts const& p) -> FindingWords {
          return {
              {"one text, several labels", "同じ文に異なるラベルがあります"},
-             {fmt::format("{} of {} labels ({}) contradict another row with the same text; {} more texts are nearly "
-                          "the same as one with another label",
-                          p.n(), p.of(), p.share(), p.count("near")),
-              fmt::format(
-                  "{} 件のラベルのうち {} 件({})が同じ文の別の行と食い違っています。ほぼ同じ文でラベルが違うものが"
-                  "さらに {} 件あります",
-                  p.of(), p.n(), p.share(), p.count("near"))},
+             {fmt::format("{} of {} labels ({}) contradict another row with the same text", p.n(), p.of(), p.share()),
+              fmt::format("{} 件のラベルのうち {} 件({})が同じ文の別の行と食い違っています", p.of(), p.n(), p.share())},
              {"no model can be right on both; decide on one label",
               "両方に正解することはできません。ラベルを統一してください"}};
        }},
@@ -190,13 +185,16 @@ std::map<std::string, Make> const& table() {
        }},
       {"majority-metric",
        [](Parts const& p) -> FindingWords {
+         bool const is_set = p.number("is_set") > 0;
+         Sentence const others = is_set ? Sentence{"macro_f1, in which", "macro_f1 "}
+                                        : Sentence{"macro_f1 or mcc, in which", "macro_f1 や mcc "};
          return {{"the metric rewards saying nothing", "何も読まなくても指標が高く出ます"},
-                 {fmt::format("{} is {:.3f} for always answering {}, the label of {} of the training rows", p.name(0),
-                              p.number("majority"), p.name(1), p.share()),
-                  fmt::format("常に {} と答えるだけで {} は {:.3f} になります(学習行の {})", p.name(1), p.name(0),
-                              p.number("majority"), p.share())},
-                 {"compare with that number, or choose macro_f1 or mcc, in which rare labels count",
-                  "この値と比べるか、少ないラベルも数える macro_f1 や mcc を選んでください"}};
+                 {fmt::format("{} is {:.3f} for always answering {}, which is right for {} of the training rows",
+                              p.name(0), p.number("majority"), p.name(1), p.share()),
+                  fmt::format("常に {} と答えるだけで {} は {:.3f} になります(学習行の {} で正解)", p.name(1),
+                              p.name(0), p.number("majority"), p.share())},
+                 {"compare with that number, or choose " + others.en + " rare labels count",
+                  "この値と比べるか、少ないラベルも数える " + others.ja + "を選んでください"}};
        }},
       {"few-test-rows",
        [](Parts const& p) -> FindingWords {
@@ -397,14 +395,21 @@ FindingWords words_of(Finding const& finding) {
   return maker->second(Parts(finding));
 }
 
-Sentence why_not_probed(std::string const& reason) {
-  if (reason == "span")
-    return {"the answer of a question is a place, which no linear model over states finds",
-            "質問の答えは文中の位置なので、線形プローブでは調べられません"};
-  if (reason == "labels") return {"there is nothing to tell apart", "区別するラベルがありません"};
-  expects(reason == "rows", ("every reason has words: " + reason).c_str());
-  return {"too few labelled rows (50 in training and 30 in test or dev are needed)",
-          "ラベル付きの行が足りません(学習 50 行、テストまたは開発 30 行が必要です)"};
+Sentence words_of(audit::NotProbed reason) {
+  using audit::NotProbed;
+  switch (reason) {
+    case NotProbed::Span:
+      return {"the answer of a question is a place, which no linear model over states finds",
+              "質問の答えは文中の位置なので、線形プローブでは調べられません"};
+    case NotProbed::Labels: return {"there is nothing to tell apart", "区別するラベルがありません"};
+    case NotProbed::Length:
+      return {"too few rows whose words train.max_length leaves whole", "train.max_length に収まる行が足りません"};
+    case NotProbed::Rows:
+      return {"too few labelled rows (50 in training and 30 in test or dev are needed)",
+              "ラベル付きの行が足りません(学習 50 行、テストまたは開発 30 行が必要です)"};
+  }
+  expects(false, "every reason has words");
+  return {};
 }
 
 }  // namespace polytask::report

@@ -22,7 +22,6 @@ struct FindingWords {
 /// For every kind that an audit, or the probe of an encoder, gives.
 [[nodiscard]] FindingWords words_of(audit::Finding const& finding);
 
-/// For every value of audit::TaskFacts::not_probed but the empty one.
-[[nodiscard]] Sentence why_not_probed(std::string const& reason);
+[[nodiscard]] Sentence words_of(audit::NotProbed reason);
 
 }  // namespace polytask::report

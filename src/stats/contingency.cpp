@@ -103,7 +103,7 @@ Table merged(Table table, double least) {
     double const smallest_column = columns.empty() ? 0 : *std::min_element(columns.begin(), columns.end());
     if (n <= 0 || smallest_row * smallest_column >= least * n) return table;
     bool const narrow = columns.size() <= 2;
-    if (narrow && rows.size() <= 2) return table;
+    if (columns.size() <= 1 || rows.size() <= 1) return table;
     // Labels first: there are more of them, and a slice is what the question is about.
     if (!narrow && (rows.size() <= 2 || smallest_column * static_cast<double>(columns.size()) <=
                                             smallest_row * static_cast<double>(rows.size()))) {

@@ -24,7 +24,7 @@ struct Independence {
 [[nodiscard]] Independence chi_square_test(std::vector<std::vector<std::size_t>> const& table);
 
 /// The rarest labels (columns), then the smallest slices (rows), are added up until every expected count is at least
-/// `least`, or two rows and two columns are left. Deterministic.
+/// `least`. Where that needs it, one row or one column is left, and chi_square_test tests nothing. Deterministic.
 [[nodiscard]] std::vector<std::vector<std::size_t>> merged(std::vector<std::vector<std::size_t>> table,
                                                            double least = 5.0);
 

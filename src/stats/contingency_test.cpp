@@ -49,6 +49,12 @@ TEST(Merged, AddsUpTheRareUntilTheTestHolds) {
   EXPECT_THAT(table, ElementsAre(ElementsAre(101, 54), ElementsAre(90, 63)));
 }
 
+TEST(Merged, LeavesNothingToTestWhereTooFewAreToBeExpected) {
+  auto const table = merged({{993, 4}, {2, 1}});  // one row of three where 0.015 are to be expected
+  EXPECT_EQ(chi_square_test(table).degrees_of_freedom, 0U);
+  EXPECT_EQ(chi_square_test(table).p_value, 1);
+}
+
 TEST(Merged, KeepsWhatIsLargeEnough) {
   std::vector<std::vector<std::size_t>> const table{{30, 20}, {25, 40}};
   EXPECT_EQ(merged(table), table);

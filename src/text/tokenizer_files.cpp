@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/utf8.h"
 #include "text/internal/json_fields.h"
 #include "text/internal/pipeline_reader.h"
 #include "text/pipeline_tokenizer.h"
@@ -210,7 +211,9 @@ std::vector<std::string> read_vocabulary(fs::path const& path) {
 /// The `tokenizer_config.json` that stands beside a `vocab.txt`.
 class ConfigReader {
  public:
-  ConfigReader(Json const& json, std::string where) : json_(json), where_(std::move(where)) {
+  /// `class_elsewhere`: what the encoder's config.json says of it, where older files have it; may be empty.
+  ConfigReader(Json const& json, std::string where, std::string class_elsewhere)
+      : json_(json), where_(std::move(where)), class_elsewhere_(std::move(class_elsewhere)) {
     if (!json_.is_object()) fail("is not a JSON object; expected the configuration of a Hugging Face tokenizer");
   }
 
@@ -225,9 +228,13 @@ class ConfigReader {
     if (text("word_tokenizer_type", "basic") != "mecab")
       fail(fmt::format("\"word_tokenizer_type\" is {}; beside characters only mecab is supported so far",
                        quote(text("word_tokenizer_type", "basic"))));
-    bool const has_options = has("mecab_kwargs") && json_["mecab_kwargs"].is_object();
-    if (has_options && json_["mecab_kwargs"].value("normalize_text", Json(true)) != true)
+    if (has("mecab_kwargs") && !json_["mecab_kwargs"].is_object()) fail("\"mecab_kwargs\" is no object of options");
+    if (has("mecab_kwargs") && json_["mecab_kwargs"].value("normalize_text", Json(true)) != true)
       fail("\"mecab_kwargs\" leaves texts as they are (\"normalize_text\": false); that is not supported so far");
+    for (auto const* step : {"do_word_tokenize", "do_subword_tokenize"})
+      if (!flag(step, true)) fail(fmt::format("\"{}\" is false; that is not supported so far", step));
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+      if (find_invalid_utf8(tokens[i])) fail(fmt::format("line {} of vocab.txt is not UTF-8", i + 1));
     check_words();
     auto const cls = token("cls_token", "[CLS]"), sep = token("sep_token", "[SEP]"),
                unknown = token("unk_token", "[UNK]");
@@ -321,7 +328,12 @@ class ConfigReader {
   }
 
   std::string class_name() const {
-    auto name = text("tokenizer_class", "BertTokenizer");
+    // Japanese encoders name the class in config.json alone; the options here are of no other class.
+    bool const is_japanese = has("word_tokenizer_type") || has("subword_tokenizer_type") || has("mecab_kwargs");
+    auto const missing = is_japanese                ? "BertJapaneseTokenizer"
+                         : class_elsewhere_.empty() ? "BertTokenizer"
+                                                    : class_elsewhere_;
+    auto name = text("tokenizer_class", missing);
     if (name.ends_with("Fast")) name.resize(name.size() - 4);
     return name;
   }
@@ -364,8 +376,17 @@ class ConfigReader {
   }
 
   Json const& json_;
-  std::string where_;
+  std::string where_, class_elsewhere_;
 };
+
+/// `tokenizer_class` of a config.json; empty where there is none.
+std::string class_in_config(fs::path const& path) {
+  if (!fs::exists(path)) return "";
+  auto const json = parse_json(read_file(path, 1 << 24), path.string());
+  if (!json || !json->is_object() || !json->contains("tokenizer_class")) return "";
+  auto const& name = (*json)["tokenizer_class"];
+  return name.is_string() ? name.get<std::string>() : "";
+}
 
 std::unique_ptr<Tokenizer const> load_vocabulary(fs::path const& folder) {
   auto tokens = read_vocabulary(folder / "vocab.txt");
@@ -376,9 +397,13 @@ std::unique_ptr<Tokenizer const> load_vocabulary(fs::path const& folder) {
         fmt::format("{}: tokens beside a vocab.txt are not supported so far; save the tokenizer as tokenizer.json",
                     path.string()));
   WordPieceConfig config;
-  if (auto const path = folder / "tokenizer_config.json"; fs::exists(path)) {
-    auto const json = parse_json(read_file(path, 1 << 24), path.string()).value();
-    ConfigReader const reader(json, path.string());
+  auto const path = folder / "tokenizer_config.json";
+  auto const class_elsewhere = class_in_config(folder / "config.json");
+  if (fs::exists(path) || !class_elsewhere.empty()) {
+    auto const json =
+        fs::exists(path) ? parse_json(read_file(path, 1 << 24), path.string()).value() : Json(Json::object());
+    ConfigReader const reader(json, fs::exists(path) ? path.string() : (folder / "config.json").string(),
+                              class_elsewhere);
     if (reader.is_of_characters()) {
       auto const pipeline = reader.characters(tokens);
       return make_pipeline_tokenizer(read_pipeline(pipeline, pipeline.dump(), path.string()));

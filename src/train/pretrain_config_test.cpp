@@ -40,6 +40,19 @@ TEST(PretrainConfig, AVocabularyIsExtendedOnlyWhereOneIsKept) {
   EXPECT_THAT(places(config), IsEmpty());
 }
 
+TEST(PretrainConfig, TokensAreKeptOnlyInAVocabularyThatIsLearntBesideThem) {
+  PretrainConfig config;
+  config.vocabulary.keep = 100;
+  config.vocabulary.learn_from = {"ja"};
+  EXPECT_THAT(places(config), ElementsAre("vocabulary.keep"));
+  config.from = "encoder";
+  EXPECT_THAT(places(config), ElementsAre("vocabulary.keep", "vocabulary.learn_from"));
+  config.vocabulary.replace = true;
+  EXPECT_THAT(places(config), IsEmpty());
+  config.vocabulary.keep = config.vocabulary.size + 1;
+  EXPECT_THAT(places(config), ElementsAre("vocabulary.keep"));
+}
+
 TEST(PretrainConfig, AContinuedEncoderLearnsMoreSlowly) {
   PretrainConfig config;
   EXPECT_DOUBLE_EQ(config.effective_learning_rate(), 1e-3);

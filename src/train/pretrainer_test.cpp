@@ -148,7 +148,9 @@ TEST(Pretrainer, AByteAWeightCostsLittleAndIsGoneOnWith) {
   EXPECT_LT(fs::file_size(half.encoder / model::kCompactWeights),
             fs::file_size(bytes.encoder / model::kCompactWeights));
   config.from = half.encoder;
-  (void)run("gone on with half", config);
+  auto const on_half = run("gone on with half", config);
+  EXPECT_NEAR(on_half.result.evaluations.front().perplexity, full.result.evaluations.back().perplexity,
+              full.result.evaluations.back().perplexity * 0.2);
   config.stored = "int8";
   config.from = bytes.encoder;
   auto const on = run("gone on with", config);

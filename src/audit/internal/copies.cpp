@@ -17,7 +17,8 @@ constexpr std::size_t kFewest = 5;
 constexpr std::size_t kFewestNear = 10;
 constexpr double kNearShare = 0.01;  // of the labels; fewer texts that look alike are no finding by themselves
 constexpr double kClashShare = 0.1;
-constexpr double kAgreementShare = 0.3;  // of two tasks that mean the same; below, they only use the same words
+constexpr std::size_t kMostPairs = 10'000;  // of labels that are counted, of which some are drawn
+constexpr double kAgreementShare = 0.3;     // of two tasks that mean the same; below, they only use the same words
 
 /// Names that every task could have: two tasks that answer "yes" say nothing of one another.
 bool says_nothing(std::string const& label) {
@@ -192,12 +193,14 @@ std::optional<Finding> duplicates_in(Pool const& pool, std::size_t s, Split spli
   return finding;
 }
 
-/// Texts that are the same, or nearly, and have several labels, for the task at a position of a stream.
-std::optional<Finding> contradictions_in(Pool const& pool, std::size_t s, std::size_t position) {
+/// One text, several labels, for the task at a position of a stream; and texts that are nearly the same.
+void find_contradictions(Pool const& pool, std::size_t s, std::size_t position, Audit& audit) {
   auto const& corpus = pool.corpus();
   auto const& stream = corpus.streams[s];
   auto const& task = corpus.tasks[stream.tasks[position]];
-  std::size_t n_wrong = 0, n_near = 0, n_labelled = 0;
+  // Of a pair the longer text is nearly all: two questions about one passage are no near copies.
+  bool const looks_near = task.type == task::TaskType::Classification && task.text.size() < 2;
+  std::size_t n_wrong = 0, n_near = 0, n_labelled = 0, n_texts = 0;
   std::vector<Evidence> evidence, near_evidence;
   std::vector<task::Example const*> rows;
   for (std::uint32_t g = 0; g < pool.n_groups(); ++g) {
@@ -209,6 +212,7 @@ std::optional<Finding> contradictions_in(Pool const& pool, std::size_t s, std::s
             rows.push_back(example);
     if (rows.empty()) continue;
     n_labelled += rows.size();
+    ++n_texts;
     std::map<std::string, std::size_t> counts;
     auto const name_of = [&](task::Example const& row) {
       auto const& label = row.labels[position];
@@ -228,7 +232,7 @@ std::optional<Finding> contradictions_in(Pool const& pool, std::size_t s, std::s
     std::size_t most = 0;
     for (auto const& [label, n] : counts) most = std::max(most, n);
     n_wrong += rows.size() - most;
-    if (task.type != task::TaskType::Classification || pool.near(g) == Pool::kNone || counts.size() > 1) continue;
+    if (!looks_near || pool.near(g) == Pool::kNone || counts.size() > 1) continue;
     for (auto const split : data::kSplits) {
       auto const near = pool.members(pool.near(g), split, s);
       if (near.empty()) continue;
@@ -244,22 +248,21 @@ std::optional<Finding> contradictions_in(Pool const& pool, std::size_t s, std::s
       break;
     }
   }
+  auto const add = [&](std::string kind, std::size_t n, std::size_t of, double points,
+                       std::vector<Evidence> rows_shown) {
+    Finding finding{.kind = std::move(kind), .tasks = {task.name}, .dataset = stream.dataset};
+    finding.n = n;
+    finding.of = of;
+    finding.cost = points * number(n) / number(of);
+    if (rows_shown.size() > kShownEvidence) rows_shown.resize(kShownEvidence);
+    finding.evidence = std::move(rows_shown);
+    audit.findings.push_back(std::move(finding));
+  };
+  if (n_wrong > 0) add("contradicting-labels", n_wrong, n_labelled, 100, std::move(evidence));
   // One word may well change a label. Many texts that only look alike are worth reading.
-  bool const is_near = n_wrong == 0;
-  if (is_near && (n_near < kFewestNear || number(n_near) < kNearShare * number(n_labelled))) return std::nullopt;
-  Finding finding{.kind = is_near ? "near-contradictions" : "contradicting-labels",
-                  .tasks = {task.name},
-                  .dataset = stream.dataset};
-  finding.n = is_near ? n_near : n_wrong;
-  finding.of = n_labelled;
-  finding.cost = (is_near ? 20 : 100) * number(finding.n) / number(n_labelled);
-  finding.numbers = {{"near", number(n_near)}};
+  if (n_near < kFewestNear || number(n_near) < kNearShare * number(n_texts)) return;
   keep_clearest(near_evidence);
-  if (evidence.size() > kShownEvidence) evidence.resize(kShownEvidence);
-  auto const n_more = std::min(near_evidence.size(), kShownEvidence - evidence.size());
-  evidence.insert(evidence.end(), near_evidence.begin(), near_evidence.begin() + static_cast<std::ptrdiff_t>(n_more));
-  finding.evidence = std::move(evidence);
-  return finding;
+  add("near-contradictions", n_near, n_texts, 20, std::move(near_evidence));
 }
 
 /// Of a class or a set of classes those that are among `names`, as one reads them; "" = none.
@@ -280,7 +283,7 @@ void check_copies(Pool const& pool, Audit& audit) {
       if (auto finding = is_read_before(pool.corpus(), s) ? std::nullopt : duplicates_in(pool, s, split))
         audit.findings.push_back(std::move(*finding));
     for (std::size_t position = 0; position < streams[s].tasks.size(); ++position)
-      if (auto finding = contradictions_in(pool, s, position)) audit.findings.push_back(std::move(*finding));
+      find_contradictions(pool, s, position, audit);
   }
 }
 
@@ -323,14 +326,18 @@ void check_clashes(Pool const& pool, Audit& audit) {
       if (a == labels.end() || b == labels.end()) continue;
       auto const one = common_part(*a->second.first, names);
       auto const other = common_part(*b->second.first, names);
-      if (one.empty() || other.empty()) continue;
+      // Of classes only names in common can clash; of sets, also to leave one of them out.
+      bool const are_sets = std::holds_alternative<std::vector<std::string>>(*a->second.first);
+      if (are_sets ? one.empty() && other.empty() : one.empty() || other.empty()) continue;
       auto& clash = clashes[tasks];
       ++clash.of;
       if (one == other) continue;
       ++clash.n;
-      ++clash.pairs[one + " / " + other];
+      auto const shown_of = [](std::string const& part) { return part.empty() ? std::string("-") : part; };
+      auto const pair = shown_of(one) + " / " + shown_of(other);
+      if (clash.pairs.size() < kMostPairs || clash.pairs.contains(pair)) ++clash.pairs[pair];
       if (clash.evidence.size() < kShownEvidence)
-        clash.evidence.push_back(evidence_of(corpus, *a->second.second, *b->second.second, one + " / " + other));
+        clash.evidence.push_back(evidence_of(corpus, *a->second.second, *b->second.second, pair));
     }
   }
   for (auto& [tasks, clash] : clashes) {

@@ -1,5 +1,6 @@
 // What the labels of each task are, by themselves: how many, how written, how probable.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -94,6 +95,14 @@ void find_spellings(TaskFacts const& facts, Audit& audit) {
   audit.findings.push_back(std::move(finding));
 }
 
+/// Sorted names, as labels have them.
+std::vector<std::string> set_of(task::LabelSet const& labels, task::MultilabelPrediction const& answer) {
+  std::vector<std::string> names;
+  for (auto const label : answer.labels) names.push_back(labels[label]);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 void find_majority(data::Corpus const& corpus, std::size_t t, TaskFacts& facts, Audit& audit) {
   auto const& spec = corpus.tasks[t];
   auto const split = facts.n[index_of(Split::Test)] > 0  ? Split::Test
@@ -111,12 +120,16 @@ void find_majority(data::Corpus const& corpus, std::size_t t, TaskFacts& facts, 
       corpus.label_sets[t].size() < 2)
     return;
   Finding finding{.kind = "majority-metric", .tasks = {spec.name}};
-  finding.names = {facts.metric, facts.labels.front().label};
-  finding.numbers = {{"majority", value}};
-  std::size_t n = is_set ? facts.n[index_of(Split::Train)] : 0;
-  for (auto const& label : facts.labels) n += is_set ? 0 : label.n[0];
-  finding.n = facts.labels.front().n[0];
-  finding.of = n;
+  auto const answer = is_set ? set_of(corpus.label_sets[t], std::get<task::MultilabelPrediction>(predicted.front()))
+                             : std::vector{facts.labels.front().label};
+  finding.names = {facts.metric, answer.empty() ? "-" : fmt::format("{}", fmt::join(answer, " | "))};
+  finding.numbers = {{"majority", value}, {"is_set", is_set ? 1.0 : 0.0}};
+  for (auto const& label : train.labels) {
+    auto const* one = std::get_if<std::string>(&label);
+    finding.n += one != nullptr ? *one == answer.front() : std::get<std::vector<std::string>>(label) == answer;
+  }
+  finding.of = train.labels.size();
+  auto const n = facts.n[index_of(Split::Train)];
   // What the metric says for nothing, beyond a balanced task of two labels.
   finding.cost = 100 * (value - 0.5) * 0.5;
   for (std::size_t i = 0; i < std::min<std::size_t>(facts.labels.size(), 8); ++i)

@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 #include <optional>
 
 #include "audit/internal/checks.h"
+#include "audit/internal/label_view.h"
+#include "audit/internal/quarters.h"
 #include "audit/scripts.h"
 #include "base/utf8.h"
 #include "stats/contingency.h"
@@ -24,7 +25,6 @@ constexpr double kGain = 0.1;          // of the rows, that the slice alone woul
 constexpr double kStrongShift = 0.15;  // Cramer's V of splits
 constexpr std::size_t kFewestRows = 50;
 constexpr std::size_t kMostBars = 8;
-constexpr std::size_t kMostLabels = 32;  // of sets, each of which is a test: the most frequent
 
 /// One way of sorting the rows of a stream.
 struct Dimension {
@@ -39,39 +39,6 @@ std::array<std::vector<std::int32_t>, 3> rows_of(data::Stream const& stream, aut
   for (auto const split : data::kSplits)
     for (auto const& example : stream.of(split)) of_rows[static_cast<std::size_t>(split)].push_back(slice_of(example));
   return of_rows;
-}
-
-/// Borders of four parts of about the same number of training rows.
-std::vector<double> quartiles(std::vector<double> values) {
-  std::vector<double> borders;
-  std::sort(values.begin(), values.end());
-  for (std::size_t q = 1; q < 4 && !values.empty(); ++q) {
-    double const border = values[q * values.size() / 4];
-    if (border > values.front() && (borders.empty() || border > borders.back())) borders.push_back(border);
-  }
-  return borders;
-}
-
-std::int32_t part_of(std::vector<double> const& borders, double value) {
-  return static_cast<std::int32_t>(std::upper_bound(borders.begin(), borders.end(), value) - borders.begin());
-}
-
-std::vector<std::string> part_names(std::vector<double> const& borders) {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i <= borders.size(); ++i)
-    names.push_back(i == 0                ? fmt::format("< {:.0f}", borders.empty() ? 0.0 : borders[0])
-                                   : i == borders.size() ? fmt::format(">= {:.0f}", borders[i - 1])
-                                          : fmt::format("{:.0f} - {:.0f}", borders[i - 1], borders[i] - 1));
-  return names;
-}
-
-/// As part_names, of numbers of any size.
-std::vector<std::string> value_names(std::vector<double> const& borders) {
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i <= borders.size(); ++i)
-    names.push_back(i == 0 ? fmt::format("< {:.4g}", borders.empty() ? 0.0 : borders[0])
-                           : fmt::format(">= {:.4g}", borders[i - 1]));
-  return names;
 }
 
 Dimension length_of(data::Stream const& stream) {
@@ -153,13 +120,12 @@ Dimension column_dimension(data::Stream const& stream, RowColumns const& columns
   return column;
 }
 
-using Table = std::vector<std::vector<std::size_t>>;
-
 /// A test that waits for the correction over all of them.
 struct Candidate {
   Finding finding;
   double p_value = 1;
   bool is_strong = false;
+  std::size_t n_tests = 1;  ///< of which it is the strongest
 };
 
 double majority_of(std::vector<std::size_t> const& counts) {
@@ -179,73 +145,7 @@ bool is_hierarchy(Table const& table) {
   return n_labels > table.size() && 50 * n_in_own >= 49 * n;
 }
 
-/// What is counted of the labels of one task: the names that a row's label may stand for.
-struct LabelView {
-  std::vector<std::string> names;
-  std::function<std::optional<std::size_t>(task::Label const&)> index_of;
-};
-
-/// Of sets of labels in training.
-std::vector<std::string> most_frequent(data::Stream const& stream, std::size_t position, std::size_t most) {
-  std::map<std::string, std::size_t> counts;
-  for (auto const& example : stream.of(Split::Train))
-    if (auto const* several = std::get_if<std::vector<std::string>>(&example.labels[position]))
-      for (auto const& name : *several) ++counts[name];
-  std::vector<std::pair<std::size_t, std::string>> order;
-  for (auto const& [name, n] : counts) order.emplace_back(n, name);
-  std::sort(order.rbegin(), order.rend());
-  std::vector<std::string> names;
-  for (auto const& [n, name] : order)
-    if (names.size() < most) names.push_back(name);
-  return names;
-}
-
-/// Of classes and places of the right choice: each. Of numbers: quarters of the training rows. Of sets of labels: for
-/// each frequent label, with and without. Of spans: nothing, as longer texts have more of them.
-std::vector<LabelView> views_of(data::Corpus const& corpus, data::Stream const& stream, std::size_t position) {
-  auto const t = stream.tasks[position];
-  auto const& labels = corpus.label_sets[t];
-  std::vector<LabelView> views;
-  switch (corpus.tasks[t].type) {
-    case task::TaskType::Classification:
-      views.push_back({labels.names(), [&labels](task::Label const& label) -> std::optional<std::size_t> {
-                         auto const index = labels.index_of(std::get<std::string>(label));
-                         return index ? std::optional(*index) : std::nullopt;
-                       }});
-      break;
-    case task::TaskType::Multilabel:
-      for (auto const& name : most_frequent(stream, position, kMostLabels))
-        views.push_back({{name, "-"}, [name](task::Label const& label) -> std::optional<std::size_t> {
-                           auto const& several = std::get<std::vector<std::string>>(label);
-                           return std::binary_search(several.begin(), several.end(), name) ? 0 : 1;
-                         }});
-      break;
-    case task::TaskType::Regression: {
-      std::vector<double> values;
-      for (auto const& example : stream.of(Split::Train))
-        if (auto const* value = std::get_if<double>(&example.labels[position])) values.push_back(*value);
-      auto const borders = quartiles(std::move(values));
-      views.push_back({value_names(borders), [borders](task::Label const& label) {
-                         return std::optional(static_cast<std::size_t>(part_of(borders, std::get<double>(label))));
-                       }});
-      break;
-    }
-    case task::TaskType::MultipleChoice: {
-      std::vector<std::string> places;
-      for (std::size_t i = 0; i < task::kMostChoices; ++i) places.push_back(fmt::format("choice {}", i));
-      views.push_back({std::move(places), [](task::Label const& label) -> std::optional<std::size_t> {
-                         return std::get<task::Choice>(label).index;
-                       }});
-      break;
-    }
-    case task::TaskType::Tagging:
-    case task::TaskType::Span: break;
-  }
-  std::erase_if(views, [](LabelView const& view) { return view.names.size() < 2; });
-  return views;
-}
-
-/// The view whose labels and slices have most to do with one another, its p corrected for the choice.
+/// The one of a task whose labels and slices have most to do with one another, its p corrected for the choice.
 std::optional<Candidate> strongest(std::vector<std::optional<Candidate>> candidates) {
   std::optional<Candidate> best;
   auto const strength = [](Candidate const& one) {
@@ -253,23 +153,18 @@ std::optional<Candidate> strongest(std::vector<std::optional<Candidate>> candida
   };
   for (auto& candidate : candidates)
     if (candidate && (!best || strength(*candidate) > strength(*best))) best = std::move(candidate);
-  if (best) best->p_value = std::min(1.0, best->p_value * static_cast<double>(candidates.size()));
+  if (best) {
+    best->n_tests = candidates.size();
+    best->p_value = std::min(1.0, best->p_value * static_cast<double>(candidates.size()));
+  }
   return best;
 }
 
 std::optional<Candidate> label_candidate(data::Corpus const& corpus, data::Stream const& stream, std::size_t position,
-                                         LabelView const& view, Dimension const& dimension) {
+                                         NamedTable const& counted, Dimension const& dimension) {
   auto const t = stream.tasks[position];
-  auto const& labels = view.names;
-  Table table(dimension.slices.size(), std::vector<std::size_t>(labels.size()));
-  auto const& rows = stream.of(Split::Train);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    auto const slice = dimension.of_rows[0][i];
-    auto const& label = rows[i].labels[position];
-    if (slice < 0 || !task::is_labelled(label)) continue;
-    if (auto const index = view.index_of(label)) ++table[static_cast<std::size_t>(slice)][*index];
-  }
-  if (is_hierarchy(table)) return std::nullopt;
+  auto const& labels = counted.names;
+  auto const& table = counted.table;
   auto const test = stats::chi_square_test(stats::merged(table));
   if (test.degrees_of_freedom == 0 || test.n < kFewestRows) return std::nullopt;
   std::vector<std::size_t> all(labels.size());
@@ -361,21 +256,11 @@ std::optional<Candidate> dimension_shift(data::Corpus const& corpus, data::Strea
   return shift_candidate(corpus, stream, dimension.kind, dimension.name, dimension.slices, std::move(table));
 }
 
-std::optional<Candidate> label_shift(data::Corpus const& corpus, data::Stream const& stream, std::size_t position,
-                                     LabelView const& view) {
-  Table table(2, std::vector<std::size_t>(view.names.size()));
-  for (std::size_t side = 0; side < 2; ++side)
-    for (auto const& example : stream.of(side == 0 ? Split::Train : Split::Test))
-      if (auto const& label = example.labels[position]; task::is_labelled(label))
-        if (auto const index = view.index_of(label)) ++table[side][*index];
-  return shift_candidate(corpus, stream, "label", corpus.tasks[stream.tasks[position]].name, view.names,
-                         std::move(table));
-}
-
 /// What no task reads.
 bool is_free(data::Corpus const& corpus, std::string const& column) {
   return column != "id" && std::none_of(corpus.tasks.begin(), corpus.tasks.end(), [&](auto const& task) {
-           return task.label == column || task.spans == column ||
+           return task.label == column || task.spans == column || task.start == column ||
+                  std::find(task.choices.begin(), task.choices.end(), column) != task.choices.end() ||
                   std::find(task.text.begin(), task.text.end(), column) != task.text.end();
          });
 }
@@ -392,33 +277,50 @@ void check_slices(data::Corpus const& corpus, RowColumns const& columns, Audit& 
     std::vector<Dimension> dimensions{length_of(stream), script_dimension(stream), latin_dimension(stream)};
     for (auto const& name : columns.names())
       if (is_free(corpus, name)) dimensions.push_back(column_dimension(stream, columns, name));
-    std::vector<std::vector<LabelView>> views;
+    std::vector<std::optional<LabelView>> views;
     for (std::size_t position = 0; position < stream.tasks.size(); ++position)
-      views.push_back(views_of(corpus, stream, position));
-    auto const add_strongest = [&](std::size_t position, auto const& candidate_of) {
-      std::vector<std::optional<Candidate>> found;
-      for (auto const& view : views[position]) found.push_back(candidate_of(view));
-      add(strongest(std::move(found)));
-    };
+      views.push_back(view_of(corpus, stream, position));
     for (auto const& dimension : dimensions) {
       if (dimension.slices.size() < 2) continue;
-      for (std::size_t position = 0; position < stream.tasks.size(); ++position)
-        add_strongest(position, [&](LabelView const& view) {
-          return label_candidate(corpus, stream, position, view, dimension);
-        });
+      for (std::size_t position = 0; position < stream.tasks.size(); ++position) {
+        if (!views[position]) continue;
+        auto counts = views[position]->empty_counts(dimension.slices.size());
+        views[position]->count(
+            0, [&](std::size_t row) { return dimension.of_rows[0][row]; }, counts);
+        auto const type = corpus.tasks[stream.tasks[position]].type;
+        if ((type == task::TaskType::Classification || type == task::TaskType::Multilabel) &&
+            is_hierarchy(counts.table))
+          continue;
+        std::vector<std::optional<Candidate>> found;
+        for (auto const& table : tables_of(*views[position], std::move(counts)))
+          found.push_back(label_candidate(corpus, stream, position, table, dimension));
+        add(strongest(std::move(found)));
+      }
       // A test set of later rows is as it should be.
       if (dimension.kind != "time") add(dimension_shift(corpus, stream, dimension));
     }
-    for (std::size_t position = 0; position < stream.tasks.size(); ++position)
-      add_strongest(position, [&](LabelView const& view) { return label_shift(corpus, stream, position, view); });
+    for (std::size_t position = 0; position < stream.tasks.size(); ++position) {
+      if (!views[position]) continue;
+      auto counts = views[position]->empty_counts(2);
+      views[position]->count(
+          0, [](std::size_t) { return 0; }, counts);
+      views[position]->count(
+          1, [](std::size_t) { return 1; }, counts);
+      std::vector<std::optional<Candidate>> found;
+      for (auto& table : tables_of(*views[position], std::move(counts)))
+        found.push_back(shift_candidate(corpus, stream, "label", corpus.tasks[stream.tasks[position]].name, table.names,
+                                        std::move(table.table)));
+      add(strongest(std::move(found)));
+    }
   }
   std::vector<double> p_values;
-  for (auto const& candidate : candidates) p_values.push_back(candidate.p_value);
+  std::size_t n_tests = 0;
+  for (auto const& candidate : candidates) p_values.push_back(candidate.p_value), n_tests += candidate.n_tests;
   auto const adjusted = stats::holm(p_values);
   for (std::size_t i = 0; i < candidates.size(); ++i)
     if (candidates[i].is_strong && adjusted[i] < kLevel) {
       candidates[i].finding.numbers["p_value"] = adjusted[i];
-      candidates[i].finding.numbers["tests"] = static_cast<double>(candidates.size());
+      candidates[i].finding.numbers["tests"] = static_cast<double>(n_tests);
       audit.findings.push_back(std::move(candidates[i].finding));
     }
 }

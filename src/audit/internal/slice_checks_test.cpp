@@ -134,5 +134,57 @@ TEST(Slices, SeeRightChoicesThatStandInOnePlaceInTestAlone) {
   EXPECT_EQ(found->bars.front().first, "choice 0 · train");
 }
 
+TEST(Slices, SayNothingOfAFewRowsThatFallTogether) {
+  Project project;
+  change_all(project, [](task::Example& row) {
+    row.texts[0] = (row.file == 0 && row.line < 4 ? "van de het een niet " : "this is what it was for ") + row.texts[0];
+    row.labels[0] = std::vector<std::string>{row.file == 0 && row.line % 300 == 1 ? "rare"
+                                             : is_red(row)                        ? "red"
+                                                                                  : "blue"};
+  });
+  project.corpus.tasks[0].type = TaskType::Multilabel;
+  project.corpus.label_sets[0] = task::LabelSet({"blue", "rare", "red"});
+  EXPECT_EQ(find(project.run(), "label-by-language"), nullptr) << "one of three rows, where 0.01 are to be expected";
+}
+
+TEST(Slices, SeeNumbersThatAColumnTellsWithoutFail) {
+  Project project;
+  auto const columns = column_of(project, "source", [](auto const& row) { return is_red(row) ? "mail" : "chat"; });
+  change_all(project, [](task::Example& row) {
+    row.labels[0] = (is_red(row) ? 3.0 : 1.0) + 0.1 * static_cast<double>(row.line % 5);
+  });
+  project.corpus.tasks[0].type = TaskType::Regression;
+  project.corpus.label_sets[0] = task::LabelSet();
+  EXPECT_NE(find(project.run(columns), "label-by-column"), nullptr);
+}
+
+TEST(Slices, TakeAColumnThatGroupsTheLabelsOfSetsForMeaning) {
+  Project project;
+  auto const columns = column_of(project, "domain", [](auto const& row) { return is_red(row) ? "warm" : "cold"; });
+  change_all(project, [](task::Example& row) {
+    row.labels[0] = std::vector<std::string>{(is_red(row) ? "red-" : "blue-") + std::to_string(row.line % 3)};
+  });
+  project.corpus.tasks[0].type = TaskType::Multilabel;
+  project.corpus.label_sets[0] = task::LabelSet({"blue-0", "blue-1", "blue-2", "red-0", "red-1", "red-2"});
+  EXPECT_EQ(find(project.run(columns), "label-by-column"), nullptr);
+}
+
+TEST(Slices, DoNotSayOfChoicesThatNoTaskReadsThem) {
+  Project project;
+  project.corpus.tasks[0] = {.name = "pick",
+                             .type = TaskType::MultipleChoice,
+                             .datasets = {"d"},
+                             .text = {"q"},
+                             .choices = {"a", "b"},
+                             .label = "l"};
+  project.corpus.label_sets[0] = task::LabelSet();
+  auto const columns = column_of(project, "a", [](auto const& row) { return looks_red(row) ? "yes" : "no"; });
+  change_all(project, [](task::Example& row) {
+    row.labels[0] = task::Choice{is_red(row) ? 0U : 1U};
+    row.texts = {row.texts[0], "yes", "no"};
+  });
+  EXPECT_EQ(find(project.run(columns), "label-by-column"), nullptr);
+}
+
 }  // namespace
 }  // namespace polytask::audit

@@ -1,5 +1,7 @@
 #include "report/internal/sample_audit.h"
 
+#include <limits>
+
 namespace polytask::report {
 
 std::vector<std::string> const& finding_kinds() {
@@ -30,6 +32,25 @@ DataPageData hostile_audit() {
                                    .evidence = {{bad, bad, bad, bad, bad}},
                                    .bars = {{bad, 0.5}, {bad, 0.0}}});
   data.audit.tasks.push_back({.name = bad, .metric = bad, .n = {7, 0, 0}, .labels = {{bad, {7, 0, 0}}}});
+  double const nan = std::numeric_limits<double>::quiet_NaN();
+  eval::Score const some{.value = 0.25, .interval = {.low = 0.125, .high = 0.5}},
+      none{.value = nan, .interval = {nan, nan}};
+  for (bool const has_majority : {true, false}) {
+    data.audit.tasks.push_back({.name = bad, .metric = bad, .n = {7, 0, 0}, .labels = {{bad, {7, 0, 0}}}});
+    data.audit.tasks.back().probe = {.metric = bad,
+                                     .probe = 0.75,
+                                     .bag_of_words = 0.5,
+                                     .majority = has_majority ? 0.25 : nan,
+                                     .gain = some,
+                                     .over_majority = has_majority ? some : none,
+                                     .n_train = 7,
+                                     .n_scored = 3};
+  }
+  using audit::NotProbed;
+  for (auto const reason : {NotProbed::Span, NotProbed::Labels, NotProbed::Length, NotProbed::Rows}) {
+    data.audit.tasks.push_back({.name = bad, .metric = bad, .n = {7, 0, 0}, .labels = {{bad, {7, 0, 0}}}});
+    data.audit.tasks.back().not_probed = reason;
+  }
   data.audit.datasets.push_back({.name = bad,
                                  .n = {7, 0, 0},
                                  .languages = {{bad, 7}},
