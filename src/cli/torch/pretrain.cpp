@@ -160,8 +160,7 @@ train::PretrainResult run_pretraining(PretrainRecipe recipe, MoreTexts more, std
                                       CommandLine const& line, fs::path const& work, fs::path const& encoder,
                                       std::stop_token const& stop) {
   auto const& config = recipe.config;
-  if (config.precision == "auto")
-    recipe.config.precision = line.device == "cpu" ? precision_of_run("auto", work / "config.json") : "f32";
+  recipe.config.precision = precision_of_run(config.precision, line.device, work / "config.json");
   if (auto const found = train::problems(config); !found.empty()) throw ProjectProblems(found);
   check_files(recipe);
   if (recipe.sources.empty() && more.empty())

@@ -52,8 +52,9 @@ std::string differing_keys(Json const& before, Json const& now, std::string cons
   return keys;
 }
 
-std::string precision_of_run(std::string const& word, fs::path const& config_json) {
+std::string precision_of_run(std::string const& word, std::string const& device, fs::path const& config_json) {
   if (word != "auto") return word;
+  if (device != "cpu") return "f32";
   if (fs::exists(config_json)) {
     auto const begun = parse_json(read_file(config_json), config_json.string()).value();
     Json::json_pointer const place("/train/precision");

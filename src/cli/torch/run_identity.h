@@ -16,7 +16,9 @@ namespace polytask::cli {
 [[nodiscard]] std::string differing_keys(Json const& before, Json const& now, std::string const& path = "");
 
 /// `train.precision`: what "auto" was when the run with this config.json was begun, so that another measurement does
-/// not make it another run; where none was begun, what this processor is measured to gain by. Other words as they are.
-[[nodiscard]] std::string precision_of_run(std::string const& word, std::filesystem::path const& config_json);
+/// not make it another run; where none was begun, what this processor is measured to gain by; "f32" on another device.
+/// Other words as they are.
+[[nodiscard]] std::string precision_of_run(std::string const& word, std::string const& device,
+                                           std::filesystem::path const& config_json);
 
 }  // namespace polytask::cli

@@ -361,10 +361,8 @@ int train(CommandLine const& line) {
     stop.may_save();  // a download goes on where it stopped
     return stop.token();
   });
-  project.train.precision =
-      line.device == "cpu" ? precision_of_run(project.train.precision, runs_folder(project.folder) / id / "config.json")
-      : project.train.precision == "auto" ? "f32"
-                                          : project.train.precision;
+  auto& precision = project.train.precision;
+  precision = precision_of_run(precision, line.device, runs_folder(project.folder) / id / "config.json");
   project.train = train::effective(project.train, corpus, project.encoder);
   auto const identity = identity_of(project, corpus, line, place ? place->size : line.n_workers);
   std::optional<Workers> workers;              // waits for them to end,

@@ -39,4 +39,10 @@ Json const& JsonFields::list(Json const& object, char const* key, std::string_vi
   return object[key];
 }
 
+char const* unsupported_option(Json const& token) {
+  for (auto const* option : {"single_word", "lstrip", "rstrip", "normalized"})
+    if (token.contains(option) && token[option] != false && !token[option].is_null()) return option;
+  return nullptr;
+}
+
 }  // namespace polytask::text

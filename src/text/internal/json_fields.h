@@ -31,4 +31,8 @@ class JsonFields {
   std::string where_;
 };
 
+/// The first option of an added token that asks for another way of matching than the plain one; null when there is
+/// none.
+[[nodiscard]] char const* unsupported_option(Json const& token);
+
 }  // namespace polytask::text
