@@ -119,15 +119,15 @@ class Pretrain(Scenario):
         project.write('japanese.txt', ''.join(line + '\n' for line in sentences(600).splitlines() if '。' in line))
         self.expect(self.pretrain(project, to='first', texts='english.txt'), 0)
         recipe = {'texts': {'en': {'files': 'english.txt'}, 'ja': {'files': 'japanese.txt'}}, 'encoder': {'from': 'first'}, 'stored': 'int4',
-                  'vocabulary': {'size': 120, 'replace': True, 'keep': 30, 'learn_from': ['ja']}, 'train': {'max_length': 32, 'epochs': 0.2, 'evaluations': 1, 'precision': 'auto'}}
+                  'vocabulary': {'size': 160, 'replace': True, 'keep': 60, 'learn_from': ['ja']}, 'train': {'max_length': 32, 'epochs': 0.2, 'evaluations': 1, 'precision': 'auto'}}
         project.write('recipe.yaml', json.dumps(recipe))
         self.expect(project.run('pretrain', 'recipe.yaml', '--to', 'second'), 0)
         before, after = (read_lines(project.path(name, 'vocab.txt')) for name in ('first', 'second'))
-        self.assertEqual([token for token in before if token in after[:30]], after[:30], 'in their old order')
+        self.assertEqual([token for token in before if token in after[:60]], after[:60], 'in their old order')
         for token in '[MASK]', 'fox', 'meets':
-            self.assertIn(token, after[:30])
-        self.assertEqual([token for token in after[30:] if token.removeprefix('##').isascii() and token.removeprefix('##').isalpha()], [], 'English is not learnt again')
-        self.assertIn('狐', after[30:])
+            self.assertIn(token, after[:60])
+        self.assertEqual([token for token in after[60:] if token.removeprefix('##').isascii() and token.removeprefix('##').isalpha()], [], 'English is not learnt again')
+        self.assertIn('狐', after[60:])
         self.assertIn(read_json(project.path('second', 'recipe.json'))['train']['precision'], ('f32', 'bf16'))
         self.assertIn('model.int8.safetensors', os.listdir(project.path('second')))
         project.fill(60).describe(tasks={'intent': INTENT}, encoder='second', train={'max_length': 32})
