@@ -130,7 +130,7 @@ std::string resume_pretraining(CommandLine const& line) {
   std::string command = "polytask pretrain";
   if (!line.recipe.empty()) command += " " + shell_word(line.recipe);
   auto const add = [&](std::string const& option, std::string const& value) {
-    command += " " + option + " " + shell_word(value);
+    command += fmt::format(" {} {}", option, shell_word(value));
   };
   if (line.adapt) command += " --adapt";
   if (line.project != "polytask.yaml") add("--project", line.project.string());
