@@ -147,6 +147,85 @@ double loss_of(task::TaskType type, std::vector<double> const& outputs, double c
   return loss;
 }
 
+Matrix targets_of(std::span<task::Label const> gold, task::LabelSet const& labels, std::size_t n_outputs) {
+  Matrix y(gold.size() * n_outputs);
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    auto const set = [&](std::string const& name) {
+      if (auto const index = labels.index_of(name)) y[i * n_outputs + *index] = 1;
+    };
+    if (auto const* value = std::get_if<double>(&gold[i])) y[i] = *value;
+    if (auto const* one = std::get_if<std::string>(&gold[i])) set(*one);
+    if (auto const* several = std::get_if<std::vector<std::string>>(&gold[i]))
+      std::for_each(several->begin(), several->end(), set);
+  }
+  return y;
+}
+
+/// What the vectors asked get, and what the vectors held out got of the others, with the same penalty.
+struct Outputs {
+  std::vector<std::vector<double>> asked, held_out;
+  std::vector<std::size_t> held_out_vectors;
+};
+
+Outputs outputs_of(task::TaskType type, Matrix const& y, std::size_t n_outputs, Vectors const& train,
+                   Vectors const& rows, std::span<std::size_t const> row_of) {
+  auto const n_vectors = train.n_rows();
+  Scale const scale(train);
+  auto const x = scale.of(train);
+  Ridge ridge(x, y, train.size, n_outputs);
+  auto const is_held_out = [&](std::size_t vector) {
+    return (row_of.empty() ? vector : row_of[vector]) % kHeldOutEvery == 0;
+  };
+  Outputs outputs;
+  for (std::size_t i = 0; i < n_vectors; ++i)
+    if (is_held_out(i)) outputs.held_out_vectors.push_back(i);
+  ridge.gather([&](std::size_t vector) { return !is_held_out(vector); });
+  double best_penalty = kPenalties[1], least = std::numeric_limits<double>::infinity();
+  for (double const penalty : kPenalties) {
+    ridge.fit(penalty);
+    std::vector<std::vector<double>> found;
+    double loss = 0;
+    for (auto const i : outputs.held_out_vectors) {
+      found.push_back(ridge.outputs(x.data() + i * train.size));
+      loss += loss_of(type, found.back(), y.data() + i * n_outputs);
+    }
+    if (loss < least) least = loss, best_penalty = penalty, outputs.held_out = std::move(found);
+  }
+  ridge.gather([](std::size_t) { return true; });
+  ridge.fit(best_penalty);
+  auto const asked = scale.of(rows);
+  for (std::size_t row = 0; row < rows.n_rows(); ++row)
+    outputs.asked.push_back(ridge.outputs(asked.data() + row * rows.size));
+  return outputs;
+}
+
+/// The label of a word whose outputs are of `none` last: none where that is ahead of all others by `margin`.
+std::size_t tag_of(std::vector<double> const& outputs, double margin) {
+  auto const none = outputs.size() - 1;
+  auto const best = static_cast<std::size_t>(std::max_element(outputs.begin(), outputs.end() - 1) - outputs.begin());
+  return outputs[best] >= outputs[none] - margin ? best : none;
+}
+
+/// Few words carry a tag, so that least squares hardly ever finds one ahead of "none": the margin with the best F1 of
+/// tagged words among those held out. y: [words, outputs], "none" last.
+double best_margin(Outputs const& outputs, Matrix const& y, std::size_t n_outputs) {
+  double best = 0, best_f1 = -1;
+  for (int step = 0; step <= 18; ++step) {
+    double const margin = 0.05 * step;
+    double n_right = 0, n_said = 0, n_gold = 0;
+    for (std::size_t i = 0; i < outputs.held_out.size(); ++i) {
+      auto const* gold = y.data() + outputs.held_out_vectors[i] * n_outputs;
+      auto const tag = tag_of(outputs.held_out[i], margin);
+      n_said += tag + 1 < n_outputs;
+      n_gold += gold[n_outputs - 1] < 0.5;
+      n_right += tag + 1 < n_outputs && gold[tag] > 0.5;
+    }
+    double const f1 = n_said + n_gold > 0 ? 2 * n_right / (n_said + n_gold) : 0;
+    if (f1 > best_f1) best_f1 = f1, best = margin;
+  }
+  return best;
+}
+
 }  // namespace
 
 std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::LabelSet const& labels,
@@ -158,66 +237,37 @@ std::vector<task::Prediction> linear_probe(task::TaskSpec const& spec, task::Lab
   expects(train.n_rows() == gold.size() && train.n_rows() > 0 && train.size == rows.size, "every row has a vector");
   auto const n_outputs = is_value ? std::size_t{1} : labels.size();
   expects(n_outputs > 0, "there is something to answer");
-  Matrix y(gold.size() * n_outputs);
-  for (std::size_t i = 0; i < gold.size(); ++i) {
-    auto const set = [&](std::string const& name) {
-      if (auto const index = labels.index_of(name)) y[i * n_outputs + *index] = 1;
-    };
-    if (auto const* value = std::get_if<double>(&gold[i])) y[i] = *value;
-    if (auto const* one = std::get_if<std::string>(&gold[i])) set(*one);
-    if (auto const* several = std::get_if<std::vector<std::string>>(&gold[i]))
-      std::for_each(several->begin(), several->end(), set);
-  }
-  Scale const scale(train);
-  auto const x = scale.of(train);
-  Ridge ridge(x, y, train.size, n_outputs);
-  auto const is_held_out = [&](std::size_t vector) {
-    return (row_of.empty() ? vector : row_of[vector]) % kHeldOutEvery == 0;
-  };
-  ridge.gather([&](std::size_t vector) { return !is_held_out(vector); });
-  double best_penalty = kPenalties[1], least = std::numeric_limits<double>::infinity();
-  for (double const penalty : kPenalties) {
-    ridge.fit(penalty);
-    double loss = 0;
-    for (std::size_t i = 0; i < gold.size(); ++i)
-      if (is_held_out(i))
-        loss += loss_of(spec.type, ridge.outputs(x.data() + i * train.size), y.data() + i * n_outputs);
-    if (loss < least) least = loss, best_penalty = penalty;
-  }
-  ridge.gather([](std::size_t) { return true; });
-  ridge.fit(best_penalty);
-  auto const asked = scale.of(rows);
+  auto const y = targets_of(gold, labels, n_outputs);
   std::vector<task::Prediction> predictions;
-  for (std::size_t row = 0; row < rows.n_rows(); ++row)
-    predictions.push_back(prediction_of(spec.type, ridge.outputs(asked.data() + row * rows.size)));
+  for (auto const& outputs : outputs_of(spec.type, y, n_outputs, train, rows, row_of).asked)
+    predictions.push_back(prediction_of(spec.type, outputs));
   return predictions;
 }
 
 std::vector<task::Prediction> tagging_probe(task::LabelSet const& labels, Vectors const& train,
                                             LabelledRows const& train_rows, Vectors const& rows,
                                             std::span<task::Example const* const> examples) {
-  // What stands for "none" is nobody's name.
-  std::string none = "-";
-  while (labels.contains(none)) none += "-";
-  auto names = labels.names();
-  names.push_back(none);
-  task::LabelSet const classes(std::move(names));
-  std::vector<task::Label> gold;
+  auto const n_outputs = labels.size() + 1;  // "none" last
+  Matrix y;
   std::vector<std::size_t> row_of;
   for (std::size_t i = 0; i < train_rows.examples.size(); ++i)
-    for (auto& label : labels_of_words(tagged_words(*train_rows.examples[i]),
-                                       std::get<std::vector<task::Span>>(train_rows.labels[i]))) {
-      gold.emplace_back(label.empty() ? none : std::move(label));
+    for (auto const& label : labels_of_words(tagged_words(*train_rows.examples[i]),
+                                             std::get<std::vector<task::Span>>(train_rows.labels[i]))) {
+      y.resize(y.size() + n_outputs);
+      auto const index = label.empty() ? Result<std::size_t>(labels.size()) : labels.index_of(label);
+      if (index) y[y.size() - n_outputs + *index] = 1;
       row_of.push_back(i);
     }
-  auto const found = linear_probe({.type = task::TaskType::Classification}, classes, train, gold, rows, row_of);
+  expects(train.n_rows() == row_of.size() && train.n_rows() > 0 && train.size == rows.size, "every word has a vector");
+  auto const found = outputs_of(task::TaskType::Classification, y, n_outputs, train, rows, row_of);
+  double const margin = best_margin(found, y, n_outputs);
   std::vector<task::Prediction> predictions;
-  auto at = found.begin();
+  auto at = found.asked.begin();
   for (auto const* example : examples) {
     auto const words = tagged_words(*example);
     std::vector<std::string> tags;
     for (std::size_t w = 0; w < words.size(); ++w, ++at) {
-      auto const label = std::get<task::ClassPrediction>(*at).label;
+      auto const label = tag_of(*at, margin);
       tags.push_back(label < labels.size() ? labels[label] : "");
     }
     predictions.emplace_back(spans_of_words(words, tags));

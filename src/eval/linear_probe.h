@@ -35,7 +35,8 @@ struct Vectors {
 /// The places that a tagging probe has a vector for, one word after another: the row's own words, else those of its
 /// text.
 [[nodiscard]] std::vector<task::ByteRange> tagged_words(task::Example const& example);
-/// Tagging: linear_probe for the label of each word, or none; neighbours of one label make one span. `train` and `rows`
+/// Tagging: least squares to the label of each word, or none, the largest being the answer with as much taken from none
+/// as gives the best F1 on the rows held out; neighbours of one label make one span. `train` and `rows`
 /// hold a vector for each word of each row, in their order. All training rows are labelled.
 [[nodiscard]] std::vector<task::Prediction> tagging_probe(task::LabelSet const& labels, Vectors const& train,
                                                           LabelledRows const& train_rows, Vectors const& rows,

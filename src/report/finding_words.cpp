@@ -368,7 +368,12 @@ std::map<std::string, Make> const& table() {
                           : "";
          auto const majority_ja =
              has_majority ? fmt::format("。最頻ラベルだけなら {:.3f}、その差は {}", p.number("majority"), over_ja) : "";
-         return {{"the encoder does not carry the task", "エンコーダがこのタスクの情報を持っていません"},
+         bool const is_nothing = p.has("majority") && p.number("over_majority_low") <= 0;
+         Sentence const title = is_nothing ? Sentence{"the encoder does not carry the task",
+                                                      "エンコーダがこのタスクの情報を持っていません"}
+                                           : Sentence{"the encoder says less of the task than words do",
+                                                      "エンコーダが持つこのタスクの情報は単語モデルより少ないようです"};
+         return {title,
                  {fmt::format(
                       "a linear probe on the frozen encoder reaches {:.3f} ({}), a bag of words {:.3f}; probe minus "
                       "bag of words {:+.3f} ({:+.3f} to {:+.3f}){}",

@@ -128,7 +128,7 @@ PretrainRecipe recipe_of(CommandLine const& line, Project const* project) {
 
 std::string resume_pretraining(CommandLine const& line) {
   std::string command = "polytask pretrain";
-  if (!line.recipe.empty()) command += " " + shell_word(line.recipe);
+  if (!line.recipe.empty()) command += fmt::format(" {}", shell_word(line.recipe));
   auto const add = [&](std::string const& option, std::string const& value) {
     command += fmt::format(" {} {}", option, shell_word(value));
   };
