@@ -313,5 +313,33 @@ TEST(Audit, SeesAMetricThatRewardsOneSetOfLabels) {
   EXPECT_EQ(majority->names.at(1), "red");
 }
 
+TEST(Audit, SeesThatOneAnswerIsAlwaysRight) {
+  Project project;
+  project.corpus.tasks[0].type = TaskType::Multilabel;
+  project.corpus.label_sets[0] = task::LabelSet({"red"});
+  for (auto const split : data::kSplits)
+    for (auto& row : project.rows(split)) row.labels[0] = std::vector<std::string>{"red"};
+  auto const of_sets = project.run();
+  ASSERT_NE(find(of_sets, "majority-metric"), nullptr);
+  EXPECT_EQ(find(of_sets, "majority-metric")->n, 800U);
+
+  project.corpus.tasks[0] = {.name = "pick",
+                             .type = TaskType::MultipleChoice,
+                             .datasets = {"d"},
+                             .text = {"q"},
+                             .choices = {"a", "b"},
+                             .label = "l"};
+  project.corpus.label_sets[0] = task::LabelSet();
+  for (auto const split : data::kSplits)
+    for (auto& row : project.rows(split)) {
+      row.texts.push_back("one");
+      row.texts.push_back("other");
+      row.labels[0] = task::Choice{1};
+    }
+  auto const of_choices = project.run();
+  ASSERT_NE(find(of_choices, "majority-metric"), nullptr);
+  EXPECT_EQ(find(of_choices, "majority-metric")->names.at(1), "choice 1");
+}
+
 }  // namespace
 }  // namespace polytask::audit

@@ -73,11 +73,12 @@ void print_probe(std::ostream& out, audit::TaskFacts const& task) {
   auto const& probe = *task.probe;
   // A constant answer has no correlation.
   auto const beside = [&](char const* who, double value, eval::Score const& difference) {
-    if (!std::isfinite(value)) return std::string();
+    if (!std::isfinite(value) || !std::isfinite(difference.value)) return std::string();
     return fmt::format("; {} {:.3f}, difference {:+.3f} ({:+.3f} to {:+.3f})", who, value, difference.value,
                        difference.interval.low, difference.interval.high);
   };
-  out << fmt::format("probe of {}: frozen encoder {} {:.3f}{}{}\n", task.name, probe.metric, probe.probe,
+  out << fmt::format("probe of {}: frozen encoder {} {}{}{}\n", task.name, probe.metric,
+                     std::isfinite(probe.probe) ? fmt::format("{:.3f}", probe.probe) : "not defined here",
                      beside("bag of words", probe.bag_of_words, probe.gain),
                      beside("majority", probe.majority, probe.over_majority));
 }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -184,9 +185,24 @@ audit::Audit audit_of(Project const& project, data::Corpus const& corpus, audit:
   return audit;
 }
 
+/// A page may take the place of another one, and of nothing else: not of data, say.
+void check_page(fs::path const& path) {
+  if (!is_there(path)) return;
+  constexpr std::string_view kBeginning = "<!doctype html>";
+  std::string beginning(kBeginning.size(), ' ');
+  bool const is_file = fs::is_regular_file(path);
+  if (is_file) std::ifstream(path, std::ios::binary).read(beginning.data(), std::ssize(beginning));
+  for (char& c : beginning) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  if (!is_file || beginning != kBeginning)
+    throw Error(
+        ErrorCode::Conflict,
+        fmt::format("{}: is there and is no page, so it is left as it is; choose another --page", path.string()));
+}
+
 }  // namespace
 
 int validate(CommandLine const& line) {
+  if (!line.page.empty()) check_page(line.page);
   auto project = read_project(line.project, line.overrides);
   audit::RowColumns columns;
   auto const corpus =

@@ -219,7 +219,7 @@ void SafetensorsFile::copied(TensorView const& tensor) const noexcept {
 }
 
 SafetensorsFile SafetensorsFile::open(std::filesystem::path const& path) {
-  int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int const descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe is no file
   if (descriptor < 0)
     throw Error(errno == ENOENT ? ErrorCode::NotFound : ErrorCode::InvalidInput,
                 fmt::format("{}: cannot be opened ({}); check the path and its permissions", path.string(),

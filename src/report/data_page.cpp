@@ -119,6 +119,7 @@ std::string task_section(audit::TaskFacts const& task, std::size_t index) {
   out += fact({"metric for nothing", "何も読まない場合の指標"}, task.majority ? score_text(*task.majority) : "–");
   if (task.bag_of_words) out += fact({"bag of words (accuracy)", "単語モデル(正解率)"}, score_text(*task.bag_of_words));
   auto const beside = [](double score, eval::Score const& difference) {
+    if (!std::isfinite(difference.value)) return score_text(score);
     return fmt::format("{} <small>{:+.3f} ({:+.3f} – {:+.3f})</small>", score_text(score), difference.value,
                        difference.interval.low, difference.interval.high);
   };

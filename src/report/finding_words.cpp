@@ -185,9 +185,10 @@ std::map<std::string, Make> const& table() {
        }},
       {"majority-metric",
        [](Parts const& p) -> FindingWords {
-         bool const is_set = p.number("is_set") > 0;
-         Sentence const others = is_set ? Sentence{"macro_f1, in which", "macro_f1 "}
-                                        : Sentence{"macro_f1 or mcc, in which", "macro_f1 や mcc "};
+         bool const has_mcc = p.number("has_mcc") > 0;
+         Sentence const others =
+             !has_mcc ? Sentence{"macro_f1 where the task has it, in which", "(使えるタスクでは)macro_f1 "}
+                      : Sentence{"macro_f1 or mcc, in which", "macro_f1 や mcc "};
          return {{"the metric rewards saying nothing", "何も読まなくても指標が高く出ます"},
                  {fmt::format("{} is {:.3f} for always answering {}, which is right for {} of the training rows",
                               p.name(0), p.number("majority"), p.name(1), p.share()),

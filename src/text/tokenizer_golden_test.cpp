@@ -157,6 +157,7 @@ TEST(CharactersGolden, IdsOfNastyTextsEqualTheReference) {
   fs::copy_file(std::string(kFolder) + "characters/vocab.txt", folder / "vocab.txt",
                 fs::copy_options::overwrite_existing);
   write_file_atomically(folder / "tokenizer_config.json", golden["tokenizer_config"].dump());
+  write_file_atomically(folder / "config.json", R"({"tokenizer_class": "BertJapaneseTokenizer"})");
   auto const tokenizer = load_tokenizer(folder);
   EncodeOptions const whole{.max_length = 1'000};
   for (auto const& one : golden["texts"])

@@ -204,16 +204,20 @@ TEST(TokenizerFiles, NameTheConfigurationBesideAVocabularyThatIsNotSupported) {
   EXPECT_THAT(with(R"([])"), HasSubstr("not a JSON object"));
   EXPECT_THAT(with(R"({"tokenizer_class": "BertJapaneseTokenizer"})"),
               HasSubstr("\"tokenizer_class\" is BertJapaneseTokenizer with pieces of words"));
-  EXPECT_THAT(with(R"({"mecab_kwargs": {"mecab_dic": "ipadic"}})"), HasSubstr("BertJapaneseTokenizer"))
-      << "as published";
+  EXPECT_THAT(with(R"({"mecab_kwargs": {"mecab_dic": "ipadic"}})"),
+              HasSubstr("has options of BertJapaneseTokenizer, and the class is \"BertTokenizer\""));
+  EXPECT_THAT(with(R"({"tokenizer_class": 5})"), HasSubstr("\"tokenizer_class\" is \"5\"; expected a name"));
   auto const of_characters = [&](std::string const& more) {
-    return with(R"({"word_tokenizer_type": "mecab", "subword_tokenizer_type": "character")" + more + "}");
+    return with(R"({"tokenizer_class": "BertJapaneseTokenizer", "word_tokenizer_type": "mecab", )"
+                R"("subword_tokenizer_type": "character")" +
+                more + "}");
   };
   EXPECT_EQ(of_characters(""), "no error");
   EXPECT_THAT(of_characters(R"(, "do_subword_tokenize": false)"), HasSubstr("\"do_subword_tokenize\" is false"));
   EXPECT_THAT(of_characters(R"(, "do_lower_case": true)"), HasSubstr("\"do_lower_case\" is true"));
   EXPECT_THAT(of_characters(R"(, "mecab_kwargs": [])"), HasSubstr("no object of options"));
-  EXPECT_THAT(with(R"({"subword_tokenizer_type": "character"})"), HasSubstr("\"word_tokenizer_type\" is \"basic\""));
+  EXPECT_THAT(with(R"({"tokenizer_class": "BertJapaneseTokenizer", "subword_tokenizer_type": "character"})"),
+              HasSubstr("\"word_tokenizer_type\" is \"basic\""));
   EXPECT_THAT(error_beside_vocabulary("config.json", R"({"tokenizer_class": "BertJapaneseTokenizer"})"),
               HasSubstr("config.json: \"tokenizer_class\" is BertJapaneseTokenizer"));
   EXPECT_THAT(with(R"({"do_basic_tokenize": false})"), HasSubstr("\"do_basic_tokenize\" is false"));

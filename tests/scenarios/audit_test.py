@@ -66,6 +66,15 @@ class Audit(Scenario):
         for words in 'rows stand more than once', '重複した行があります', '<svg':
             self.assertIn(words, page)
 
+    def test_a_page_takes_the_place_of_a_page_alone(self):
+        project = self.intent_project(tickets(60, 1), tickets(30, 3, 20000))
+        for name in 'train.jsonl', 'polytask.yaml', '.':
+            before = open(project.path(name), 'rb').read() if name != '.' else None
+            self.expect_one_sentence(project.run('validate', '--page', name), 5, 'is there and is no page')
+            self.assertEqual(open(project.path(name), 'rb').read() if name != '.' else None, before)
+        for _ in range(2):
+            self.expect(project.run('validate', '--page', 'data.html'), 0)
+
     def test_a_probe_needs_an_encoder(self):
         self.expect_one_sentence(self.intent_project(tickets(60, 1), tickets(30, 3, 20000)).run('validate', '--probe'), 2, '--probe asks the pretrained encoder')
 

@@ -115,19 +115,22 @@ void find_majority(data::Corpus const& corpus, std::size_t t, TaskFacts& facts, 
   double const value = eval::primary_score(spec, corpus.label_sets[t], scored.labels, predicted);
   if (!std::isfinite(value)) return;
   facts.majority = value;
-  bool const is_set = spec.type == task::TaskType::Multilabel;
-  if ((spec.type != task::TaskType::Classification && !is_set) || value < kHighMajority ||
-      corpus.label_sets[t].size() < 2)
+  bool const is_set = spec.type == task::TaskType::Multilabel, is_choice = task::reads_choices(spec);
+  if ((spec.type != task::TaskType::Classification && !is_set && !is_choice) || value < kHighMajority ||
+      (spec.type == task::TaskType::Classification && corpus.label_sets[t].size() < 2))
     return;
   Finding finding{.kind = "majority-metric", .tasks = {spec.name}};
-  auto const answer = is_set ? set_of(corpus.label_sets[t], std::get<task::MultilabelPrediction>(predicted.front()))
-                             : std::vector{facts.labels.front().label};
+  std::vector<std::string> answer;
+  if (is_choice)
+    answer = {shown(task::Choice{std::get<task::ChoicePrediction>(predicted.front()).choice})};
+  else if (is_set)
+    answer = set_of(corpus.label_sets[t], std::get<task::MultilabelPrediction>(predicted.front()));
+  else
+    answer = {facts.labels.front().label};
   finding.names = {facts.metric, answer.empty() ? "-" : fmt::format("{}", fmt::join(answer, " | "))};
-  finding.numbers = {{"majority", value}, {"is_set", is_set ? 1.0 : 0.0}};
-  for (auto const& label : train.labels) {
-    auto const* one = std::get_if<std::string>(&label);
-    finding.n += one != nullptr ? *one == answer.front() : std::get<std::vector<std::string>>(label) == answer;
-  }
+  finding.numbers = {{"majority", value}, {"has_mcc", spec.type == task::TaskType::Classification ? 1.0 : 0.0}};
+  for (auto const& label : train.labels)
+    finding.n += is_set ? std::get<std::vector<std::string>>(label) == answer : shown(label) == answer.front();
   finding.of = train.labels.size();
   auto const n = facts.n[index_of(Split::Train)];
   // What the metric says for nothing, beyond a balanced task of two labels.

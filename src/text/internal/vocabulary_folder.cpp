@@ -59,7 +59,7 @@ class ConfigReader {
     for (auto const* step : {"do_word_tokenize", "do_subword_tokenize"})
       if (!flag(step, true)) fail(fmt::format("\"{}\" is false; that is not supported so far", step));
     for (std::size_t i = 0; i < tokens.size(); ++i)
-      if (find_invalid_utf8(tokens[i])) fail(fmt::format("line {} of vocab.txt is not UTF-8", i + 1));
+      if (find_invalid_utf8(tokens[i])) fail_in_vocabulary(i + 1, "is not UTF-8");
     check_words();
     auto const cls = token("cls_token", "[CLS]"), sep = token("sep_token", "[SEP]"),
                unknown = token("unk_token", "[UNK]");
@@ -68,7 +68,7 @@ class ConfigReader {
     Json vocabulary = Json::object(), added = Json::array();
     for (std::size_t i = 0; i < tokens.size(); ++i)
       if (!vocabulary.emplace(tokens[i], i).second)
-        fail(fmt::format("vocab.txt has the token {} twice", quote(tokens[i])));
+        fail_in_vocabulary(i + 1, fmt::format("the token {} stands there already above", quote(tokens[i])));
     auto const id_of = [&](std::string const& name) {
       if (!vocabulary.contains(name)) fail(fmt::format("the token {} does not stand in vocab.txt", quote(name)));
       return vocabulary[name];
@@ -122,12 +122,16 @@ class ConfigReader {
     throw Error(ErrorCode::InvalidInput, fmt::format("{}: {}", where_, reason));
   }
 
+  [[noreturn]] void fail_in_vocabulary(std::size_t line, std::string const& reason) const {
+    throw Error(ErrorCode::InvalidInput,
+                fmt::format("{}:{}: {}", (fs::path(where_).parent_path() / "vocab.txt").string(), line, reason));
+  }
+
   bool has(char const* key) const { return json_.contains(key) && !json_[key].is_null(); }
 
   bool flag(char const* key, bool missing) const {
     if (!has(key)) return missing;
-    if (!json_[key].is_boolean())
-      fail(fmt::format("\"{}\" is {}; expected true or false", key, quote(json_[key].dump())));
+    if (!json_[key].is_boolean()) fail(fmt::format("\"{}\" is {}; expected true or false", key, json_[key].dump()));
     return json_[key].get<bool>();
   }
 
@@ -153,12 +157,15 @@ class ConfigReader {
   }
 
   std::string class_name() const {
-    // Japanese encoders name the class in config.json alone; the options here are of no other class.
+    if (has("tokenizer_class") && !json_["tokenizer_class"].is_string())
+      fail(fmt::format("\"tokenizer_class\" is {}; expected a name", quote(json_["tokenizer_class"].dump())));
+    // Japanese encoders name the class in config.json alone.
+    auto name = text("tokenizer_class", class_elsewhere_.empty() ? "BertTokenizer" : class_elsewhere_);
     bool const is_japanese = has("word_tokenizer_type") || has("subword_tokenizer_type") || has("mecab_kwargs");
-    auto const missing = is_japanese                ? "BertJapaneseTokenizer"
-                         : class_elsewhere_.empty() ? "BertTokenizer"
-                                                    : class_elsewhere_;
-    auto name = text("tokenizer_class", missing);
+    if (is_japanese && name != "BertJapaneseTokenizer")
+      fail(fmt::format(
+          "has options of BertJapaneseTokenizer, and the class is {}; say in \"tokenizer_class\" which it is",
+          quote(name)));
     if (name.ends_with("Fast")) name.resize(name.size() - 4);
     return name;
   }
