@@ -34,7 +34,8 @@ enum class Format {
 [[nodiscard]] bool is_columnar(std::filesystem::path const& path);
 inline constexpr std::string_view kColumnarAdvice =
     "Parquet and Arrow are not read; write the rows as JSONL where they are at home: datasets.load_dataset(...), then "
-    "to_json(\"train.jsonl\") of each split, or duckdb -c \"COPY (FROM 'train.parquet') TO 'train.jsonl' (FORMAT json)\"";
+    "to_json(\"train.jsonl\") of each split, or duckdb -c \"COPY (FROM 'train.parquet') TO 'train.jsonl' (FORMAT "
+    "json)\"";
 /// "jsonl", "csv", "tsv", "conll", "conllu", "squad", "lines", "text": the words of the project file.
 [[nodiscard]] std::string_view to_string(Format format);
 [[nodiscard]] std::optional<Format> parse_format(std::string_view word);
