@@ -37,12 +37,12 @@ RECIPES = {
     'two-layers': of_teacher([0, 5], 27000),
     'four-layers': of_teacher([0, 2, 3, 5], 18000),
     'kept-words': [],  # as it is shipped
-    'six-layers': ['vocabulary={size: 10500, replace: true, max_alphabet: 3300}', 'stored=int8'],
+    'six-layers': ['vocabulary={size: 10500, replace: true, max_alphabet: 3300}', 'train.learning_rate=0.0003', 'stored=int8'],
     'wide': WIDE,
     'deep': ['encoder={layers: 8, hidden_size: 192, heads: 6, intermediate_size: 768}', *FROM_NOTHING],
     'words-alone': [*WIDE, 'teacher='],
 }
-SHAPES = {'shipped': (6, 384, 12, 21000), 'wide': (4, 256, 8, 15000), 'deep': (8, 192, 6, 15000)}
+SHAPES = {'shipped': (6, 384, 12, 21000), 'fewer-words': (6, 384, 12, 10500), 'wide': (4, 256, 8, 15000), 'deep': (8, 192, 6, 15000)}
 SCRATCH = {'epochs': 20, 'learning_rate': 1e-3, 'head_learning_rate_factor': 1, 'batch_size': 16}  # an encoder that is given has the defaults
 
 cli = argparse.ArgumentParser(usage=__doc__[__doc__.index('usage:') + 7:])

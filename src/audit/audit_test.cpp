@@ -68,13 +68,7 @@ TEST(Audit, TakesQuestionsAboutOneContextForNoCopies) {
 
 TEST(Audit, TakesATextWithOtherChoicesForNoCopy) {
   Project project;
-  project.corpus.tasks[0] = {.name = "pick",
-                             .type = TaskType::MultipleChoice,
-                             .datasets = {"d"},
-                             .text = {"q"},
-                             .choices = {"a", "b"},
-                             .label = "l"};
-  project.corpus.label_sets[0] = task::LabelSet();
+  project.become_choices();
   for (auto const split : data::kSplits)
     for (std::size_t i = 0; i < project.rows(split).size(); ++i) {
       auto& row = project.rows(split)[i];
@@ -323,13 +317,7 @@ TEST(Audit, SeesThatOneAnswerIsAlwaysRight) {
   ASSERT_NE(find(of_sets, "majority-metric"), nullptr);
   EXPECT_EQ(find(of_sets, "majority-metric")->n, 800U);
 
-  project.corpus.tasks[0] = {.name = "pick",
-                             .type = TaskType::MultipleChoice,
-                             .datasets = {"d"},
-                             .text = {"q"},
-                             .choices = {"a", "b"},
-                             .label = "l"};
-  project.corpus.label_sets[0] = task::LabelSet();
+  project.become_choices();
   for (auto const split : data::kSplits)
     for (auto& row : project.rows(split)) {
       row.texts.push_back("one");

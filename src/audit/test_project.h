@@ -46,6 +46,16 @@ struct Project {
                     .file = static_cast<std::size_t>(split)});
   }
   std::vector<task::Example>& rows(Split split) { return corpus.streams[0].examples[static_cast<std::size_t>(split)]; }
+  /// Its rows are then given choices and which of them is right.
+  void become_choices() {
+    corpus.tasks[0] = {.name = "pick",
+                       .type = TaskType::MultipleChoice,
+                       .datasets = {"d"},
+                       .text = {"q"},
+                       .choices = {"a", "b"},
+                       .label = "l"};
+    corpus.label_sets[0] = task::LabelSet();
+  }
   [[nodiscard]] Audit run(RowColumns const& columns = {}) const { return audit(corpus, columns, std::nullopt, {}); }
 };
 

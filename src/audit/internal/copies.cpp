@@ -15,7 +15,7 @@ using data::Split;
 constexpr double kDuplicatesShare = 0.01;  // fewer are no finding
 constexpr std::size_t kFewest = 5;
 constexpr std::size_t kFewestNear = 10;
-constexpr double kNearShare = 0.01;  // of the labels; fewer texts that look alike are no finding by themselves
+constexpr double kNearShare = 0.01;  // of the texts; fewer that look alike are no finding by themselves
 constexpr double kClashShare = 0.1;
 constexpr std::size_t kMostPairs = 10'000;  // of labels that are counted, of which some are drawn
 constexpr double kAgreementShare = 0.3;     // of two tasks that mean the same; below, they only use the same words

@@ -117,13 +117,7 @@ TEST(Slices, SeeOneLabelOfASetThatGoesWithAColumn) {
 
 TEST(Slices, SeeRightChoicesThatStandInOnePlaceInTestAlone) {
   Project project;
-  project.corpus.tasks[0] = {.name = "pick",
-                             .type = TaskType::MultipleChoice,
-                             .datasets = {"d"},
-                             .text = {"q"},
-                             .choices = {"a", "b"},
-                             .label = "l"};
-  project.corpus.label_sets[0] = task::LabelSet();
+  project.become_choices();
   change_all(project, [](task::Example& row) {
     row.texts = {row.texts[0], fmt::format("thing {}", row.line), fmt::format("nothing {}", row.line)};
     row.labels[0] = task::Choice{row.file == 2 ? 0 : row.line % 2};
@@ -171,13 +165,7 @@ TEST(Slices, TakeAColumnThatGroupsTheLabelsOfSetsForMeaning) {
 
 TEST(Slices, DoNotSayOfChoicesThatNoTaskReadsThem) {
   Project project;
-  project.corpus.tasks[0] = {.name = "pick",
-                             .type = TaskType::MultipleChoice,
-                             .datasets = {"d"},
-                             .text = {"q"},
-                             .choices = {"a", "b"},
-                             .label = "l"};
-  project.corpus.label_sets[0] = task::LabelSet();
+  project.become_choices();
   auto const columns = column_of(project, "a", [](auto const& row) { return looks_red(row) ? "yes" : "no"; });
   change_all(project, [](task::Example& row) {
     row.labels[0] = task::Choice{is_red(row) ? 0U : 1U};

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "cli/torch/engine_states.h"
 #include "cli/torch/pretraining.h"
+#include "cli/torch/run_identity.h"
 #include "cli/torch/stop_on_signal.h"
 #include "cli/verbs.h"
 #include "train/trainer.h"
@@ -60,7 +61,7 @@ std::map<std::string, double> fine_tuned(data::Corpus const& corpus, Project con
                                          std::uint64_t seed, fs::path const& folder, CommandLine const& line,
                                          std::stop_token const& stop) {
   auto config = project.train;
-  if (config.precision == "auto" && line.device != "cpu") config.precision = "f32";
+  config.precision = precision_of_run(config.precision, line.device, {});
   config = train::effective(config, corpus, encoder);
   config.epochs = std::min(config.epochs.value(), most_epochs(corpus));
   std::map<std::string, double> best;
