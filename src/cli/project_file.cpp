@@ -67,6 +67,34 @@ void read_dataset(std::string const& name, YAML::Node const& node, Findings& fin
   project.datasets.push_back(std::move(dataset));
 }
 
+constexpr std::string_view kTaskTypes = "classification, multilabel, regression, tagging, span, multiple_choice or mlm";
+
+/// Of the type mlm: it has no label, no score and no owner, as it answers nobody.
+constexpr std::string_view kHiddenWords = "mlm";
+
+void check_datasets(std::string const& name, YAML::Node const& node, std::vector<std::string> const& datasets,
+                    Section& section, Findings& findings, Project const& project) {
+  if (datasets.empty()) section.missing("dataset", "name the dataset that it reads");
+  std::vector<std::string> known;
+  for (auto const& dataset : project.datasets) known.push_back(dataset.name);
+  for (auto const& dataset : datasets)
+    if (std::find(known.begin(), known.end(), dataset) == known.end())
+      findings.add(node, fmt::format("task {} reads the dataset {}, which is not under \"datasets\"{}", quote(name),
+                                     quote(dataset), did_you_mean(dataset, known)));
+}
+
+void read_hidden_words(std::string const& name, YAML::Node const& node, Section& section, Findings& findings,
+                       Project& project) {
+  train::HiddenWordsTask task{.texts = {.name = name, .datasets = {}, .text = {}}};
+  section.texts("dataset", task.texts.datasets);
+  section.texts("text", task.texts.text);
+  section.number("loss_weight", task.loss_weight);
+  section.number("share", task.share);
+  section.finish();
+  check_datasets(name, node, task.texts.datasets, section, findings, project);
+  project.train.hidden_words.push_back(std::move(task));
+}
+
 void read_task(std::string const& name, YAML::Node const& node, Findings& findings, Project& project) {
   task::TaskSpec task{.name = name};
   Section section(node, "tasks." + name, findings);
@@ -75,15 +103,17 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
                  fmt::format("the task {} has control characters in its name; expected a line of text", quote(name)));
   std::string type;
   section.text("type", type);
+  if (type == kHiddenWords) return read_hidden_words(name, node, section, findings, project);
   auto const known = task::parse_task_type(type);
-  if (known)
+  if (known) {
     task.type = *known;
-  else if (type.empty())
-    section.missing("type", "expected classification, multilabel, regression, tagging, span or multiple_choice");
-  else
-    section.wrong(section.get("type"), "type",
-                  "classification, multilabel, regression, tagging, span or multiple_choice" +
-                      did_you_mean(type, task::task_type_names()));
+  } else if (type.empty()) {
+    section.missing("type", fmt::format("expected {}", kTaskTypes));
+  } else {
+    auto types = task::task_type_names();
+    types.emplace_back(kHiddenWords);
+    section.wrong(section.get("type"), "type", std::string(kTaskTypes) + did_you_mean(type, types));
+  }
   section.texts("dataset", task.datasets);
   section.texts("text", task.text);
   section.texts("choices", task.choices);
@@ -108,13 +138,7 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
     }
   section.finish();
   if (!section.is_map()) return;
-  if (task.datasets.empty()) section.missing("dataset", "name the dataset that it reads");
-  std::vector<std::string> dataset_names;
-  for (auto const& dataset : project.datasets) dataset_names.push_back(dataset.name);
-  for (auto const& dataset : task.datasets)
-    if (std::find(dataset_names.begin(), dataset_names.end(), dataset) == dataset_names.end())
-      findings.add(node, fmt::format("task {} reads the dataset {}, which is not under \"datasets\"{}", quote(name),
-                                     quote(dataset), did_you_mean(dataset, dataset_names)));
+  check_datasets(name, node, task.datasets, section, findings, project);
   if (task.text.size() > 2) section.wrong(section.get("text"), "text", "one column, or two for a pair");
   bool const is_span = known && *known == task::TaskType::Span;
   if (task.pair_encoding && (task.text.size() != 2 || is_span || (known && *known == task::TaskType::Tagging)))
@@ -271,6 +295,9 @@ void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   for (auto const& [name, node] : dataset_section.entries()) read_dataset(name, node, findings, project);
   Section task_section(tasks, "tasks", findings);
   for (auto const& [name, node] : task_section.entries()) read_task(name, node, findings, project);
+  if (project.tasks.empty() && !project.train.hidden_words.empty())
+    task_section.missing("labelled tasks",
+                         "hidden words (type mlm) are learnt beside some; alone, `polytask pretrain`");
   auto const train = section.get("train");
   read_train(train, findings, project);
   for (auto const& problem : train::problems(project.train))
@@ -318,20 +345,37 @@ Project with_encoder(Project project, std::function<std::stop_token()> const& on
   return project;
 }
 
+std::vector<data::UnlabelledSpec> unlabelled_texts(Project const& project) {
+  std::vector<data::UnlabelledSpec> texts;
+  for (auto const& task : project.train.hidden_words) texts.push_back(task.texts);
+  return texts;
+}
+
 Project only_tasks(Project project, std::vector<std::string> const& only) {
   if (only.empty()) return project;
   std::vector<std::string> names;
   for (auto const& task : project.tasks) names.push_back(task.name);
+  for (auto const& task : project.train.hidden_words) names.push_back(task.texts.name);
   for (auto const& name : only)
     if (std::find(names.begin(), names.end(), name) == names.end())
       throw Error(ErrorCode::InvalidUsage,
                   fmt::format("there is no task {}{}", quote(name), did_you_mean(name, names)));
-  std::erase_if(project.tasks,
-                [&](auto const& task) { return std::find(only.begin(), only.end(), task.name) == only.end(); });
+  auto const is_in = [](std::vector<std::string> const& all, std::string const& name) {
+    return std::find(all.begin(), all.end(), name) != all.end();
+  };
+  auto& hidden_words = project.train.hidden_words;
+  std::erase_if(project.tasks, [&](auto const& task) { return !is_in(only, task.name); });
+  std::erase_if(hidden_words, [&](auto const& task) { return !is_in(only, task.texts.name); });
+  if (project.tasks.empty())
+    throw Error(ErrorCode::InvalidUsage,
+                fmt::format("{} learns hidden words (type mlm) beside labelled tasks; name one of them too, or use "
+                            "`polytask pretrain`",
+                            quote(only.front())));
   std::erase_if(project.datasets, [&](auto const& dataset) {
-    return std::none_of(project.tasks.begin(), project.tasks.end(), [&](auto const& task) {
-      return std::find(task.datasets.begin(), task.datasets.end(), dataset.name) != task.datasets.end();
-    });
+    return std::none_of(project.tasks.begin(), project.tasks.end(),
+                        [&](auto const& task) { return is_in(task.datasets, dataset.name); }) &&
+           std::none_of(hidden_words.begin(), hidden_words.end(),
+                        [&](auto const& task) { return is_in(task.texts.datasets, dataset.name); });
   });
   return project;
 }

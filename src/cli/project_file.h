@@ -48,6 +48,9 @@ struct ProjectProblems : Error {
 /// Everything that decides a run's result, defaults written out.
 [[nodiscard]] OrderedJson effective_configuration(Project const& project, std::vector<std::string> const& only);
 
+/// What its tasks of the type mlm read.
+[[nodiscard]] std::vector<data::UnlabelledSpec> unlabelled_texts(Project const& project);
+
 /// The project with the named tasks alone. Throws Error{InvalidUsage} naming the nearest task for an unknown one.
 [[nodiscard]] Project only_tasks(Project project, std::vector<std::string> const& only);
 

@@ -10,6 +10,7 @@ using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr char const* kSmall = R"(
@@ -58,6 +59,31 @@ TEST(Project, TakesOneWordForAListOfOne) {
   EXPECT_THAT(project.datasets[0].columns, ElementsAre("x", "y"));
   EXPECT_THAT(project.tasks[0].text, ElementsAre("x", "y"));
   EXPECT_THAT(project.tasks[0].labels, ElementsAre("1", "0"));
+}
+
+TEST(Project, KeepsTasksThatLearnHiddenWordsApartFromThoseThatAnswer) {
+  auto const text = std::string(kSmall) + "  words: {type: mlm, dataset: tickets, text: [body], share: 0.5}\n";
+  auto const project = parse(text);
+  ASSERT_THAT(project.tasks, SizeIs(1));
+  ASSERT_THAT(project.train.hidden_words, SizeIs(1));
+  auto const& words = project.train.hidden_words[0];
+  EXPECT_EQ(words.texts.name, "words");
+  EXPECT_THAT(words.texts.text, ElementsAre("body"));
+  EXPECT_EQ(words.share, 0.5);
+  EXPECT_EQ(effective_configuration(project, {})["hidden_words"]["words"]["share"], 0.5);
+  EXPECT_THAT(only_tasks(project, {project.tasks[0].name}).train.hidden_words, IsEmpty());
+  EXPECT_THROW((void)only_tasks(project, {"words"}), Error) << "nothing would be learnt for an answer";
+}
+
+TEST(Project, RefusesHiddenWordsThatCannotBeLearnt) {
+  EXPECT_THAT(mistakes(std::string(kSmall) + "  words: {type: mlm, dataset: tickets, text: body, label: y}\n"),
+              ElementsAre(HasSubstr("\"label\"")));
+  EXPECT_THAT(mistakes(std::string(kSmall) + "  words: {type: mlm, dataset: tickts, text: body, share: 0}\n"),
+              testing::UnorderedElementsAre(HasSubstr("tickts"), HasSubstr("share")));
+  EXPECT_THAT(mistakes("datasets: {d: {train: a.jsonl}}\ntasks: {words: {type: mlm, dataset: d, text: body}}\n"),
+              ElementsAre(HasSubstr("polytask pretrain")));
+  EXPECT_THAT(mistakes(std::string(kSmall) + "  words: {type: mlm2, dataset: tickets, text: body, label: y}\n"),
+              ElementsAre(HasSubstr("did you mean \"mlm\"")));
 }
 
 TEST(Project, NamesTheNearestKeyWithItsLine) {

@@ -16,6 +16,7 @@
 #include "cli/project_file.h"
 #include "cli/verbs.h"
 #include "data/corpus.h"
+#include "data/language_sequences.h"
 #include "engine/engine.h"
 #include "model/encoder_files.h"
 #include "report/data_page.h"
@@ -154,6 +155,7 @@ std::vector<Problem> check_encoder(Project const& project, data::Corpus const& c
   look([&] {
     auto const tokenizer = text::load_tokenizer(folder);
     if (config) model::check_vocabulary(folder, *config, tokenizer->vocabulary_size());
+    if (!project.train.hidden_words.empty()) (void)data::pretraining_vocabulary(*tokenizer, folder.string());
     return data::check_tokens(corpus, *tokenizer, static_cast<std::size_t>(project.train.max_length));
   });
   return problems;
@@ -205,9 +207,9 @@ int validate(CommandLine const& line) {
   if (!line.page.empty()) check_page(line.page);
   auto project = read_project(line.project, line.overrides);
   audit::RowColumns columns;
-  auto const corpus =
-      data::load_corpus(project.datasets, project.tasks, project.seed,
-                        {.see = [&](std::size_t file, data::Row const& row) { columns.add(file, row); }});
+  auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed,
+                                        {.see = [&](std::size_t file, data::Row const& row) { columns.add(file, row); },
+                                         .unlabelled = unlabelled_texts(project)});
   auto problems = corpus.problems;
   auto const add = [&](std::vector<Problem> more) {
     problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));

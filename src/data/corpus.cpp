@@ -30,10 +30,16 @@ std::uint64_t bytes_of(task::Example const& example) {
   return n;
 }
 
+/// A stream, and how the texts of its rows are read.
+struct StreamToFill {
+  Stream* stream = nullptr;
+  task::TaskSpec reads;
+};
+
 /// Reads one dataset into its streams.
 class DatasetReader {
  public:
-  DatasetReader(DatasetSpec const& spec, Corpus& corpus, std::vector<std::size_t> streams, std::uint64_t seed,
+  DatasetReader(DatasetSpec const& spec, Corpus& corpus, std::vector<StreamToFill> streams, std::uint64_t seed,
                 ReadOptions const& options, std::uint64_t& n_bytes_in_memory)
       : spec_(spec),
         corpus_(corpus),
@@ -54,7 +60,7 @@ class DatasetReader {
         for (auto const& one : files_of(file, hash)) read_file_of(split, one, hash);
     }
     if (spec_.split) cut_split();
-    for (std::size_t s = 0; s < streams_.size(); ++s) corpus_.streams[streams_[s]].stored = std::move(stored_[s]);
+    for (std::size_t s = 0; s < streams_.size(); ++s) streams_[s].stream->stored = std::move(stored_[s]);
     report_unread_rows();
     check_columns();
     facts.sha256 = hash.hex_digest();
@@ -131,8 +137,8 @@ class DatasetReader {
 
   void add_to_stream(std::size_t s, Split split, Row const& row, std::size_t row_index, std::string const& where,
                      RowFacts& facts) {
-    auto& stream = corpus_.streams[streams_[s]];
-    auto const& first_task = corpus_.tasks[stream.tasks.front()];
+    auto& stream = *streams_[s].stream;
+    auto const& first_task = streams_[s].reads;
     auto example = example_of(row, first_task, where);
     if (!example) {
       // A row of another kind, without this text and without these labels, is not this stream's. A CoNLL row always is.
@@ -180,7 +186,7 @@ class DatasetReader {
 
   void keep(std::size_t s, Split split, task::Example example) {
     if (split == Split::Train && stored_[s]) return stored_[s]->add(example);
-    auto& rows = corpus_.streams[streams_[s]].examples[index_of(split)];
+    auto& rows = streams_[s].stream->examples[index_of(split)];
     auto const n_bytes = bytes_of(example);
     rows.push_back(std::move(example));
     if (split != Split::Train || options_.storage.folder.empty()) return;
@@ -226,7 +232,7 @@ class DatasetReader {
     auto const assigned = assign_splits(train_facts_, *spec_.split, Sha256().update(spec_.name).hex_digest(),
                                         spec_.split->seed != 0 ? spec_.split->seed : seed_);
     for (std::size_t s = 0; s < streams_.size(); ++s) {
-      auto& rows = corpus_.streams[streams_[s]].examples[0];
+      auto& rows = streams_[s].stream->examples[0];
       for (auto const& row : rows) n_bytes_in_memory_ -= options_.storage.folder.empty() ? 0 : bytes_of(row);
       auto all = std::exchange(rows, {});
       auto const stored = std::exchange(stored_[s], nullptr);
@@ -262,17 +268,18 @@ class DatasetReader {
                          role, looks_unseparated ? separator_hint : did_you_mean(column, known)));
     };
     std::set<std::string> said;
-    for (auto const s : streams_)
-      for (auto const t : corpus_.streams[s].tasks) {
+    for (auto const& [stream, reads] : streams_) {
+      for (auto const& column : reads.text)
+        if (said.insert(column).second) require(column, "text", reads);
+      for (auto const t : stream->tasks) {
         auto const& task = corpus_.tasks[t];
-        for (auto const& column : task.text)
-          if (said.insert(column).second) require(column, "text", task);
         for (auto const& column : task.choices)
           if (said.insert(column).second) require(column, "choice", task);
         require(task.label, "label", task);
         require(task.spans, "spans", task);
         require(task.start, "start", task);
       }
+    }
     if (spec_.split)
       for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by, &spec_.split->by_time})
         if (!column->empty() && !columns_.contains(*column))
@@ -283,12 +290,16 @@ class DatasetReader {
 
   void check_named_columns_of_conll() {
     if (!has_words_) return;
-    for (auto const s : streams_)
-      for (auto const t : corpus_.streams[s].tasks)
-        if (auto const& task = corpus_.tasks[t]; !task.text.empty())
-          report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
-                 fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out",
-                             quote(task.name), quote(task.text[0])));
+    auto const refuse = [&](task::TaskSpec const& task) {
+      if (!task.text.empty())
+        report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
+               fmt::format("task {} reads the column {}, but a CoNLL file has no named columns; leave \"text\" out",
+                           quote(task.name), quote(task.text[0])));
+    };
+    for (auto const& [stream, reads] : streams_) {
+      if (stream->tasks.empty()) refuse(reads);
+      for (auto const t : stream->tasks) refuse(corpus_.tasks[t]);
+    }
     if (spec_.split)
       for (auto const* column : {&spec_.split->group_by, &spec_.split->stratify_by, &spec_.split->by_time})
         if (!column->empty())
@@ -299,7 +310,7 @@ class DatasetReader {
 
   DatasetSpec const& spec_;
   Corpus& corpus_;
-  std::vector<std::size_t> streams_;
+  std::vector<StreamToFill> streams_;
   std::uint64_t seed_;
   ReadOptions const& options_;
   std::uint64_t& n_bytes_in_memory_;
@@ -402,21 +413,30 @@ Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::T
                    std::uint64_t seed, ReadOptions const& options) {
   Corpus corpus{.tasks = tasks};
   std::uint64_t n_bytes_in_memory = 0;
-  for (auto const& task : tasks)
-    for (auto const& name : task.datasets)
+  auto const check = [&](std::string const& task, std::vector<std::string> const& names) {
+    for (auto const& name : names)
       if (std::none_of(datasets.begin(), datasets.end(), [&](auto const& dataset) { return dataset.name == name; }))
-        throw Error(ErrorCode::InvalidUsage,
-                    fmt::format("task {}: there is no dataset {}", quote(task.name), quote(name)));
+        throw Error(ErrorCode::InvalidUsage, fmt::format("task {}: there is no dataset {}", quote(task), quote(name)));
+  };
+  for (auto const& task : tasks) check(task.name, task.datasets);
+  for (auto const& spec : options.unlabelled) check(spec.name, spec.datasets);
+  corpus.unlabelled.resize(options.unlabelled.size());
   for (auto const& dataset : datasets) {
-    auto streams = streams_of(tasks, dataset.name);
+    auto const n_before = corpus.streams.size();
+    for (auto& stream : streams_of(tasks, dataset.name)) corpus.streams.push_back(std::move(stream));
+    std::vector<StreamToFill> streams;
+    for (auto stream = corpus.streams.begin() + static_cast<std::ptrdiff_t>(n_before); stream != corpus.streams.end();
+         ++stream)
+      streams.push_back({&*stream, tasks[stream->tasks.front()]});
+    for (std::size_t i = 0; i < options.unlabelled.size(); ++i) {
+      auto const& spec = options.unlabelled[i];
+      if (std::find(spec.datasets.begin(), spec.datasets.end(), dataset.name) == spec.datasets.end()) continue;
+      auto& stream = corpus.unlabelled[i].emplace_back(Stream{.dataset = dataset.name, .text = spec.text});
+      streams.push_back({&stream, {.name = spec.name, .text = spec.text}});
+    }
     if (streams.empty()) continue;  // no task that was asked for reads it
     check_spec(dataset);
-    std::vector<std::size_t> indices;
-    for (auto& stream : streams) {
-      indices.push_back(corpus.streams.size());
-      corpus.streams.push_back(std::move(stream));
-    }
-    DatasetReader(dataset, corpus, std::move(indices), seed, options, n_bytes_in_memory).read();
+    DatasetReader(dataset, corpus, std::move(streams), seed, options, n_bytes_in_memory).read();
   }
   find_label_sets(corpus);
   corpus.problems = without_repeats(std::move(corpus.problems));

@@ -64,6 +64,13 @@ struct Stream {
   void for_each_labels(Split split, VisitExample const& visit) const;
 };
 
+/// Texts that are read without labels, of rows with labels too.
+struct UnlabelledSpec {
+  std::string name;                   ///< of the task that they are for
+  std::vector<std::string> datasets;  ///< at least one
+  std::vector<std::string> text;      ///< columns, each a text of its own; empty: the words of CoNLL files
+};
+
 struct DatasetFacts {
   std::string name;
   std::string sha256;                   ///< over the names' roles and the bytes of its files (as stored), in order
@@ -75,6 +82,7 @@ struct Corpus {
   std::vector<task::LabelSet>
       label_sets;  ///< by task; empty for regression, span and multiple choice; span labels for tagging
   std::vector<Stream> streams;
+  std::vector<std::vector<Stream>> unlabelled;  ///< by ReadOptions::unlabelled: one per dataset, without tasks
   std::vector<DatasetFacts> datasets;
   std::vector<std::string> files;  ///< what Example::file counts
   std::vector<Problem> problems;   ///< everything found while reading; rows with errors are left out
@@ -97,6 +105,7 @@ struct RowStorage {
 
 struct ReadOptions {
   SeeRow see{};  ///< is shown every row that can be read
+  std::vector<UnlabelledSpec> unlabelled{};
   RowStorage storage{};
   /// Now and then, of the file that is read.
   std::function<void(std::filesystem::path const& file, std::size_t n_rows)> on_progress{};

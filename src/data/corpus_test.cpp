@@ -284,6 +284,46 @@ TEST_F(CorpusFiles, ChangeTheirHashWithAnyByteAndWithTheirRole) {
   EXPECT_TRUE(hashes.insert(hash(as_dev)).second);
 }
 
+// ---- texts without labels
+
+TEST_F(CorpusFiles, GiveTextsWithoutLabelsOnTheSideOfTheSplitThatTheirRowsAreOn) {
+  std::string rows;
+  for (int i = 0; i < 40; ++i)
+    rows += R"({"t":"text )" + std::to_string(i) + R"(","u":"other )" + std::to_string(i) + "\"" +
+            (i % 2 == 0 ? R"(,"y":"a")" : "") + "}\n";
+  auto spec = dataset(rows);
+  spec.split = DeclaredSplit{.dev = 0.25};
+  auto const corpus =
+      load_corpus({spec}, {kIntent}, 1, {.unlabelled = {{"words", {"d"}, {"t", "u"}}, {"others", {"d"}, {"u"}}}});
+  EXPECT_THAT(corpus.problems, IsEmpty());
+  ASSERT_THAT(corpus.unlabelled, SizeIs(2));
+  ASSERT_THAT(corpus.unlabelled[0], SizeIs(1));
+  auto const& words = corpus.unlabelled[0][0];
+  EXPECT_THAT(words.tasks, IsEmpty());
+  EXPECT_EQ(words.of(Split::Train).size() + words.of(Split::Dev).size(), 40u);
+  EXPECT_THAT(words.of(Split::Train)[0].texts, SizeIs(2));
+  for (auto const split : {Split::Train, Split::Dev})
+    EXPECT_EQ(sorted_texts(words, split), sorted_texts(corpus.streams[0], split));
+  EXPECT_THAT(corpus.unlabelled[1][0].of(Split::Train)[0].texts, ElementsAre(StartsWith("other")));
+}
+
+TEST_F(CorpusFiles, OfADatasetThatNoTaskHasAreReadForTextsAlone) {
+  DatasetSpec const more{.name = "more",
+                         .files = {{Split::Train, {write("more.jsonl", "{\"t\":\"one\"}\n{\"v\":1}\n")}}}};
+  auto const corpus = load_corpus({dataset("{\"t\":\"two\",\"y\":\"a\"}\n"), more}, {kIntent}, 1,
+                                  {.unlabelled = {{"words", {"more"}, {"t"}}}});
+  EXPECT_THAT(corpus.problems, IsEmpty()) << "a row without the text is another's";
+  EXPECT_THAT(texts(corpus.unlabelled[0][0].of(Split::Train)), ElementsAre("one"));
+  EXPECT_THAT(corpus.datasets, SizeIs(2));
+}
+
+TEST_F(CorpusFiles, SayWhichColumnOfTextsWithoutLabelsThereIsNot) {
+  auto const corpus =
+      load_corpus({dataset("{\"t\":\"two\",\"y\":\"a\"}\n")}, {kIntent}, 1, {.unlabelled = {{"words", {"d"}, {"tt"}}}});
+  EXPECT_THAT(corpus.problems,
+              ElementsAre(problem("unknown-column", "dataset \"d\"", "task \"words\" reads as its text")));
+}
+
 // ---- declared splits
 
 /// `n` rows of each of the labels, texts "<label> <i>".

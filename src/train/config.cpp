@@ -66,6 +66,17 @@ std::vector<Problem> problems(TrainConfig const& config) {
                   "at least 1, as train.private_layers is auto: no task gets layers of its own below the frozen ones");
   }
   rules.at_least(config.frozen_layers, 0, "frozen_layers");
+  for (auto const& task : config.hidden_words) {
+    auto const check = [&](bool holds, std::string_view key, double found, std::string_view expected) {
+      if (!holds)
+        rules.add(fmt::format("tasks.{}.{}", task.texts.name, key), fmt::format("is {}; expected {}", found, expected));
+    };
+    check(std::isfinite(task.loss_weight) && task.loss_weight > 0, "loss_weight", task.loss_weight, "a number above 0");
+    check(task.share > 0 && task.share <= 10, "share", task.share,
+          "a number above 0, at most 10: the tokens of its texts beside each labelled one");
+    rules.require(config.frozen_layers == 0, "frozen_layers", fmt::format("{}", config.frozen_layers),
+                  fmt::format("0, as task {} has the type mlm: hidden words teach all layers", quote(task.texts.name)));
+  }
   rules.require(
       std::isfinite(config.frozen_states_gb) && config.frozen_states_gb >= 0 && config.frozen_states_gb <= 1e6,
       "frozen_states_gb", fmt::format("{}", config.frozen_states_gb), "a number from 0 to 1000000");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/problem.h"
+#include "data/corpus.h"
 #include "model/encoder_files.h"
 #include "model/model_folder.h"
 #include "task/task_spec.h"
@@ -47,6 +48,15 @@ struct ScratchEncoderConfig {
   std::int64_t vocab_size = 8'000;
 };
 
+/// A task of the type mlm: hidden words of texts without labels are learnt beside the labelled tasks, and nothing of it
+/// is served. Method: masked language modelling (Devlin et al. 2019, arXiv:1810.04805, section 3.1) as an auxiliary
+/// task.
+struct HiddenWordsTask {
+  data::UnlabelledSpec texts;
+  double loss_weight = 1;  ///< > 0
+  double share = 0.25;     ///< tokens of its texts in a step, as a multiple of those of the labelled rows; > 0, <= 10
+};
+
 struct TrainConfig {
   Architecture architecture = Architecture::Split;
   std::optional<std::int64_t> private_layers;  ///< split: top layers that each reading has for itself; unset = a third
@@ -59,6 +69,7 @@ struct TrainConfig {
   std::int64_t frozen_layers = 0;  ///< embeddings and the first so many layers stay as the given encoder has them; 0 =
                                    ///< all of it is trained
   double frozen_states_gb = 20;    ///< 10^9 bytes on disk for what those layers make of the texts; decides no result
+  std::vector<HiddenWordsTask> hidden_words;  ///< not with frozen_layers, nor in several processes
   SamplingConfig sampling;
   SelectionConfig selection;
   ScratchEncoderConfig scratch;

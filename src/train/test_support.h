@@ -86,14 +86,19 @@ void in_processes(int n, Work const& work) {
     });
 }
 
-/// Of the names and bytes of all its files.
-inline std::string hash_of_folder(std::filesystem::path const& folder) {
+/// The names of all its files, in it.
+inline std::vector<std::filesystem::path> files_of(std::filesystem::path const& folder) {
   std::vector<std::filesystem::path> files;
   for (auto const& entry : std::filesystem::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.push_back(entry.path());
+    if (entry.is_regular_file()) files.push_back(std::filesystem::relative(entry.path(), folder));
   std::sort(files.begin(), files.end());
+  return files;
+}
+
+/// Of the names and bytes of all its files.
+inline std::string hash_of_folder(std::filesystem::path const& folder) {
   Sha256 hash;
-  for (auto const& file : files) hash.update(std::filesystem::relative(file, folder).string()).update(read_file(file));
+  for (auto const& file : files_of(folder)) hash.update(file.string()).update(read_file(folder / file));
   return hash.hex_digest();
 }
 

@@ -42,6 +42,7 @@ OrderedJson line_of(EvaluationRecord const& record) {
   json["dev"] = record.dev;
   json["selection"] = record.selection;
   json["is_best"] = record.is_best;
+  if (!record.perplexity.empty()) json["perplexity"] = record.perplexity;
   if (!record.stopped.empty()) json["stopped"] = record.stopped;
   return json;
 }
@@ -170,13 +171,16 @@ class Run {
   void evaluate() {
     auto& state = session_.state();
     Stopwatch const watch;
-    auto const scores = session_.evaluate([this] { return stop_.stop_requested(); });
-    if (!scores) {  // stopped half way: evaluated again after the resume
+    auto const should_stop = [this] { return stop_.stop_requested(); };
+    auto const scores = session_.evaluate(should_stop);
+    auto perplexity = scores ? session_.perplexity(should_stop) : std::nullopt;
+    if (!perplexity) {  // stopped half way: evaluated again after the resume
       state.evaluation_seconds += watch.seconds();
       return;
     }
     auto const selection = selection_score(config_.selection, *scores);
-    EvaluationRecord record{.step = state.step, .dev = *scores, .selection = selection.value_or(0.0)};
+    EvaluationRecord record{
+        .step = state.step, .dev = *scores, .selection = selection.value_or(0.0), .perplexity = std::move(*perplexity)};
     // Without such dev rows there is nothing to choose by: the last evaluation wins. So it does among those that one
     // row sets apart: few dev rows are soon as right as they will be, while the model still learns.
     bool const is_better = !selection || !state.best_selection || record.selection > *state.best_selection;
@@ -316,6 +320,12 @@ TrainConfig effective(TrainConfig const& config, data::Corpus const& corpus, std
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop) {
   check_selection(config.selection, corpus.tasks);
+  if (!config.hidden_words.empty() && options.processes != nullptr)
+    throw Error(
+        ErrorCode::InvalidUsage,
+        fmt::format("tasks.{}: hidden words (type mlm) are learnt in one process so far; leave --workers out, or "
+                    "the task (--only)",
+                    config.hidden_words.front().texts.name));
   if (config.chooses_private_layers) return train_with_chosen_layers(corpus, config, options, events, stop);
   use_threads(options.n_threads);
   return translated("training", [&]() -> TrainResult {

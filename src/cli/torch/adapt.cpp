@@ -61,6 +61,7 @@ std::map<std::string, double> fine_tuned(data::Corpus const& corpus, Project con
                                          std::uint64_t seed, fs::path const& folder, CommandLine const& line,
                                          std::stop_token const& stop) {
   auto config = project.train;
+  config.hidden_words = {};  // both encoders are judged by labels alone
   config.precision = precision_of_run(config.precision, line.device, {});
   config = train::effective(config, corpus, encoder);
   config.epochs = std::min(config.epochs.value(), most_epochs(corpus));

@@ -65,6 +65,7 @@ void Progress::show(data::FrozenStates::Filled const& filled) {
 void Progress::show(train::EvaluationRecord const& record) {
   std::string text = fmt::format("dev after step {}: ", record.step);
   for (auto const& [task, score] : record.dev) text += fmt::format(" {} {:.4f}", task, score);
+  for (auto const& [task, value] : record.perplexity) text += fmt::format(" {} (perplexity) {:.1f}", task, value);
   line_.print(text + (record.is_best ? "  (best so far)" : ""));
   for (auto const& task : record.stopped) {
     line_.print(fmt::format("  {} learns no more: its score no longer rises", task));

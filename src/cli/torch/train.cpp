@@ -300,7 +300,8 @@ train::TrainOptions options_of(Project const& project, CommandLine const& line, 
 data::Corpus read_corpus(Project const& project, bool tells) {
   constexpr std::size_t kManyRows = 50'000;  // of fewer there is nothing to wait for
   LiveLine line;
-  data::ReadOptions options{.storage = {.folder = rows_folder(project.folder)}};
+  data::ReadOptions options{.unlabelled = unlabelled_texts(project),
+                            .storage = {.folder = rows_folder(project.folder)}};
   if (tells)
     options.on_progress = [&](fs::path const& file, std::size_t n_rows) {
       if (n_rows >= kManyRows && line.is_due()) line.show(fmt::format("reading {}: {} rows", file.string(), n_rows));

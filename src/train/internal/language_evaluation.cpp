@@ -11,6 +11,7 @@
 #include "eval/scores.h"
 #include "nn/functions.h"
 #include "text/tokenizer.h"
+#include "train/internal/masked_batch.h"
 
 namespace polytask::train {
 namespace {
@@ -34,31 +35,18 @@ std::optional<PretrainEvaluation> LanguageEvaluation::run(std::function<bool()> 
     double n = 0;
     for (std::size_t begin = 0; begin < source.held_out.size();) {
       if (should_stop()) return std::nullopt;
-      std::vector<std::int64_t> ids, positions, hidden_words, targets;
-      nn::PackedTexts texts;
-      texts.offsets.push_back(0);
-      while (begin < source.held_out.size() && static_cast<std::int64_t>(ids.size()) < config_.batch_tokens) {
-        auto const masked =
-            data::mask(source.sequences[source.held_out[begin++]], texts_.vocabulary, config_.masking, rng);
-        for (auto const position : masked.positions)
-          hidden_words.push_back(static_cast<std::int64_t>(ids.size()) + position);
-        targets.insert(targets.end(), masked.targets.begin(), masked.targets.end());
-        for (std::size_t i = 0; i < masked.ids.size(); ++i) positions.push_back(static_cast<std::int64_t>(i));
-        ids.insert(ids.end(), masked.ids.begin(), masked.ids.end());
-        texts.offsets.push_back(static_cast<std::int32_t>(ids.size()));
-      }
-      if (targets.empty()) continue;
-      texts.ids = index_tensor(ids).to(device_);
-      texts.positions = index_tensor(positions).to(device_);
-      texts.type_ids = torch::zeros_like(texts.ids);
+      MaskedBatch batch;
+      while (begin < source.held_out.size() && batch.n_tokens() < config_.batch_tokens)
+        batch.add(data::mask(source.sequences[source.held_out[begin++]], texts_.vocabulary, config_.masking, rng));
+      if (batch.targets().empty()) continue;
       nn::Pass pass;
-      auto const hidden = encoder_->forward(texts, pass);
+      auto const hidden = encoder_->forward(batch.texts(device_), pass);
       sum += head_
-                 ->forward(hidden.index_select(0, index_tensor(hidden_words).to(device_)),
-                           encoder_->named_parameters()["embeddings.word_embeddings.weight"], targets,
+                 ->forward(hidden.index_select(0, batch.hidden_words(device_)),
+                           encoder_->named_parameters()["embeddings.word_embeddings.weight"], batch.targets(),
                            kernels::Precision::Float32)
                  .sum;
-      n += static_cast<double>(targets.size());
+      n += static_cast<double>(batch.targets().size());
     }
     if (n > 0) evaluation.source_perplexity[source.source.name] = std::exp(sum / n);
     all += sum;

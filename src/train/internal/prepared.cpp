@@ -157,6 +157,8 @@ std::vector<std::string> texts_for_vocabulary(data::Stream const& stream) {
 void prepare_from_scratch(Prepared& prepared, data::Corpus const& corpus, TrainConfig const& config) {
   std::vector<std::vector<std::string>> texts;
   for (auto const& stream : corpus.streams) texts.push_back(texts_for_vocabulary(stream));
+  for (auto const& of_task : corpus.unlabelled)
+    for (auto const& stream : of_task) texts.push_back(texts_for_vocabulary(stream));
   std::vector<std::string_view> views;
   for (auto const& of_stream : texts) views.insert(views.end(), of_stream.begin(), of_stream.end());
   prepared.tokenizer =

@@ -122,6 +122,11 @@ void start_weights(nn::Encoder& encoder, nn::MaskedLanguageHead& head, PretrainC
   head->load(head_weights);
 }
 
+void load_language_head(nn::MaskedLanguageHead& head, fs::path const& folder, model::EncoderConfig const& config) {
+  if (has_language_head(folder))
+    head->load(model::read_named_tensors(folder, nn::expected_language_head_tensors(config), "its config.json"));
+}
+
 void write_pretrained(fs::path const& folder, nn::Encoder const& encoder, nn::MaskedLanguageHead const& head,
                       PretrainConfig const& config, text::Tokenizer const& tokenizer, std::string const& record) {
   auto const unfinished = fs::path(folder.string() + fmt::format(".{}.part", ::getpid()));

@@ -18,6 +18,10 @@ namespace polytask::train {
 void start_weights(nn::Encoder& encoder, nn::MaskedLanguageHead& head, PretrainConfig const& config,
                    PretrainingTexts const& texts, Rng& rng);
 
+/// The head as an encoder's folder has it; where it has none, nothing changes.
+void load_language_head(nn::MaskedLanguageHead& head, std::filesystem::path const& folder,
+                        model::EncoderConfig const& config);
+
 /// The encoder's folder with its head and tokenizer, and `record` as pretraining.json, put in place whole. Throws
 /// Error{Unavailable}.
 void write_pretrained(std::filesystem::path const& folder, nn::Encoder const& encoder,

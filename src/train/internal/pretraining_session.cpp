@@ -11,6 +11,7 @@
 #include "nn/functions.h"
 #include "train/internal/device.h"
 #include "train/internal/language_evaluation.h"
+#include "train/internal/masked_batch.h"
 #include "train/internal/parameter_tensors.h"
 #include "train/internal/prepared.h"
 #include "train/internal/pretrained_files.h"
@@ -35,8 +36,6 @@ Tensor rows_tensor(std::vector<std::vector<float>> const& rows) {
   return result;
 }
 
-Tensor index_tensor(std::vector<std::int64_t> const& values) { return torch::tensor(values, torch::kInt64); }
-
 /// The module that holds query, key and value of a layer.
 torch::nn::Module const& self_attention(nn::Layer const& layer) { return *layer->named_modules()["attention.self"]; }
 
@@ -45,9 +44,8 @@ torch::nn::Module const& self_attention(nn::Layer const& layer) { return *layer-
 /// A batch as the encoder sees it, and what it is to be asked.
 struct PretrainingSession::Shown {
   std::vector<data::DrawnRow> rows;
+  MaskedBatch batch;
   nn::PackedTexts texts;
-  std::vector<std::int64_t> hidden_words;  ///< tokens of the batch that are predicted
-  std::vector<std::int64_t> targets;
   std::vector<std::int64_t> taught;    ///< texts whose vector the teacher knows
   std::vector<std::int64_t> compared;  ///< texts that show all their words, for comparisons token by token
 };
@@ -177,30 +175,20 @@ void PretrainingSession::ask_teacher(data::BatchPlan plan, std::optional<int> n_
 
 PretrainingSession::Shown PretrainingSession::shown(std::vector<data::DrawnRow> const& rows, Rng& rng) const {
   Shown shown{.rows = rows};
-  std::vector<std::int64_t> ids, positions;
-  shown.texts.offsets.push_back(0);
   for (std::size_t t = 0; t < rows.size(); ++t) {
     auto const& source = texts_.sources[rows[t].stream];
     auto const sequence = source.sequences[source.train[rows[t].row]];
     bool const taught = options_.teacher && is_taught(rows[t]);
     bool const whole = config_.language_weight <= 0 || (taught && rng.uniform() < config_.distillation.unmasked);
     if (taught) shown.taught.push_back(static_cast<std::int64_t>(t));
-    auto const begin = static_cast<std::int64_t>(ids.size());
     if (whole) {
-      ids.insert(ids.end(), sequence.begin(), sequence.end());
+      shown.batch.add(sequence);
       if (taught) shown.compared.push_back(static_cast<std::int64_t>(t));
     } else {
-      auto const masked = data::mask(sequence, texts_.vocabulary, config_.masking, rng);
-      ids.insert(ids.end(), masked.ids.begin(), masked.ids.end());
-      for (auto const position : masked.positions) shown.hidden_words.push_back(begin + position);
-      shown.targets.insert(shown.targets.end(), masked.targets.begin(), masked.targets.end());
+      shown.batch.add(data::mask(sequence, texts_.vocabulary, config_.masking, rng));
     }
-    for (std::size_t i = 0; i < sequence.size(); ++i) positions.push_back(static_cast<std::int64_t>(i));
-    shown.texts.offsets.push_back(static_cast<std::int32_t>(ids.size()));
   }
-  shown.texts.ids = here(index_tensor(ids));
-  shown.texts.positions = here(index_tensor(positions));
-  shown.texts.type_ids = torch::zeros_like(shown.texts.ids);
+  shown.texts = shown.batch.texts(device_);
   return shown;
 }
 
@@ -267,10 +255,10 @@ PretrainingSession::BatchLoss PretrainingSession::loss_of(std::vector<data::Draw
   auto const below = encoder_->forward_until(batch.texts, n_layers - 1, pass);
   auto const hidden = encoder_->forward_layers(below, batch.texts.offsets, n_layers - 1, n_layers, pass);
   BatchLoss loss;
-  if (!batch.targets.empty()) {
+  if (auto const& targets = batch.batch.targets(); !targets.empty()) {
     auto const words =
-        head_->forward(hidden.index_select(0, here(index_tensor(batch.hidden_words))),
-                       encoder_->named_parameters()["embeddings.word_embeddings.weight"], batch.targets, products_);
+        head_->forward(hidden.index_select(0, batch.batch.hidden_words(device_)),
+                       encoder_->named_parameters()["embeddings.word_embeddings.weight"], targets, products_);
     loss.parts["words"] = words.mean.item<double>();
     loss.total = config_.language_weight * words.mean;
   }

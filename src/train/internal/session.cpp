@@ -65,6 +65,8 @@ Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
     model_->encoder()->initialize(rng);
   model_->initialize_tasks(rng);
   model_->to(device_);
+  if (!config.hidden_words.empty())
+    hidden_words_ = std::make_unique<HiddenWords>(corpus, prepared_, options, model_, stop);
   if (config.frozen_layers > 0) freeze(events, stop);
   for (std::size_t head = 0; head < prepared_.spec.heads.size(); ++head)
     if (prepared_.spec.heads[head].sees_cosine()) fit_line(head, stop);
@@ -225,6 +227,26 @@ BatchLoss Session::loss_of(std::span<data::DrawnRow const> own, std::span<data::
   return loss;
 }
 
+void Session::add_hidden_words(std::int64_t number, std::span<data::DrawnRow const> rows, BatchLoss& loss) {
+  if (!hidden_words_ || !loss.total.defined()) return;
+  std::int64_t n_tokens = 0;
+  for (auto const& row : rows) n_tokens += static_cast<std::int64_t>(features_of(row).ids.size());
+  auto words = hidden_words_->loss_of(number, n_tokens, products_);
+  loss.total = loss.total + words.total;
+  loss.value = loss.total.item<double>();
+  loss.of_hidden_words = std::move(words.by_task);
+}
+
+void Session::backward(torch::Tensor const& loss) {
+  loss.backward();
+  if (hidden_words_) hidden_words_->complete_gradients();
+}
+
+std::optional<std::map<std::string, double>> Session::perplexity(std::function<bool()> const& should_stop) {
+  if (!hidden_words_) return std::map<std::string, double>();
+  return hidden_words_->perplexity(should_stop);
+}
+
 void Session::add_up(std::span<data::DrawnRow const> rows, BatchLoss& loss) {
   auto const n_heads = prepared_.spec.heads.size();
   std::vector<std::int64_t> ids;
@@ -253,7 +275,8 @@ StepRecord Session::step() {
   auto seed = seeds.next();
   for (int rank = 0; options_.processes != nullptr && rank < options_.processes->rank(); ++rank) seed = seeds.next();
   auto loss = loss_of(own_part(rows), rows, drawn.size(), seed);
-  if (loss.total.defined() && std::isfinite(loss.value)) loss.total.backward();
+  add_hidden_words(number, rows, loss);
+  if (loss.total.defined() && std::isfinite(loss.value)) backward(loss.total);
   if (options_.processes != nullptr) add_up(rows, loss);
   if (!std::isfinite(loss.value))
     throw Error(
@@ -261,7 +284,7 @@ StepRecord Session::step() {
         fmt::format(
             "step {}: the loss is no longer a finite number; lower train.learning_rate (now {}) and start a new run",
             number, config_.learning_rate));
-  StepRecord record{.step = number, .loss = loss.value};
+  StepRecord record{.step = number, .loss = loss.value, .task_loss = loss.of_hidden_words};
   for (auto const& [head, value] : loss.by_head) record.task_loss[prepared_.spec.heads[head].task.name] = value;
   if (!loss.by_head.empty()) {
     record.grad_norm = optimizer_->gradient_norm();
@@ -372,8 +395,9 @@ double Session::seconds_per_token() {
     if (i == kWarmUp) start = std::chrono::steady_clock::now(), n_tokens = 0;
     auto const rows = plan.next();
     if (rows.empty()) break;
-    auto const loss = loss_of(rows, rows, rows.size(), 0);
-    if (loss.total.defined()) loss.total.backward();
+    auto loss = loss_of(rows, rows, rows.size(), 0);
+    add_hidden_words(0, rows, loss);
+    if (loss.total.defined()) backward(loss.total);
     (void)optimizer_->gradient_norm();
     optimizer_->drop_gradients();
     for (auto const& row : rows) n_tokens += static_cast<std::int64_t>(features_of(row).ids.size());

@@ -9,6 +9,7 @@
 #include "nn/multi_task_model.h"
 #include "train/checkpoint.h"
 #include "train/internal/adamw.h"
+#include "train/internal/hidden_words.h"
 #include "train/internal/inference.h"
 #include "train/internal/packed_batch.h"
 #include "train/internal/prepared.h"
@@ -22,6 +23,7 @@ struct BatchLoss {
   torch::Tensor total;  ///< undefined where no row has a label
   double value = 0;     ///< of `total`
   std::map<std::size_t, double> by_head;
+  std::map<std::string, double> of_hidden_words;  ///< by task
 };
 
 /// The labelled dev rows of a stream, tokenized once for all evaluations.
@@ -50,6 +52,8 @@ class Session {
   /// Dev scores of every task that has labelled dev rows; nothing when `should_stop` ended it early. Above frozen
   /// layers from their states, as a step.
   std::optional<std::map<std::string, double>> evaluate(std::function<bool()> const& should_stop);
+  /// Of the dev texts of each task that learns hidden words; nothing when `should_stop` ended it early.
+  std::optional<std::map<std::string, double>> perplexity(std::function<bool()> const& should_stop);
   /// Fits the temperatures and null thresholds of the heads to their answers on dev, and sets them: to be called once,
   /// with the selected weights. The answers are the whole model's, from tokens. By task, what calibrate found. Throws
   /// Error{Interrupted} soon after `stop` is requested.
@@ -93,6 +97,10 @@ class Session {
     std::vector<std::vector<task::Prediction>> predicted;
   };
   std::optional<DevAnswers> answer_dev(std::function<bool()> const& should_stop, FrozenPart* frozen);
+  /// What hidden words add to the loss of step `number`, made of `rows`; nothing where nobody learns them.
+  void add_hidden_words(std::int64_t number, std::span<data::DrawnRow const> rows, BatchLoss& loss);
+  /// Gradients of a loss.
+  void backward(torch::Tensor const& loss);
   /// Takes the frozen layers out of training, and stores what they make of all texts.
   void freeze(TrainEvents const& events, std::stop_token const& stop);
   [[nodiscard]] nn::PackedTexts packed(data::Batch const& batch) const;
@@ -129,7 +137,8 @@ class Session {
   data::BatchPlan plan_;
   data::BatchPlan::Totals whole_run_;
   nn::MultiTaskModel model_;
-  std::unique_ptr<FrozenPart> frozen_;  ///< none where all layers are trained
+  std::unique_ptr<HiddenWords> hidden_words_;  ///< none where no task learns them
+  std::unique_ptr<FrozenPart> frozen_;         ///< none where all layers are trained
   std::unique_ptr<AdamW> optimizer_;
   TrainState state_;
   std::vector<DevRows> dev_;
