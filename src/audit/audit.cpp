@@ -82,17 +82,24 @@ Audit audit(data::Corpus const& corpus, RowColumns const& columns, std::optional
             AuditOptions const& options) {
   expects(options.difference > 0, "a difference is more than nothing");
   Audit found;
+  auto const part = [&](char const* what) {
+    if (options.on_part) options.on_part(what);
+  };
+  part("texts that stand twice");
   {
     Pool const pool(corpus);
     check_leakage(pool, found);
     check_copies(pool, found);
     check_clashes(pool, found);
   }
+  part("labels");
   check_labels(corpus, options, found);
   check_noise(corpus, options, found);
   check_spans(corpus, found);
+  part("kinds of rows that differ");
   check_slices(corpus, columns, found);
   check_texts(corpus, found);
+  if (tokens) part("texts that are too long");
   if (tokens) check_length_limit(corpus, *tokens, found);
   sort_findings(found);
   return found;

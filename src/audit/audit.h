@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -101,6 +102,8 @@ struct Audit {
 struct AuditOptions {
   double difference = 0.02;  ///< the difference of scores that matters to the user, a share
   std::uint64_t seed = 1;
+  /// Before each part of the work: what is looked for, as "doubtful labels of intent".
+  std::function<void(std::string const& what)> on_part{};
 };
 
 /// What the encoder's tokenizer and train.max_length make of the texts.

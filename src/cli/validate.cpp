@@ -6,6 +6,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "base/error.h"
@@ -13,6 +14,7 @@
 #include "base/json.h"
 #include "cli/data_audit.h"
 #include "cli/encoder_probe.h"
+#include "cli/live_line.h"
 #include "cli/project_file.h"
 #include "cli/verbs.h"
 #include "data/corpus.h"
@@ -27,6 +29,9 @@ namespace polytask::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Of fewer there is nothing to wait for.
+constexpr std::size_t kManyRows = 50'000;
 
 OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& problems, audit::Audit const& audit) {
   OrderedJson json;
@@ -161,6 +166,16 @@ std::vector<Problem> check_encoder(Project const& project, data::Corpus const& c
   return problems;
 }
 
+/// More than a few seconds.
+bool takes_long(data::Corpus const& corpus) {
+  constexpr std::size_t kManyAnswers = 1'000'000;  // rows times labels, of the search for doubtful ones
+  std::size_t n_rows = 0, n_answers = 0;
+  for (auto const& dataset : corpus.datasets)
+    n_rows += std::accumulate(dataset.n_rows.begin(), dataset.n_rows.end(), std::size_t{0});
+  for (auto const& labels : corpus.label_sets) n_answers += n_rows * labels.size();
+  return n_rows >= kManyRows || n_answers >= kManyAnswers;
+}
+
 /// What the data as a whole is like; of the encoder what can be read of it.
 audit::Audit audit_of(Project const& project, data::Corpus const& corpus, audit::RowColumns const& columns,
                       CommandLine const& line) {
@@ -180,7 +195,12 @@ audit::Audit audit_of(Project const& project, data::Corpus const& corpus, audit:
     tokenizer = text::load_tokenizer(*project.encoder);
   }
   if (tokenizer) limit.emplace(audit::TokenLimit{*tokenizer, max_length});
-  auto audit = audit::audit(corpus, columns, limit, {.difference = line.difference / 100, .seed = project.seed});
+  LiveLine live;
+  std::function<void(std::string const&)> on_part;
+  if (takes_long(corpus)) on_part = [&](std::string const& what) { live.show("looking for " + what); };
+  auto audit = audit::audit(corpus, columns, limit,
+                            {.difference = line.difference / 100, .seed = project.seed, .on_part = std::move(on_part)});
+  live.finish();
   if (line.probe)
     probe_encoder(*project.encoder, corpus,
                   {.max_length = max_length, .n_workers = n_threads_of(line), .seed = project.seed}, audit);
@@ -207,9 +227,16 @@ int validate(CommandLine const& line) {
   if (!line.page.empty()) check_page(line.page);
   auto project = read_project(line.project, line.overrides);
   audit::RowColumns columns;
+  LiveLine live;
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed,
                                         {.see = [&](std::size_t file, data::Row const& row) { columns.add(file, row); },
-                                         .unlabelled = unlabelled_texts(project)});
+                                         .unlabelled = unlabelled_texts(project),
+                                         .on_progress =
+                                             [&](fs::path const& file, std::size_t n_rows) {
+                                               if (n_rows >= kManyRows && live.is_due())
+                                                 live.show(fmt::format("reading {}: {} rows", file.string(), n_rows));
+                                             }});
+  live.finish();
   auto problems = corpus.problems;
   auto const add = [&](std::vector<Problem> more) {
     problems.insert(problems.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));

@@ -12,6 +12,7 @@
 #include "train/checkpoint.h"
 #include "train/internal/device.h"
 #include "train/internal/metrics_file.h"
+#include "train/internal/pretrained_files.h"
 #include "train/internal/pretraining_session.h"
 #include "train/internal/stopwatch.h"
 #include "train/internal/torch_errors.h"
@@ -230,6 +231,11 @@ OrderedJson record_of(PretrainConfig const& config, PretrainingSession& session,
 }
 
 }  // namespace
+
+void check_pretraining(PretrainConfig const& config, std::string const& device) {
+  (void)products_of(config.precision, device_of(device));
+  if (config.from) (void)continued_config(config);
+}
 
 PretrainResult pretrain(std::vector<LanguageSource> sources, PretrainConfig const& config,
                         PretrainOptions const& options, PretrainEvents const& events, std::stop_token stop) {

@@ -109,6 +109,9 @@ struct PretrainResult {
   std::vector<PretrainEvaluation> evaluations;
 };
 
+/// Throws what pretrain() would of the device and of an encoder that is gone on with, before any text is read.
+void check_pretraining(PretrainConfig const& config, std::string const& device);
+
 /// Deterministic: the same texts, configuration, seed and thread count give the same bytes, interrupted and resumed or
 /// not; with `minutes` the number of steps is measured once and kept in the work folder. Throws Error{InvalidInput} for
 /// texts or encoders that nothing can be learnt from, Error{Interrupted} after `stop` is requested, with a checkpoint

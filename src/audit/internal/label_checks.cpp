@@ -233,6 +233,7 @@ void check_noise(data::Corpus const& corpus, AuditOptions const& options, Audit&
     auto const& spec = corpus.tasks[t];
     if (spec.type == task::TaskType::Tagging || spec.type == task::TaskType::Span || task::reads_choices(spec))
       continue;
+    if (options.on_part) options.on_part("doubtful labels of " + spec.name);
     auto const rows = labelled_rows(corpus, t, std::nullopt);
     auto const found = eval::out_of_fold_scores(spec, corpus.label_sets[t], rows, {.seed = options.seed});
     if (found.rows.empty()) continue;

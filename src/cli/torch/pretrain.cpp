@@ -172,6 +172,7 @@ train::PretrainResult run_pretraining(PretrainRecipe recipe, MoreTexts more, std
   if (config.distillation.teacher && !teaches)
     throw Error(ErrorCode::InvalidUsage,
                 "a teacher is named, and no texts that it may teach; set `teach: true` at those in its language");
+  train::check_pretraining(config, line.device);
   auto teacher = teacher_of(config, n_threads_of(line));
   auto const identity = identity_of(recipe, more, line);
   make_folders(work);

@@ -83,10 +83,8 @@ void write_floats(fs::path const& folder, std::map<std::string, model::Tensor> c
 
 }  // namespace
 
-model::EncoderConfig pretrained_config(PretrainConfig const& config, PretrainingTexts const& texts) {
-  auto const n_tokens = static_cast<std::int64_t>(texts.tokenizer->vocabulary_size());
-  if (!config.from) return encoder_of(config, n_tokens);
-  auto encoder = model::read_encoder_config(*config.from);
+model::EncoderConfig continued_config(PretrainConfig const& config) {
+  auto encoder = model::read_encoder_config(config.from.value());
   if (encoder.model_type != "bert")
     throw Error(ErrorCode::InvalidInput,
                 fmt::format("{}: is of the family {}; only BERT encoders can be gone on with so far",
@@ -101,6 +99,13 @@ model::EncoderConfig pretrained_config(PretrainConfig const& config, Pretraining
                 fmt::format("train.max_length: is {}; expected at most {}, the positions that {} has",
                             config.max_length, encoder.longest_text(), config.from->string()));
   if (!config.from_layers.empty()) encoder.num_hidden_layers = static_cast<std::int64_t>(config.from_layers.size());
+  return encoder;
+}
+
+model::EncoderConfig pretrained_config(PretrainConfig const& config, PretrainingTexts const& texts) {
+  auto const n_tokens = static_cast<std::int64_t>(texts.tokenizer->vocabulary_size());
+  if (!config.from) return encoder_of(config, n_tokens);
+  auto encoder = continued_config(config);
   if (!texts.old_pieces.empty()) encoder.vocab_size = n_tokens;
   return encoder;
 }

@@ -9,6 +9,10 @@
 
 namespace polytask::train {
 
+/// Of the encoder that is gone on with, with the layers that are kept. Throws Error{InvalidUsage, InvalidInput} for
+/// settings that it does not allow.
+[[nodiscard]] model::EncoderConfig continued_config(PretrainConfig const& config);
+
 /// Sizes of the encoder that is to be trained. Throws Error{InvalidUsage} for settings that the continued one does not
 /// allow.
 [[nodiscard]] model::EncoderConfig pretrained_config(PretrainConfig const& config, PretrainingTexts const& texts);
