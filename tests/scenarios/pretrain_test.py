@@ -138,7 +138,8 @@ class Pretrain(Scenario):
 
     def test_bad_input_is_one_sentence(self):
         project = self.folder(60)
-        answer = self.expect_last(self.pretrain(project, '--device', 'cuda'), 2, 'device "cuda": this LibTorch sees no GPU')
+        answer = self.pretrain(project, '--device', 'cuda')
+        self.expect_last(answer, 2, 'device "cuda": this LibTorch sees no GPU')
         self.assertNotIn('reading the texts', answer.err, 'nobody waits for what cannot be')
         project.write('empty.txt', '\n\n')
         self.expect_last(self.pretrain(project, texts='empty.txt'), 3, 'empty.txt', 'there is no text in it')
