@@ -66,7 +66,7 @@ struct PretrainConfig {
   std::optional<double> learning_rate;  ///< unset = 1e-3, and 2e-4 for an encoder that is continued
   std::int64_t batch_tokens = 4'096;    ///< a step
   std::int64_t max_length = 128;        ///< tokens of a sequence, special ones included; 8..65,536
-  std::string precision = "f32";        ///< what layers multiply in: this, "bf16", or "auto" as in TrainConfig
+  std::string precision = "auto";       ///< what layers multiply in, as in TrainConfig
   double dropout = 0.0;                 ///< 0..1; texts that are seen once or twice need none
   double weight_decay = 0.01;
   double warmup_ratio = 0.05;
