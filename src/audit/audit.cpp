@@ -92,7 +92,7 @@ Audit audit(data::Corpus const& corpus, RowColumns const& columns, std::optional
     check_copies(pool, found);
     check_clashes(pool, found);
   }
-  part("labels");
+  part("labels that are spelt alike");
   check_labels(corpus, options, found);
   check_noise(corpus, options, found);
   check_spans(corpus, found);

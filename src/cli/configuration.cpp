@@ -124,11 +124,14 @@ OrderedJson effective_configuration(Project const& project, std::vector<std::str
     if (auto const own = project.train.task_layers.find(task.name); own != project.train.task_layers.end())
       json["tasks"][task.name]["private_layers"] = own->second;
   }
-  for (auto const& task : project.train.hidden_words)
-    json["hidden_words"][task.texts.name] = {{"dataset", task.texts.datasets},
-                                             {"text", task.texts.text},
-                                             {"loss_weight", task.loss_weight},
-                                             {"share", task.share}};
+  for (auto const& task : project.train.hidden_words) {
+    auto& of_task = json["hidden_words"][task.texts.name];
+    of_task = {{"dataset", task.texts.datasets},
+               {"text", task.texts.text},
+               {"loss_weight", task.loss_weight},
+               {"share", task.share}};
+    if (task.texts.tokens_column) of_task["tokens"] = *task.texts.tokens_column;
+  }
   json["train"] = to_json(project.train);
   return json;
 }

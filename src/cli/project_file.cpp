@@ -90,6 +90,10 @@ void read_hidden_words(std::string const& name, YAML::Node const& node, Section&
   section.texts("text", task.texts.text);
   section.number("loss_weight", task.loss_weight);
   section.number("share", task.share);
+  if (int number = 0; section.whole("tokens", number)) {
+    if (number < 1) section.wrong(section.get("tokens"), "tokens", "the number of a column, the first is 1");
+    task.texts.tokens_column = number;
+  }
   section.finish();
   check_datasets(name, node, task.texts.datasets, section, findings, project);
   project.train.hidden_words.push_back(std::move(task));
@@ -200,10 +204,16 @@ void read_task(std::string const& name, YAML::Node const& node, Findings& findin
 
 /// Weights by name; `known` are the names that there are.
 void read_weights(YAML::Node const& node, std::string const& path, std::vector<std::string> const& known,
-                  Findings& findings, std::map<std::string, double>& weights) {
+                  Project const& project, Findings& findings, std::map<std::string, double>& weights) {
   Section section(node, path, findings);
   for (auto const& [name, value] : section.entries()) {
-    if (std::find(known.begin(), known.end(), name) == known.end())
+    bool const is_mlm = std::any_of(project.train.hidden_words.begin(), project.train.hidden_words.end(),
+                                    [&](auto const& task) { return task.texts.name == name; });
+    if (is_mlm)
+      findings.add(value, fmt::format("{} weighs {}, which has the type mlm: it has no score and is not drawn with the "
+                                      "others; its weight is tasks.{}.share",
+                                      quote(path), quote(name), name));
+    else if (std::find(known.begin(), known.end(), name) == known.end())
       findings.add(value, fmt::format("{} weighs {}, which this project does not have{}", quote(path), quote(name),
                                       did_you_mean(name, known)));
     double weight = 0;
@@ -257,7 +267,7 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
                                         {"specified", train::SamplingType::Specified}});
   sampling.number("temperature", config.sampling.temperature);
   sampling.whole("examples_cap", config.sampling.examples_cap);
-  read_weights(sampling.get("weights"), "train.sampling.weights", names, findings, config.sampling.weights);
+  read_weights(sampling.get("weights"), "train.sampling.weights", names, project, findings, config.sampling.weights);
   sampling.finish();
 
   std::vector<std::pair<std::string, train::SelectionRule>> const rules{{"mean", train::SelectionRule::Mean},
@@ -265,7 +275,8 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   if (auto const selection = section.get("selection"); selection.IsDefined() && selection.IsMap()) {
     Section part(selection, "train.selection", findings);
     part.choice("rule", config.selection.rule, rules);
-    read_weights(part.get("weights"), "train.selection.weights", task_names, findings, config.selection.weights);
+    read_weights(part.get("weights"), "train.selection.weights", task_names, project, findings,
+                 config.selection.weights);
     part.finish();
   } else {
     section.choice("selection", config.selection.rule, rules);

@@ -82,6 +82,9 @@ TEST(Project, RefusesHiddenWordsThatCannotBeLearnt) {
               testing::UnorderedElementsAre(HasSubstr("tickts"), HasSubstr("share")));
   EXPECT_THAT(mistakes("datasets: {d: {train: a.jsonl}}\ntasks: {words: {type: mlm, dataset: d, text: body}}\n"),
               ElementsAre(HasSubstr("polytask pretrain")));
+  EXPECT_THAT(mistakes(std::string(kSmall) + "  words: {type: mlm, dataset: tickets, text: body}\n"
+                                             "train: {selection: {weights: {words: 1}}}\n"),
+              ElementsAre(HasSubstr("tasks.words.share")));
   EXPECT_THAT(mistakes(std::string(kSmall) + "  words: {type: mlm2, dataset: tickets, text: body, label: y}\n"),
               ElementsAre(HasSubstr("did you mean \"mlm\"")));
 }

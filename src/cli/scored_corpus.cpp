@@ -56,6 +56,13 @@ void check_same_labels(std::string const& task, task::LabelSet const& trained, t
 data::Corpus scored_corpus(Project project, model::ModelSpec const& spec, std::string const& name) {
   std::vector<std::string> names;
   for (auto const& head : spec.heads) names.push_back(head.task.name);
+  for (auto const& task : project.train.hidden_words)
+    if (std::find(names.begin(), names.end(), task.texts.name) != names.end())
+      throw Error(
+          ErrorCode::Conflict,
+          fmt::format("task {} of {} answers, and in the project it has the type mlm; train a new run, or put the "
+                      "type back",
+                      quote(task.texts.name), name));
   project = only_tasks(std::move(project), names);
   auto const head_of = [&](std::string const& task) -> model::HeadSpec const& {
     return spec.heads[spec.find(task).value()];

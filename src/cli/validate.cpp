@@ -76,7 +76,13 @@ std::string kinds_of(std::vector<Problem> const& problems, Severity severity) {
   return text.empty() ? text : text + ")";
 }
 
-void print_tables(data::Corpus const& corpus) {
+std::size_t count_rows(std::vector<data::Stream> const& streams, data::Split split) {
+  std::size_t n = 0;
+  for (auto const& stream : streams) n += stream.n_rows(split);
+  return n;
+}
+
+void print_tables(data::Corpus const& corpus, Project const& project) {
   std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", "dataset", "train", "dev", "test");
   for (auto const& dataset : corpus.datasets)
     std::cout << fmt::format("{:<20} {:>8} {:>8} {:>8}\n", dataset.name, dataset.n_rows[0], dataset.n_rows[1],
@@ -88,6 +94,10 @@ void print_tables(data::Corpus const& corpus) {
                              task::to_string(corpus.tasks[t].type), corpus.label_sets[t].size(),
                              corpus.n_labelled(t, data::Split::Train), corpus.n_labelled(t, data::Split::Dev),
                              corpus.n_labelled(t, data::Split::Test));
+  for (std::size_t i = 0; i < corpus.unlabelled.size(); ++i)
+    std::cout << fmt::format("{:<20} {:<15} {:>7} {:>8} {:>8} {:>8}\n", project.train.hidden_words[i].texts.name, "mlm",
+                             "-", count_rows(corpus.unlabelled[i], data::Split::Train),
+                             count_rows(corpus.unlabelled[i], data::Split::Dev), "-");
 }
 
 void print_totals(std::vector<Problem> const& problems, std::size_t n_errors) {
@@ -261,7 +271,7 @@ int validate(CommandLine const& line) {
   } else {
     print_problems(std::cout, problems);
     if (!problems.empty()) std::cout << '\n';
-    print_tables(corpus);
+    print_tables(corpus, project);
     std::cout << '\n';
     print(std::cout, audit);
     print_totals(problems, n_errors);

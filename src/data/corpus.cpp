@@ -12,6 +12,7 @@
 #include "base/nearest.h"
 #include "data/internal/assign_splits.h"
 #include "data/internal/choices.h"
+#include "data/internal/dataset_files.h"
 #include "data/internal/label_sets.h"
 #include "data/internal/repeats.h"
 #include "data/row_reader.h"
@@ -57,7 +58,7 @@ class DatasetReader {
       auto const files = spec_.files.find(split);
       if (files == spec_.files.end()) continue;
       for (auto const& file : files->second)
-        for (auto const& one : files_of(file, hash)) read_file_of(split, one, hash);
+        for (auto const& one : files_of(file, hash, corpus_.problems)) read_file_of(split, one, hash);
     }
     if (spec_.split) cut_split();
     for (std::size_t s = 0; s < streams_.size(); ++s) streams_[s].stream->stored = std::move(stored_[s]);
@@ -77,28 +78,6 @@ class DatasetReader {
     std::string const text = error.what();
     auto const at = text.find(": ");
     report(Severity::Error, std::move(kind), text.substr(0, at), at == std::string::npos ? text : text.substr(at + 2));
-  }
-
-  /// The file itself, or all files of a folder, at any depth, by name. Their places in it are part of the content: with
-  /// format "text" they are labels.
-  std::vector<std::filesystem::path> files_of(std::filesystem::path const& file, Sha256& hash) {
-    std::error_code failed;
-    if (!std::filesystem::is_directory(file, failed)) return {file};
-    std::vector<std::filesystem::path> files;
-    std::filesystem::recursive_directory_iterator entry(file, failed);
-    for (; !failed && entry != std::filesystem::recursive_directory_iterator(); entry.increment(failed)) {
-      std::error_code unknown;
-      bool const is_hidden = entry->path().filename().string().starts_with(".");
-      if (is_hidden && entry->is_directory(unknown)) entry.disable_recursion_pending();
-      if (!is_hidden && entry->is_regular_file(unknown)) files.push_back(entry->path());
-    }
-    if (failed || files.empty())
-      report(Severity::Error, "unreadable-file", file.string(),
-             failed ? "the folder cannot be read (" + failed.message() + "); check its permissions"
-                    : "the folder holds no file; expected files of rows, or texts with format: text");
-    std::sort(files.begin(), files.end());
-    for (auto const& one : files) hash.update(one.lexically_relative(file).string()).update("\n");
-    return files;
   }
 
   void read_file_of(Split split, std::filesystem::path const& file, Sha256& hash) {
@@ -139,6 +118,7 @@ class DatasetReader {
                      RowFacts& facts) {
     auto& stream = *streams_[s].stream;
     auto const& first_task = streams_[s].reads;
+    if (stream.tasks.empty()) return add_unlabelled(s, split, row, row_index, where);
     auto example = example_of(row, first_task, where);
     if (!example) {
       // A row of another kind, without this text and without these labels, is not this stream's. A CoNLL row always is.
@@ -184,7 +164,20 @@ class DatasetReader {
     if (spec_.split) rows_[s][index_of(split)].push_back(row_index);
   }
 
+  /// Of test rows nobody learns.
+  void add_unlabelled(std::size_t s, Split split, Row const& row, std::size_t row_index, std::string const& where) {
+    if (split == Split::Test) return;
+    auto example = unlabelled_example_of(row, streams_[s].reads, where);
+    if (!example) return report_row(example.error(), "unreadable-row");
+    if (example->texts.empty()) return;
+    task::Example made = std::move(example).value();
+    made.file = corpus_.files.size() - 1;
+    keep(s, split, std::move(made));
+    if (spec_.split) rows_[s][index_of(split)].push_back(row_index);
+  }
+
   void keep(std::size_t s, Split split, task::Example example) {
+    if (streams_[s].stream->tasks.empty() && split == Split::Test) return;  // cut from the training rows
     if (split == Split::Train && stored_[s]) return stored_[s]->add(example);
     auto& rows = streams_[s].stream->examples[index_of(split)];
     auto const n_bytes = bytes_of(example);
@@ -269,6 +262,9 @@ class DatasetReader {
     };
     std::set<std::string> said;
     for (auto const& [stream, reads] : streams_) {
+      if (reads.text.empty() && stream->tasks.empty())
+        report(Severity::Error, "unknown-column", fmt::format("dataset {}", quote(spec_.name)),
+               fmt::format("task {} names no column of its rows; add \"text\"", quote(reads.name)));
       for (auto const& column : reads.text)
         if (said.insert(column).second) require(column, "text", reads);
       for (auto const t : stream->tasks) {
@@ -432,12 +428,17 @@ Corpus load_corpus(std::vector<DatasetSpec> const& datasets, std::vector<task::T
       auto const& spec = options.unlabelled[i];
       if (std::find(spec.datasets.begin(), spec.datasets.end(), dataset.name) == spec.datasets.end()) continue;
       auto& stream = corpus.unlabelled[i].emplace_back(Stream{.dataset = dataset.name, .text = spec.text});
-      streams.push_back({&stream, {.name = spec.name, .text = spec.text}});
+      streams.push_back({&stream, {.name = spec.name, .text = spec.text, .tokens_column = spec.tokens_column}});
     }
     if (streams.empty()) continue;  // no task that was asked for reads it
     check_spec(dataset);
     DatasetReader(dataset, corpus, std::move(streams), seed, options, n_bytes_in_memory).read();
   }
+  for (std::size_t i = 0; i < corpus.unlabelled.size() && !has_errors(corpus.problems); ++i)
+    if (std::all_of(corpus.unlabelled[i].begin(), corpus.unlabelled[i].end(),
+                    [](Stream const& stream) { return stream.n_rows(Split::Train) == 0; }))
+      corpus.problems.push_back({Severity::Error, "no-text", fmt::format("task {}", quote(options.unlabelled[i].name)),
+                                 "its training rows hold no text"});
   find_label_sets(corpus);
   corpus.problems = without_repeats(std::move(corpus.problems));
   return corpus;

@@ -69,6 +69,7 @@ struct UnlabelledSpec {
   std::string name;                   ///< of the task that they are for
   std::vector<std::string> datasets;  ///< at least one
   std::vector<std::string> text;      ///< columns, each a text of its own; empty: the words of CoNLL files
+  std::optional<int> tokens_column;   ///< of CoNLL files: 1-based; default the first
 };
 
 struct DatasetFacts {

@@ -317,6 +317,34 @@ TEST_F(CorpusFiles, OfADatasetThatNoTaskHasAreReadForTextsAlone) {
   EXPECT_THAT(corpus.datasets, SizeIs(2));
 }
 
+TEST_F(CorpusFiles, KeepOfTextsWithoutLabelsWhatThereIsAndNothingOfTest) {
+  auto spec = dataset(R"({"t":null,"u":"other","y":"a"})"
+                      "\n"
+                      R"({"t":"","u":3,"y":"a"})"
+                      "\n");
+  spec.files[Split::Test] = {write("test.jsonl", "{\"t\":\"tested\",\"y\":\"a\"}\n")};
+  auto const labels =
+      TaskSpec{.name = "other", .type = TaskType::Classification, .datasets = {"d"}, .text = {"u"}, .label = "y"};
+  auto const corpus = load_corpus({spec}, {labels}, 1, {.unlabelled = {{"words", {"d"}, {"t", "u"}}}});
+  auto const& rows = corpus.unlabelled[0][0];
+  EXPECT_THAT(texts(rows.of(Split::Train)), ElementsAre("other", "3"));
+  EXPECT_THAT(rows.of(Split::Test), IsEmpty());
+  auto const broken = load_corpus({dataset("{\"t\":[1],\"y\":\"a\",\"u\":\"x\"}\n")}, {labels}, 1,
+                                  {.unlabelled = {{"words", {"d"}, {"t"}}}});
+  EXPECT_THAT(broken.problems, Contains(problem("unreadable-row", ":1", "expected text")));
+  auto const unnamed =
+      load_corpus({dataset("{\"u\":\"x\",\"y\":\"a\"}\n")}, {labels}, 1, {.unlabelled = {{"words", {"d"}, {}}}});
+  EXPECT_THAT(unnamed.problems, ElementsAre(problem("unknown-column", "dataset \"d\"", "add \"text\"")));
+}
+
+TEST_F(CorpusFiles, TakeTheWordsOfTheColumnThatIsNamed) {
+  DatasetSpec const words{.name = "ud", .files = {{Split::Train, {write("a.conll", "1\tgreen\tO\n2\tgrass\tO\n\n")}}}};
+  auto const corpus = load_corpus({dataset("{\"t\":\"two\",\"y\":\"a\"}\n"), words}, {kIntent}, 1,
+                                  {.unlabelled = {{"words", {"ud"}, {}, 2}}});
+  EXPECT_THAT(corpus.problems, IsEmpty());
+  EXPECT_THAT(texts(corpus.unlabelled[0][0].of(Split::Train)), ElementsAre("green grass"));
+}
+
 TEST_F(CorpusFiles, SayWhichColumnOfTextsWithoutLabelsThereIsNot) {
   auto const corpus =
       load_corpus({dataset("{\"t\":\"two\",\"y\":\"a\"}\n")}, {kIntent}, 1, {.unlabelled = {{"words", {"d"}, {"tt"}}}});

@@ -132,15 +132,21 @@ PretrainingVocabulary pretraining_vocabulary(text::Tokenizer const& tokenizer, s
 LanguageSequences sequences_of(LanguageTexts const& texts, text::Tokenizer const& tokenizer,
                                PretrainingVocabulary const& vocabulary, std::size_t max_length, bool keep_texts,
                                SeenTexts& seen, std::stop_token const& stop) {
-  expects(max_length >= 8, "a sequence has room for words");
   LanguageSequences out;
+  add_sequences(texts, tokenizer, vocabulary, max_length, keep_texts, seen, stop, out);
+  return out;
+}
+
+void add_sequences(LanguageTexts const& texts, text::Tokenizer const& tokenizer,
+                   PretrainingVocabulary const& vocabulary, std::size_t max_length, bool keep_texts, SeenTexts& seen,
+                   std::stop_token const& stop, LanguageSequences& out) {
+  expects(max_length >= 8, "a sequence has room for words");
   Filler filler(vocabulary, max_length - kAround, keep_texts, seen, out);
   for (auto const& text : texts.texts) {
     if (stop.stop_requested()) break;
     filler.add(text, tokenizer.encode(text.text, {.max_length = kLongestText + kAround}));
   }
   filler.flush();
-  return out;
 }
 
 MaskedSequence mask(std::span<std::int32_t const> ids, PretrainingVocabulary const& vocabulary,

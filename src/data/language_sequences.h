@@ -48,6 +48,11 @@ struct LanguageSequences {
                                              PretrainingVocabulary const& vocabulary, std::size_t max_length,
                                              bool keep_texts, SeenTexts& seen, std::stop_token const& stop);
 
+/// Adds those of more texts.
+void add_sequences(LanguageTexts const& texts, text::Tokenizer const& tokenizer,
+                   PretrainingVocabulary const& vocabulary, std::size_t max_length, bool keep_texts, SeenTexts& seen,
+                   std::stop_token const& stop, LanguageSequences& out);
+
 struct MaskingConfig {
   double rate = 0.15;       ///< share of the tokens that is predicted, 0..1
   double as_mask = 0.8;     ///< of them, shown as [MASK]

@@ -221,6 +221,14 @@ std::uint64_t fingerprint(std::string_view text) {
   return value;
 }
 
+void add_text(std::string_view text, SeenTexts& seen, LanguageTexts& out) {
+  TextSource const source{.name = "", .files = {}, .unit = TextUnit::Line};
+  if (text.empty())
+    ++out.n_empty;
+  else
+    Collector(source, seen, out).add(text, {}, true);
+}
+
 LanguageTexts read_language_texts(TextSource const& source, SeenTexts& seen) {
   LanguageTexts out;
   Collector collector(source, seen, out);

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -52,6 +53,9 @@ using SeenTexts = std::unordered_set<std::uint64_t>;
 /// may repeat. Throws Error{NotFound, InvalidInput} naming file and line: not UTF-8, a row that cannot be read, no
 /// file.
 [[nodiscard]] LanguageTexts read_language_texts(TextSource const& source, SeenTexts& seen);
+
+/// Adds a text that is in memory, as a document of its own; cut, or left out, as one of a file would be.
+void add_text(std::string_view text, SeenTexts& seen, LanguageTexts& out);
 
 /// 64 bits of a text's SHA-256.
 [[nodiscard]] std::uint64_t fingerprint(std::string_view text);

@@ -308,6 +308,23 @@ Result<task::Example> example_of(Row const& row, task::TaskSpec const& task, std
   return example;
 }
 
+Result<task::Example> unlabelled_example_of(Row const& row, task::TaskSpec const& task, std::string_view where) {
+  if (!row.words.empty()) return example_of(row, task, where);
+  task::Example example{.id = row.id, .line = row.line};
+  for (auto const& column : task.text) {
+    auto const* value = row.find(column);
+    if (value == nullptr || std::holds_alternative<std::monostate>(*value)) continue;
+    if (auto const* text = std::get_if<std::string>(value)) {
+      if (!text->empty()) example.texts.push_back(*text);
+    } else if (std::holds_alternative<std::int64_t>(*value) || std::holds_alternative<double>(*value)) {
+      example.texts.push_back(describe(*value));
+    } else {
+      return bad(where, fmt::format("column {} is {}; expected text", quote(column), describe(*value)));
+    }
+  }
+  return example;
+}
+
 Result<task::Label> label_of(Row const& row, task::Example const& example, task::TaskSpec const& task,
                              std::string_view where) {
   if (!row.words.empty()) {

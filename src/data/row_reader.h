@@ -83,6 +83,9 @@ struct RowReaderOptions {
 /// What an example needs of a row: its texts (and words, or choices). Fails with InvalidInput when a text column is
 /// missing or is not text, and for choices among which none can be right; `where` starts the message.
 [[nodiscard]] Result<task::Example> example_of(Row const& row, task::TaskSpec const& task, std::string_view where);
+/// The same without labels: each column that the row has is a text of its own; no text where it has none of them.
+[[nodiscard]] Result<task::Example> unlabelled_example_of(Row const& row, task::TaskSpec const& task,
+                                                          std::string_view where);
 /// The task's label of the row: monostate when the column is absent, null or empty.
 /// Fails with InvalidInput for a value of the wrong kind, a malformed tag, spans outside the text or overlapping, an
 /// answer that does not stand in the context where it is said to, or a choice that the row does not give.

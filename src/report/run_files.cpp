@@ -296,6 +296,8 @@ class RunReader {
                              .owner = task.text("owner"),
                              .datasets = task.texts("dataset")});
     }
+    for (auto const& [name, value] : config.record("hidden_words").json().items())
+      data_.hidden_words.push_back({.name = name, .train_loss = {}, .perplexity = {}});
     for (auto const& [dataset, hash] : config.record("data_sha256").json().items())
       data_.hashes.emplace_back("dataset " + dataset, hash.is_string() ? hash.get<std::string>() : hash.dump());
     for (auto const& [file, hash] : config.record("encoder_sha256").json().items())
@@ -374,6 +376,10 @@ class RunReader {
         auto const metrics = record.record("dev");
         for (auto const& [name, value] : dev->items())
           task_of(name, where).dev_metric.push_back({step, metrics.number(name.c_str())});
+        auto const perplexity = record.record("perplexity");
+        for (auto& words : data_.hidden_words)
+          if (perplexity.find(words.name.c_str()) != nullptr)
+            words.perplexity.push_back({step, perplexity.number(words.name.c_str())});
         data_.selection_score.push_back({step, dev->empty() ? std::nan("") : record.number("selection")});
         if (!has_result_ && record.flag("is_best")) data_.best_step = record.count("step");
         continue;
@@ -382,7 +388,7 @@ class RunReader {
       data_.learning_rate.push_back({step, record.number("learning_rate")});
       auto const losses = record.record("task_loss");
       for (auto const& [name, value] : losses.json().items())
-        task_of(name, where).train_loss.push_back({step, losses.number(name.c_str())});
+        train_loss_of(name, where).push_back({step, losses.number(name.c_str())});
       if (!has_result_) {
         data_.seconds = record.number("seconds");
         data_.steps = record.count("step");
@@ -400,6 +406,12 @@ class RunReader {
       auto& task = task_of(record.text("task"), where);
       if (++task.n_misses <= kShownMisses) task.misses.push_back(read_miss(record, task.type));
     }
+  }
+
+  Curve& train_loss_of(std::string const& name, std::string const& where) {
+    for (auto& words : data_.hidden_words)
+      if (words.name == name) return words.train_loss;
+    return task_of(name, where).train_loss;
   }
 
   TaskReport& task_of(std::string const& name, std::string const& where) {

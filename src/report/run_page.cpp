@@ -240,6 +240,17 @@ std::string curves(RunPageData const& data) {
                                          fmt::format("<bdi>{}</bdi>:学習損失", name)});
     out += "</div>";
   }
+  for (auto const& task : data.hidden_words) {
+    auto const name = escaped(task.name);
+    out += fmt::format(R"(<div class="card"><h3><bdi>{}</bdi></h3>)", name);
+    if (!task.perplexity.empty())
+      out += draw.points(task.perplexity,
+                         {fmt::format("<bdi>{}</bdi>: perplexity of hidden words of dev texts, lower is better", name),
+                          fmt::format("<bdi>{}</bdi>:開発テキストの隠した単語のパープレキシティ(低いほど良い)", name)});
+    out += draw.smooth(task.train_loss, {fmt::format("<bdi>{}</bdi>: training loss of hidden words", name),
+                                         fmt::format("<bdi>{}</bdi>:隠した単語の学習損失", name)});
+    out += "</div>";
+  }
   return out + "</div>";
 }
 

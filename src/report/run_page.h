@@ -55,6 +55,13 @@ struct TaskReport {
   [[nodiscard]] eval::TaskScores const* judged() const { return test ? &*test : dev ? &*dev : nullptr; }
 };
 
+/// A task that learns hidden words: it has no score.
+struct HiddenWordsReport {
+  std::string name;
+  Curve train_loss;
+  Curve perplexity;  ///< of dev texts
+};
+
 /// Misses of one task that the page shows.
 inline constexpr std::size_t kShownMisses = 50;
 
@@ -77,6 +84,7 @@ struct RunPageData {
   bool stopped_early = false;
   std::string selection;  ///< the rule: "mean", "weighted"
   std::vector<TaskReport> tasks;
+  std::vector<HiddenWordsReport> hidden_words;
   Curve loss;  ///< total: normalised and weighted
   Curve learning_rate;
   Curve selection_score;  ///< what the rule makes of the dev metrics

@@ -66,6 +66,10 @@ std::vector<Problem> problems(TrainConfig const& config) {
                   "at least 1, as train.private_layers is auto: no task gets layers of its own below the frozen ones");
   }
   rules.at_least(config.frozen_layers, 0, "frozen_layers");
+  if (!config.hidden_words.empty() && (config.frozen_layers > 0 || config.chooses_private_layers))
+    rules.add(fmt::format("tasks.{}.type", config.hidden_words.front().texts.name),
+              "is mlm: hidden words teach all layers, so that none can stay frozen; take the task out, or "
+              "train.frozen_layers and private_layers: auto");
   for (auto const& task : config.hidden_words) {
     auto const check = [&](bool holds, std::string_view key, double found, std::string_view expected) {
       if (!holds)
@@ -74,8 +78,6 @@ std::vector<Problem> problems(TrainConfig const& config) {
     check(std::isfinite(task.loss_weight) && task.loss_weight > 0, "loss_weight", task.loss_weight, "a number above 0");
     check(task.share > 0 && task.share <= 10, "share", task.share,
           "a number above 0, at most 10: the tokens of its texts beside each labelled one");
-    rules.require(config.frozen_layers == 0, "frozen_layers", fmt::format("{}", config.frozen_layers),
-                  fmt::format("0, as task {} has the type mlm: hidden words teach all layers", quote(task.texts.name)));
   }
   rules.require(
       std::isfinite(config.frozen_states_gb) && config.frozen_states_gb >= 0 && config.frozen_states_gb <= 1e6,
@@ -148,6 +150,10 @@ std::vector<Problem> problems(TrainConfig const& config, model::EncoderConfig co
                   fmt::format("at most {}, the layers of the encoder{}",
                               std::max<std::int64_t>(encoder.num_hidden_layers - config.frozen_layers, 0),
                               config.frozen_layers > 0 ? " above train.frozen_layers" : ""));
+  if (!config.hidden_words.empty() && encoder.is_projected())
+    rules.add(fmt::format("tasks.{}.type", config.hidden_words.front().texts.name),
+              "is mlm: hidden words are learnt where the word embeddings are as wide as the states, and this encoder's "
+              "are not; take the task out, or another encoder");
   return rules.take();
 }
 

@@ -162,8 +162,7 @@ TEST(HiddenWords, RefuseSettingsThatTeachNothing) {
   config.hidden_words[0].loss_weight = -1;
   std::vector<std::string> where;
   for (auto const& problem : problems(config)) where.push_back(problem.where);
-  EXPECT_THAT(where,
-              testing::UnorderedElementsAre("tasks.words.share", "tasks.words.loss_weight", "train.frozen_layers"));
+  EXPECT_THAT(where, testing::UnorderedElementsAre("tasks.words.share", "tasks.words.loss_weight", "tasks.words.type"));
 }
 
 }  // namespace

@@ -367,7 +367,7 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
 
 void follow(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token stop) {
   auto& processes = *options.processes;
-  if (config.chooses_private_layers) return;  // the leader refuses it
+  if (config.chooses_private_layers || !config.hidden_words.empty()) return;  // the leader refuses it
   use_threads(options.n_threads);
   translated("training", [&] {
     Session session(corpus, config, options, {}, stop);

@@ -19,7 +19,7 @@ class HiddenWords(Scenario):
 
     def test_they_are_learnt_and_only_the_labelled_task_answers(self):
         project = self.described(epochs=6)
-        self.expect(project.run('validate', threads=False), 0)
+        self.assertRegex(self.expect(project.run('validate', threads=False), 0).out, r'words +mlm +- +160 +40 +-')
         answer = self.expect(project.run('train', '--run', 'a', '--output', 'json'), 0)
         self.assertEqual(set(answer.json['tasks']), {'intent'})
         self.assertRegex(answer.err, r'dev after step \d+:  intent [\d.]+ words \(perplexity\) [\d.]+')
@@ -30,6 +30,8 @@ class HiddenWords(Scenario):
         self.assertTrue(all('words' in line['task_loss'] for line in lines if 'loss' in line))
         self.assertEqual(read_json(project.run_folder('a', 'config.json'))['hidden_words'],
                          {'words': {'dataset': ['texts'], 'text': ['body'], 'loss_weight': 1.0, 'share': 0.25}})
+        page = '\n'.join(read_lines(project.run_folder('a', 'report.html')))
+        self.assertIn('<bdi>words</bdi>: perplexity of hidden words', page)
         self.expect(project.run('package', '--run', 'a', '--to', 'p', threads=False), 0)
         rows = self.expect(project.run('predict', '--package', 'p', '--input', 'test.jsonl'), 0).rows
         self.assertTrue(all(set(row['tasks']) == {'intent'} for row in rows))
@@ -65,7 +67,7 @@ class HiddenWords(Scenario):
         project = self.described()
         for command, code, words in (
                 (('train', '--only', 'words'), 2, '`polytask pretrain`'),
-                (('train', '--set', 'train.frozen_layers=1', '--set', 'encoder=small-en-ja'), 2, 'task "words" has the type mlm'),
+                (('train', '--set', 'train.frozen_layers=1', '--set', 'encoder=small-en-ja'), 2, 'tasks.words.type is mlm: hidden words teach all layers'),
                 (('train', '--set', 'tasks.words.share=0'), 2, 'a number above 0, at most 10'),
                 (('train', '--set', 'tasks.words.text=bdy'), 3, 'did you mean "body"?'),
                 (('train', '--workers', '2'), 2, 'leave --workers out')):
@@ -77,6 +79,7 @@ class HiddenWords(Scenario):
         answer = project.run('train')
         self.assertEqual(answer.code, 3, str(answer))
         self.assertIn('task "words": its training rows hold no text', answer.err)
+        self.assertEqual(project.run('validate', threads=False).code, 3)
         self.assertEqual(project.leftovers(), [])
 
 

@@ -34,16 +34,7 @@ train::LanguageSource texts_of(data::Corpus const& corpus) {
   data::SeenTexts seen;
   for (auto const& stream : corpus.streams)
     for (auto const& example : stream.of(data::Split::Train))
-      for (auto const& text : example.texts) {
-        if (text.empty()) {
-          ++source.texts.n_empty;
-        } else if (!seen.insert(data::fingerprint(text)).second) {
-          ++source.texts.n_repeated;
-        } else {
-          source.texts.n_bytes += text.size();
-          source.texts.texts.push_back({text, "", true});
-        }
-      }
+      for (auto const& text : example.texts) data::add_text(text, seen, source.texts);
   return source;
 }
 

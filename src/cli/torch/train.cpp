@@ -350,6 +350,12 @@ int train(CommandLine const& line) {
   auto const place = place_of_this_process();
   check_together(line, place);
   auto project = only_tasks(read_project(line.project, line.overrides), line.only);
+  if (!project.train.hidden_words.empty() && (place || line.n_workers > 1))
+    throw Error(
+        ErrorCode::InvalidUsage,
+        fmt::format("tasks.{}: hidden words (type mlm) are learnt in one process so far; leave --workers out, or "
+                    "the task (--only)",
+                    project.train.hidden_words.front().texts.name));
   auto const corpus = read_corpus(project, !place || place->rank == 0);
   if (has_errors(corpus.problems)) {
     print_problems(std::cerr, corpus.problems);

@@ -157,8 +157,14 @@ std::vector<std::string> texts_for_vocabulary(data::Stream const& stream) {
 void prepare_from_scratch(Prepared& prepared, data::Corpus const& corpus, TrainConfig const& config) {
   std::vector<std::vector<std::string>> texts;
   for (auto const& stream : corpus.streams) texts.push_back(texts_for_vocabulary(stream));
+  auto const is_read = [&](data::Stream const& stream) {
+    return std::any_of(corpus.streams.begin(), corpus.streams.end(), [&](data::Stream const& labelled) {
+      return labelled.dataset == stream.dataset && labelled.text == stream.text;
+    });
+  };
   for (auto const& of_task : corpus.unlabelled)
-    for (auto const& stream : of_task) texts.push_back(texts_for_vocabulary(stream));
+    for (auto const& stream : of_task)
+      if (!is_read(stream)) texts.push_back(texts_for_vocabulary(stream));
   std::vector<std::string_view> views;
   for (auto const& of_stream : texts) views.insert(views.end(), of_stream.begin(), of_stream.end());
   prepared.tokenizer =
@@ -306,6 +312,12 @@ data::BatchPlan Prepared::plan(data::Corpus const& corpus, std::uint64_t seed) c
           n_drawn};
 }
 
+data::PretrainingVocabulary hidden_words_vocabulary(Prepared const& prepared, TrainOptions const& options) {
+  return data::pretraining_vocabulary(
+      *prepared.tokenizer, fmt::format("task {} (type mlm): {}", quote(prepared.config.hidden_words.front().texts.name),
+                                       options.encoder ? options.encoder->string() : "the vocabulary"));
+}
+
 void leave_if_stopped(std::stop_token const& stop) {
   if (stop.stop_requested()) throw Error(ErrorCode::Interrupted, "stopped before the first step");
 }
@@ -332,6 +344,8 @@ Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   else
     prepare_from_scratch(prepared, corpus, config);
   prepared.config = effective(config, corpus, prepared.encoder_config);
+  if (!config.hidden_words.empty())
+    (void)hidden_words_vocabulary(prepared, options);  // before the rows take their time
   if (config.frozen_layers > 0 && !options.encoder)
     throw Error(
         ErrorCode::InvalidUsage,

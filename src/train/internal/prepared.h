@@ -8,6 +8,7 @@
 #include "data/batches.h"
 #include "data/corpus.h"
 #include "data/feature_rows.h"
+#include "data/language_sequences.h"
 #include "model/encoder_files.h"
 #include "model/model_folder.h"
 #include "nn/losses.h"
@@ -57,6 +58,10 @@ struct PrepareEvents {
 /// soon after `stop` is requested.
 [[nodiscard]] Prepared prepare(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                                std::stop_token const& stop, PrepareEvents const& events = {});
+
+/// Of a run whose tasks learn hidden words. Throws Error{InvalidInput} naming one of them.
+[[nodiscard]] data::PretrainingVocabulary hidden_words_vocabulary(Prepared const& prepared,
+                                                                  TrainOptions const& options);
 
 /// Throws Error{Interrupted} once `stop` is requested.
 void leave_if_stopped(std::stop_token const& stop);

@@ -66,7 +66,7 @@ Session::Session(data::Corpus const& corpus, TrainConfig const& config, TrainOpt
   model_->initialize_tasks(rng);
   model_->to(device_);
   if (!config.hidden_words.empty())
-    hidden_words_ = std::make_unique<HiddenWords>(corpus, prepared_, options, model_, stop);
+    hidden_words_ = std::make_unique<HiddenWords>(corpus, prepared_, options, events, model_, stop);
   if (config.frozen_layers > 0) freeze(events, stop);
   for (std::size_t head = 0; head < prepared_.spec.heads.size(); ++head)
     if (prepared_.spec.heads[head].sees_cosine()) fit_line(head, stop);
@@ -106,7 +106,7 @@ std::vector<std::string> Session::take_problems() {
 }
 
 std::int64_t Session::n_dev_tokens() const noexcept {
-  std::int64_t n = 0;
+  std::int64_t n = hidden_words_ ? hidden_words_->n_dev_tokens() : 0;
   for (auto const& of_stream : dev_)
     for (auto const& text : of_stream.texts) n += static_cast<std::int64_t>(text.n_tokens());
   return n;
@@ -114,7 +114,8 @@ std::int64_t Session::n_dev_tokens() const noexcept {
 
 std::int64_t Session::n_parameters() const {
   std::int64_t n = 0;
-  for (auto const& parameter : model_->parameters()) n += parameter.numel();
+  for (auto const& parameter : model_->named_parameters())
+    if (!parameter.key().starts_with("language_head.")) n += parameter.value().numel();  // which is not in the model
   return n;
 }
 
@@ -227,19 +228,19 @@ BatchLoss Session::loss_of(std::span<data::DrawnRow const> own, std::span<data::
   return loss;
 }
 
-void Session::add_hidden_words(std::int64_t number, std::span<data::DrawnRow const> rows, BatchLoss& loss) {
+void Session::add_hidden_words(std::int64_t number, std::span<data::DrawnRow const> rows,
+                               std::span<data::DrawnRow const> drawn, BatchLoss& loss) {
   if (!hidden_words_ || !loss.total.defined()) return;
-  std::int64_t n_tokens = 0;
-  for (auto const& row : rows) n_tokens += static_cast<std::int64_t>(features_of(row).ids.size());
-  auto words = hidden_words_->loss_of(number, n_tokens, products_);
+  auto words = hidden_words_->loss_of(number, n_tokens_of(rows), n_tokens_of(drawn), products_);
   loss.total = loss.total + words.total;
   loss.value = loss.total.item<double>();
   loss.of_hidden_words = std::move(words.by_task);
 }
 
-void Session::backward(torch::Tensor const& loss) {
-  loss.backward();
-  if (hidden_words_) hidden_words_->complete_gradients();
+std::int64_t Session::n_tokens_of(std::span<data::DrawnRow const> rows) const {
+  std::int64_t n = 0;
+  for (auto const& row : rows) n += prepared_.streams[row.stream].rows.length(row.row);
+  return n;
 }
 
 std::optional<std::map<std::string, double>> Session::perplexity(std::function<bool()> const& should_stop) {
@@ -275,8 +276,8 @@ StepRecord Session::step() {
   auto seed = seeds.next();
   for (int rank = 0; options_.processes != nullptr && rank < options_.processes->rank(); ++rank) seed = seeds.next();
   auto loss = loss_of(own_part(rows), rows, drawn.size(), seed);
-  add_hidden_words(number, rows, loss);
-  if (loss.total.defined() && std::isfinite(loss.value)) backward(loss.total);
+  add_hidden_words(number, rows, drawn, loss);
+  if (loss.total.defined() && std::isfinite(loss.value)) loss.total.backward();
   if (options_.processes != nullptr) add_up(rows, loss);
   if (!std::isfinite(loss.value))
     throw Error(
@@ -299,11 +300,6 @@ StepRecord Session::step() {
       if (features.targets[position].index() != 0 && learns(stream.heads[position]))
         ++state_.examples_drawn[prepared_.spec.heads[stream.heads[position]].task.name];
   }
-  auto const n_tokens_of = [&](std::vector<data::DrawnRow> const& some) {
-    std::int64_t n = 0;
-    for (auto const& row : some) n += prepared_.streams[row.stream].rows.length(row.row);
-    return n;
-  };
   state_.n_tokens_passed_over += n_tokens_of(drawn) - n_tokens_of(rows);
   state_.step = number;
   state_.plan = plan_.state();
@@ -396,8 +392,8 @@ double Session::seconds_per_token() {
     auto const rows = plan.next();
     if (rows.empty()) break;
     auto loss = loss_of(rows, rows, rows.size(), 0);
-    add_hidden_words(0, rows, loss);
-    if (loss.total.defined()) backward(loss.total);
+    add_hidden_words(0, rows, rows, loss);
+    if (loss.total.defined()) loss.total.backward();
     (void)optimizer_->gradient_norm();
     optimizer_->drop_gradients();
     for (auto const& row : rows) n_tokens += static_cast<std::int64_t>(features_of(row).ids.size());
