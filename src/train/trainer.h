@@ -49,7 +49,7 @@ struct EvaluationRecord {
   double selection = 0;               ///< what the selection rule makes of it
   bool is_best = false;
   std::map<std::string, double> perplexity;  ///< of hidden words of dev texts, by task of the type mlm
-  std::vector<std::string> stopped;  ///< tasks that learn no more from here on (task_stopping_patience)
+  std::vector<std::string> stopped;          ///< tasks that learn no more from here on (task_stopping_patience)
 };
 
 struct TrainEvents {

@@ -353,10 +353,10 @@ def project_file_keys_are_documented(tree):
 
 
 def training_defaults_are_documented(tree):
-    """The defaults that docs/reference/project-file.md states for `train` are those of train/config.h."""
+    """The defaults that docs/reference/project-file.md states for `train`, and for tasks, are those of train/config.h."""
     document, header = 'docs/reference/project-file.md', 'src/train/config.h'
     defaults = {name: value.replace("'", '') for name, value in re.findall(r'^\s*(?:double|std::int64_t) (\w+) = ([^;]+);', tree.text(header), re.MULTILINE)}
-    rows = re.findall(r'^\| `train\.([\w.]+)` \|([^|\n]*)\|([^|\n]*)\|', tree.text(document), re.MULTILINE)
+    rows = re.findall(r'^\| `(?:train|tasks\.<name>)\.([\w.]+)` \|([^|\n]*)\|([^|\n]*)\|', tree.text(document), re.MULTILINE)
     told = {key.split('.')[-1]: default.strip().strip('`').replace(',', '') for key, _, default in rows}
     for name, value in sorted(defaults.items()):
         try:

@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <sys/utsname.h>
-#include <torch/version.h>
 #include <unistd.h>
 
 #include <cctype>
@@ -8,7 +6,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <numeric>
@@ -25,12 +22,12 @@
 #include "cli/terminal.h"
 #include "cli/torch/engine_states.h"
 #include "cli/torch/progress.h"
+#include "cli/torch/run_environment.h"
 #include "cli/torch/run_identity.h"
 #include "cli/torch/stop_on_signal.h"
 #include "cli/torch/verbs.h"
 #include "cli/torch/workers.h"
 #include "cli/verbs.h"
-#include "kernels/linear.h"
 #include "report/run_files.h"
 #include "report/run_page.h"
 #include "train/predictor.h"
@@ -55,30 +52,6 @@ std::string start_time() {
   ::clock_gettime(CLOCK_REALTIME, &now);
   return utc_time("%Y-%m-%dT%H:%M:%S", now.tv_sec) + fmt::format(".{:03}Z", now.tv_nsec / 1'000'000);
 }
-
-std::string processor_name() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown";
-}
-
-/// "Debian GNU/Linux 12 (bookworm), Linux 6.1.0".
-std::string system_name() {
-  std::string name = "unknown";
-  std::ifstream file("/etc/os-release");
-  for (std::string line; std::getline(file, line);)
-    if (line.starts_with("PRETTY_NAME=")) name = line.substr(line.find('=') + 1);
-  std::erase(name, '"');
-  utsname kernel{};
-  return ::uname(&kernel) == 0 ? fmt::format("{}, {} {}", name, kernel.sysname, kernel.release) : name;
-}
-
-#ifdef __clang__
-constexpr auto kCompiler = "clang " __clang_version__;
-#else
-constexpr auto kCompiler = "g++ " __VERSION__;
-#endif
 
 /// Threads of each process: --threads, or its share of the machine's cores.
 int threads_of_process(CommandLine const& line) {
@@ -130,19 +103,6 @@ bool is_done_already(fs::path const& project_folder, std::string const& id, Orde
     throw Error(ErrorCode::Conflict,
                 fmt::format("the run {} is not complete; continue it with `{}`", quote(id), resume_command(line, id)));
   return false;
-}
-
-void write_environment(fs::path const& folder, CommandLine const& line) {
-  OrderedJson json;
-  json["polytask"] = POLYTASK_VERSION;
-  json["compiler"] = kCompiler;
-  json["libtorch"] = TORCH_VERSION;
-  json["onednn"] = kernels::onednn_version();
-  json["system"] = system_name();
-  json["processor"] = processor_name();
-  json["threads"] = threads_of_process(line);
-  json["device"] = line.device;
-  write_file_atomically(folder / "environment.json", json.dump(1) + "\n");
 }
 
 /// What the temperature did on the rows that it was fitted to.
@@ -399,7 +359,7 @@ int train(CommandLine const& line) {
   auto const existing = find_run(project.folder, id);
   auto const started = existing ? existing->state.value("started", "") : start_time();
   write_file_atomically(folder / "config.json", identity.dump(1) + "\n");
-  write_environment(folder, line);
+  write_environment(folder, threads_of_process(line), line.device);
   write_state(folder, state_json("running", started));
 
   Progress progress;

@@ -22,8 +22,8 @@ namespace polytask::train {
 class HiddenWords {
  public:
   /// `model` is shared, and gets the head for hidden words as a part, `language_head`: it begins as the encoder's
-  /// folder has it, or from nothing. `events` hears of the texts that become tokens. Throws Error{InvalidInput}: no text,
-  /// a vocabulary that is not WordPiece with a [MASK]; Error{Interrupted} soon after `stop` is requested.
+  /// folder has it, or from nothing. `events` hears of the texts that become tokens. Throws Error{InvalidInput}: no
+  /// text, a vocabulary that is not WordPiece with a [MASK]; Error{Interrupted} soon after `stop` is requested.
   HiddenWords(data::Corpus const& corpus, Prepared const& prepared, TrainOptions const& options,
               TrainEvents const& events, nn::MultiTaskModel model, std::stop_token const& stop);
 
