@@ -295,7 +295,7 @@ TEST_F(CorpusFiles, GiveTextsWithoutLabelsOnTheSideOfTheSplitThatTheirRowsAreOn)
   spec.split = DeclaredSplit{.dev = 0.25};
   auto const corpus =
       load_corpus({spec}, {kIntent}, 1, {.unlabelled = {{"words", {"d"}, {"t", "u"}}, {"others", {"d"}, {"u"}}}});
-  EXPECT_THAT(corpus.problems, IsEmpty());
+  EXPECT_FALSE(has_errors(corpus.problems));
   ASSERT_THAT(corpus.unlabelled, SizeIs(2));
   ASSERT_THAT(corpus.unlabelled[0], SizeIs(1));
   auto const& words = corpus.unlabelled[0][0];
@@ -312,7 +312,7 @@ TEST_F(CorpusFiles, OfADatasetThatNoTaskHasAreReadForTextsAlone) {
                          .files = {{Split::Train, {write("more.jsonl", "{\"t\":\"one\"}\n{\"v\":1}\n")}}}};
   auto const corpus = load_corpus({dataset("{\"t\":\"two\",\"y\":\"a\"}\n"), more}, {kIntent}, 1,
                                   {.unlabelled = {{"words", {"more"}, {"t"}}}});
-  EXPECT_THAT(corpus.problems, IsEmpty()) << "a row without the text is another's";
+  EXPECT_FALSE(has_errors(corpus.problems)) << "a row without the text is another's";
   EXPECT_THAT(texts(corpus.unlabelled[0][0].of(Split::Train)), ElementsAre("one"));
   EXPECT_THAT(corpus.datasets, SizeIs(2));
 }
@@ -334,14 +334,14 @@ TEST_F(CorpusFiles, KeepOfTextsWithoutLabelsWhatThereIsAndNothingOfTest) {
   EXPECT_THAT(broken.problems, Contains(problem("unreadable-row", ":1", "expected text")));
   auto const unnamed =
       load_corpus({dataset("{\"u\":\"x\",\"y\":\"a\"}\n")}, {labels}, 1, {.unlabelled = {{"words", {"d"}, {}}}});
-  EXPECT_THAT(unnamed.problems, ElementsAre(problem("unknown-column", "dataset \"d\"", "add \"text\"")));
+  EXPECT_THAT(unnamed.problems, Contains(problem("unknown-column", "dataset \"d\"", "add \"text\"")));
 }
 
 TEST_F(CorpusFiles, TakeTheWordsOfTheColumnThatIsNamed) {
   DatasetSpec const words{.name = "ud", .files = {{Split::Train, {write("a.conll", "1\tgreen\tO\n2\tgrass\tO\n\n")}}}};
   auto const corpus = load_corpus({dataset("{\"t\":\"two\",\"y\":\"a\"}\n"), words}, {kIntent}, 1,
                                   {.unlabelled = {{"words", {"ud"}, {}, 2}}});
-  EXPECT_THAT(corpus.problems, IsEmpty());
+  EXPECT_FALSE(has_errors(corpus.problems));
   EXPECT_THAT(texts(corpus.unlabelled[0][0].of(Split::Train)), ElementsAre("green grass"));
 }
 
@@ -349,7 +349,7 @@ TEST_F(CorpusFiles, SayWhichColumnOfTextsWithoutLabelsThereIsNot) {
   auto const corpus =
       load_corpus({dataset("{\"t\":\"two\",\"y\":\"a\"}\n")}, {kIntent}, 1, {.unlabelled = {{"words", {"d"}, {"tt"}}}});
   EXPECT_THAT(corpus.problems,
-              ElementsAre(problem("unknown-column", "dataset \"d\"", "task \"words\" reads as its text")));
+              Contains(problem("unknown-column", "dataset \"d\"", "task \"words\" reads as its text")));
 }
 
 // ---- declared splits
