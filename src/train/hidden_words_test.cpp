@@ -106,7 +106,7 @@ TEST(HiddenWords, LeaveNothingInTheModelButTheEncoderTheyTaught) {
 TEST(HiddenWords, ARunThatWasStoppedContinuesBitIdentically) {
   TemporaryFolder const folder("polytask_hidden_words");
   auto const corpus = corpus_of(40);
-  auto const config = config_of(6);
+  auto const config = config_of(12);
   (void)train(corpus, config, options_in(folder.path() / "whole"), {}, {});
   for (std::int64_t const stop_at : {3, 11}) {
     auto const run = folder.path() / ("stopped-" + std::to_string(stop_at));
