@@ -4,7 +4,7 @@
 usage: measure.py --shared FOLDER --work FOLDER [--python PYTHON] [--polytask BINARY] [--minutes N] [--threads N] [--rounds R]
                   [--seconds S] [--shapes NAME...] [--recipes NAME...] [--sets NAME...] [--rows N...] [--seeds N...] [--encoders NAME=FOLDER...]
                   [--set KEY=VALUE...] [--no-scratch]
-                  [--what speed train score adapt]
+                  [--what speed train score adapt words]
 
 FOLDER of --shared holds `corpora/`, `data/` and `models/all-MiniLM-L6-v2/` (examples/encoder/run says which). PYTHON is one with torch
 and transformers; where it has none, the speed of the peer is left out with one line. Every measurement is one line of
@@ -62,7 +62,7 @@ cli.add_argument('--seeds', type=int, nargs='+', default=[1])
 cli.add_argument('--set', nargs='*', default=[], help='of every recipe, for example train.precision=bf16')
 cli.add_argument('--encoders', nargs='*', default=[], help='others to score')
 cli.add_argument('--no-scratch', action='store_true', help='scores no encoder that starts from nothing')
-cli.add_argument('--what', nargs='+', choices=['speed', 'train', 'score', 'adapt'], default=['speed', 'train', 'score'])
+cli.add_argument('--what', nargs='+', choices=['speed', 'train', 'score', 'adapt', 'words'], default=['speed', 'train', 'score'])
 options = cli.parse_args()
 options.work, options.polytask, options.shared = map(os.path.abspath, (options.work, options.polytask, options.shared))
 os.makedirs(options.work, exist_ok=True)
@@ -193,25 +193,32 @@ def score(encoders):
                     run('rm', '-rf', os.path.join(folder, '.polytask/runs', run_id))
 
 
+def with_texts(name, per_label):
+    """A folder with few labelled rows, 200 dev rows, test rows, and the texts of all other training rows; the columns of its texts."""
+    train, test = labelled(name)
+    random.Random(7).shuffle(train)
+    dev, train, test = train[:200], train[200:], cut(test, 0)[:2000]
+    columns = ['text_a', 'text_b'] if 'text_a' in train[0] else ['text']
+    folder = os.path.join(options.work, 'texts-of', f'{name}-{per_label}')
+    os.makedirs(folder, exist_ok=True)
+    contents = {'train': cut(train, per_label), 'dev': dev, 'test': test, 'texts': [{'text': row[column]} for row in train for column in columns]}
+    for file_name, rows in contents.items():
+        with open(os.path.join(folder, f'{file_name}.jsonl'), 'w', encoding='utf8') as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + '\n' for row in rows)
+    project = {'project': name, 'datasets': {'rows': {split: f'{split}.jsonl' for split in ('train', 'dev', 'test')}},
+               'tasks': {name: {'type': 'classification', 'dataset': 'rows', 'metric': 'accuracy', 'label': 'label', 'text': columns}}}
+    return folder, project
+
+
 def adapt(encoders):
-    """Few labelled rows, 200 dev rows, and the texts of all other training rows: test scores with the encoder as it was and as the adapting left it."""
+    """Test scores with the encoder as it was and as the adapting to the texts left it."""
     for name in options.sets:
-        train, test = labelled(name)
-        random.Random(7).shuffle(train)
-        dev, train, test = train[:200], train[200:], cut(test, 0)[:2000]
-        columns = ['text_a', 'text_b'] if 'text_a' in train[0] else ['text']
         for per_label in options.rows:
-            folder = os.path.join(options.work, 'adapt', f'{name}-{per_label}')
-            os.makedirs(folder, exist_ok=True)
-            contents = {'train': cut(train, per_label), 'dev': dev, 'test': test, 'texts': [{'text': row[column]} for row in train for column in columns]}
-            for file_name, rows in contents.items():
-                with open(os.path.join(folder, f'{file_name}.jsonl'), 'w', encoding='utf8') as file:
-                    file.writelines(json.dumps(row, ensure_ascii=False) + '\n' for row in rows)
+            folder, project = with_texts(name, per_label)
             for who, encoder in encoders.items():
                 if not encoder or measured(what='adapt', set=name, rows=per_label, who=who):
                     continue
-                project = {'project': name, 'encoder': encoder, 'datasets': {'rows': {split: f'{split}.jsonl' for split in ('train', 'dev', 'test')}},
-                           'tasks': {name: {'type': 'classification', 'dataset': 'rows', 'metric': 'accuracy', 'label': 'label', 'text': columns}}}
+                project['encoder'] = encoder
                 adapted = os.path.join(folder, f'{who}-adapted')
                 run('rm', '-rf', adapted, adapted + '.unfinished')
                 answer = run(options.polytask, 'pretrain', '--adapt', '--project', write_project(folder, who, project), '--texts', os.path.join(folder, 'texts.jsonl'), '--to', adapted,
@@ -227,6 +234,23 @@ def adapt(encoders):
                 add(what='adapt', set=name, rows=per_label, who=who, kept=result['kept'], gain_on_dev=result['gain'], error_on_dev=result['standard_error'],
                     before=statistics.mean(scores[False]), after=statistics.mean(scores[result['kept']]))
                 run('rm', '-rf', adapted, os.path.join(folder, '.polytask'))
+
+
+def words(encoders):
+    """Test scores without, and with a task that learns hidden words of the texts in the same run."""
+    for name in options.sets:
+        for per_label in options.rows:
+            folder, project = with_texts(name, per_label)
+            for who, encoder in encoders.items():
+                if not encoder or measured(what='words', set=name, rows=per_label, who=who):
+                    continue
+                project = {**project, 'encoder': encoder, 'datasets': {**project['datasets'], 'texts': {'train': 'texts.jsonl'}},
+                           'tasks': {**project['tasks'], 'words': {'type': 'mlm', 'dataset': 'texts', 'text': 'text'}}}
+                file = write_project(folder, f'{who}-words', project)
+                scores = {more: [trained(file, folder, f'{who}-{seed}', name, '--set', f'seed={seed}', *more) for seed in options.seeds]
+                          for more in (('--only', name), ())}
+                before, after = scores.values()
+                add(what='words', set=name, rows=per_label, who=who, before=before, after=after)
 
 
 def tables(encoders):
@@ -251,6 +275,13 @@ def tables(encoders):
         for row in adapted:
             print(f"| {row['set']} | {row['rows']} | {row['who']} | {100 * row['gain_on_dev']:+.1f} +- {100 * row['error_on_dev']:.1f} | {'yes' if row['kept'] else 'no'} | "
                   f"{100 * row['before']:.1f} | {100 * row['after']:.1f} | {100 * (row['after'] - row['before']):+.1f} |")
+    learnt = [row for row in rows if row['what'] == 'words']
+    if learnt:
+        print('\n| set | rows a label | encoder | without hidden words | with | gain | of each seed |\n|---|---|---|---|---|---|---|')
+        for row in learnt:
+            before, after = statistics.mean(row['before']), statistics.mean(row['after'])
+            gains = ', '.join(f'{100 * (b - a):+.1f}' for a, b in zip(row['before'], row['after']))
+            print(f"| {row['set']} | {row['rows']} | {row['who']} | {100 * before:.1f} | {100 * after:.1f} | {100 * (after - before):+.1f} | {gains} |")
     who = ['bag-of-words', *encoders]
     scores = {}
     for row in rows:
@@ -279,6 +310,8 @@ def main():
         score(encoders)
     if 'adapt' in options.what:
         adapt(encoders)
+    if 'words' in options.what:
+        words(encoders)
     tables(encoders)
 
 
