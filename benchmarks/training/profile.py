@@ -51,24 +51,27 @@ with tempfile.TemporaryDirectory() as folder:
         shutil.rmtree(os.path.join(os.path.dirname(os.path.abspath(options.project)), '.polytask/runs', RUN), ignore_errors=True)
     if done.returncode:
         raise SystemExit(f'{" ".join(command)}: exit {done.returncode}\n{done.stderr[-2000:]}')
-    report = subprocess.run(['perf', 'report', '-i', record, '--no-children', '--stdio', '-F', 'overhead,sym', '--percent-limit', '0'], capture_output=True, text=True, check=True).stdout
+    report = subprocess.run(['perf', 'report', '-i', record, '--no-children', '--stdio', '-F', 'sample,dso,sym', '--percent-limit', '0'], capture_output=True, text=True, check=True).stdout
 
-shares, rest = {}, []
+counts, rest = {}, {}
 for line in report.splitlines():
-    found = re.match(r'\s*([\d.]+)%\s+\[.\]\s+(.*)', line)
+    found = re.match(r'\s*(\d+)\s+(\S+)\s+\[.\]\s+(.*)', line)
     if not found:
         continue
-    share, name = float(found[1]), found[2].strip()
+    n, name = int(found[1]), found[3].strip()
+    if name.startswith('0x'):  # of a library without names
+        name = found[2]
     part = next((part for part, pattern in PARTS if re.search(pattern, name)), None)
     if part:
-        shares[part] = shares.get(part, 0) + share
+        counts[part] = counts.get(part, 0) + n
     else:
-        rest.append((share, name))
-if not shares:
+        rest[name] = rest.get(name, 0) + n
+if not counts:
     sys.exit('perf found no function of a step: the binary was stripped, or perf may not look at it (kernel.perf_event_paranoid)')
+total = (sum(counts.values()) + sum(rest.values())) / 100
 print('| part | share of the time |\n|---|---|')
-for part, share in sorted(shares.items(), key=lambda item: -item[1]):
-    print(f'| {part} | {share:.0f} % |')
-print(f'| everything else | {sum(share for share, _ in rest):.0f} % |')
-for share, name in sorted(rest, reverse=True)[:options.rest]:
-    print(f'  {share:5.1f} %  {name[:110]}', file=sys.stderr)
+for part, n in sorted(counts.items(), key=lambda item: -item[1]):
+    print(f'| {part} | {n / total:.0f} % |')
+print(f'| everything else | {sum(rest.values()) / total:.0f} % |')
+for name, n in sorted(rest.items(), key=lambda item: -item[1])[:options.rest]:
+    print(f'  {n / total:5.1f} %  {name[:110]}', file=sys.stderr)
