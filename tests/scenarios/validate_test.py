@@ -387,7 +387,7 @@ class ProjectFile(Scenario):
 
     def test_unknown_words_name_the_nearest(self):
         self.expect_mistakes('datasets:\n  tickets: {train: train.jsonl}\ntasks:\n  intent: {type: clasification, dataset: ticket, text: body, label: intent}\n',
-                             '"tasks.intent.type" is "clasification"; expected classification, multilabel, regression, tagging, span or multiple_choice; did you mean "classification"?',
+                             '"tasks.intent.type" is "clasification"; expected classification, multilabel, regression, tagging, span, multiple_choice or mlm; did you mean "classification"?',
                              'task "intent" reads the dataset "ticket", which is not under "datasets"; did you mean "tickets"?')
 
     def test_a_metric_of_another_type_is_refused(self):
