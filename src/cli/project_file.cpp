@@ -207,13 +207,17 @@ void read_weights(YAML::Node const& node, std::string const& path, std::vector<s
                   Project const& project, Findings& findings, std::map<std::string, double>& weights) {
   Section section(node, path, findings);
   for (auto const& [name, value] : section.entries()) {
-    bool const is_mlm = std::any_of(project.train.hidden_words.begin(), project.train.hidden_words.end(),
-                                    [&](auto const& task) { return task.texts.name == name; });
-    if (is_mlm)
-      findings.add(value, fmt::format("{} weighs {}, which has the type mlm: it has no score and is not drawn with the "
-                                      "others; its weight is tasks.{}.share",
-                                      quote(path), quote(name), name));
-    else if (std::find(known.begin(), known.end(), name) == known.end())
+    bool const is_known = std::find(known.begin(), known.end(), name) != known.end();
+    auto const& mlm = project.train.hidden_words;
+    auto const of_mlm = std::find_if(mlm.begin(), mlm.end(), [&](auto const& task) {
+      auto const& datasets = task.texts.datasets;
+      return task.texts.name == name || std::find(datasets.begin(), datasets.end(), name) != datasets.end();
+    });
+    if (!is_known && of_mlm != mlm.end())
+      findings.add(value, fmt::format("{} weighs {}, which only hidden words (type mlm) are learnt from: they have no "
+                                      "score and are not drawn with the rows of others; their weight is tasks.{}.share",
+                                      quote(path), quote(name), of_mlm->texts.name));
+    else if (!is_known)
       findings.add(value, fmt::format("{} weighs {}, which this project does not have{}", quote(path), quote(name),
                                       did_you_mean(name, known)));
     double weight = 0;
@@ -227,7 +231,16 @@ void read_train(YAML::Node const& node, Findings& findings, Project& project) {
   std::vector<std::string> names;  // that may carry a weight
   for (auto const& task : project.tasks) names.push_back(task.name);
   auto const task_names = names;
-  for (auto const& dataset : project.datasets) names.push_back(dataset.name);
+  for (auto const& dataset : project.datasets) {
+    auto const reads = [&](std::vector<std::string> const& datasets) {
+      return std::find(datasets.begin(), datasets.end(), dataset.name) != datasets.end();
+    };
+    bool const is_drawn =
+        std::any_of(project.tasks.begin(), project.tasks.end(), [&](auto const& task) { return reads(task.datasets); });
+    bool const is_for_mlm = std::any_of(config.hidden_words.begin(), config.hidden_words.end(),
+                                        [&](auto const& task) { return reads(task.texts.datasets); });
+    if (is_drawn || !is_for_mlm) names.push_back(dataset.name);
+  }
   Section section(node, "train", findings);
   section.choice<train::Architecture>("architecture", config.architecture,
                                       {{"shared", train::Architecture::Shared}, {"split", train::Architecture::Split}});
@@ -306,7 +319,7 @@ void read_root(YAML::Node const& root, Findings& findings, Project& project) {
   for (auto const& [name, node] : dataset_section.entries()) read_dataset(name, node, findings, project);
   Section task_section(tasks, "tasks", findings);
   for (auto const& [name, node] : task_section.entries()) read_task(name, node, findings, project);
-  if (project.tasks.empty() && !project.train.hidden_words.empty())
+  if (!project.train.hidden_words.empty() && project.train.hidden_words.size() == task_section.entries().size())
     task_section.missing("labelled tasks",
                          "hidden words (type mlm) are learnt beside some; alone, `polytask pretrain`");
   auto const train = section.get("train");

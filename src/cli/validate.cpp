@@ -33,7 +33,14 @@ namespace fs = std::filesystem;
 /// Of fewer there is nothing to wait for.
 constexpr std::size_t kManyRows = 50'000;
 
-OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& problems, audit::Audit const& audit) {
+std::size_t count_rows(std::vector<data::Stream> const& streams, data::Split split) {
+  std::size_t n = 0;
+  for (auto const& stream : streams) n += stream.n_rows(split);
+  return n;
+}
+
+OrderedJson to_json(Project const& project, data::Corpus const& corpus, std::vector<Problem> const& problems,
+                    audit::Audit const& audit) {
   OrderedJson json;
   json["problems"] = OrderedJson::array();
   std::size_t n_errors = 0;
@@ -62,6 +69,11 @@ OrderedJson to_json(data::Corpus const& corpus, std::vector<Problem> const& prob
                              {"train", corpus.n_labelled(t, data::Split::Train)},
                              {"dev", corpus.n_labelled(t, data::Split::Dev)},
                              {"test", corpus.n_labelled(t, data::Split::Test)}});
+  for (std::size_t i = 0; i < corpus.unlabelled.size(); ++i)
+    json["tasks"].push_back({{"name", project.train.hidden_words[i].texts.name},
+                             {"type", "mlm"},
+                             {"train", count_rows(corpus.unlabelled[i], data::Split::Train)},
+                             {"dev", count_rows(corpus.unlabelled[i], data::Split::Dev)}});
   json["audit"] = cli::to_json(audit);
   return json;
 }
@@ -74,12 +86,6 @@ std::string kinds_of(std::vector<Problem> const& problems, Severity severity) {
   std::string text;
   for (auto const& [kind, n] : n_by_kind) text += fmt::format("{}{} {}", text.empty() ? " (" : ", ", n, kind);
   return text.empty() ? text : text + ")";
-}
-
-std::size_t count_rows(std::vector<data::Stream> const& streams, data::Split split) {
-  std::size_t n = 0;
-  for (auto const& stream : streams) n += stream.n_rows(split);
-  return n;
 }
 
 void print_tables(data::Corpus const& corpus, Project const& project) {
@@ -267,7 +273,7 @@ int validate(CommandLine const& line) {
   std::size_t n_errors = 0;
   for (auto const& problem : problems) n_errors += problem.severity == Severity::Error;
   if (line.output == Output::Json) {
-    std::cout << to_json(corpus, problems, audit).dump(1) << '\n';
+    std::cout << to_json(project, corpus, problems, audit).dump(1) << '\n';
   } else {
     print_problems(std::cout, problems);
     if (!problems.empty()) std::cout << '\n';

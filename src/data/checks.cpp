@@ -74,6 +74,7 @@ class Checker {
 
   std::vector<Problem> run() {
     index(Split::Train, training_);
+    index_unlabelled();
     index(Split::Dev, dev_);
     check_leakage();
     check_duplicates();
@@ -90,6 +91,16 @@ class Checker {
     for (auto const& stream : corpus_.streams)
       for (auto const& example : stream.of(split))
         if (auto key = key_of(example); says_something(key)) places[stream.dataset].emplace(std::move(key), &example);
+  }
+
+  /// Each text alone: what hidden words are learnt from has been seen too.
+  void index_unlabelled() {
+    for (auto const& streams : corpus_.unlabelled)
+      for (auto const& stream : streams)
+        for (auto const& example : stream.of(Split::Train))
+          for (auto const& text : example.texts)
+            if (auto key = key_of({.texts = {text}}); says_something(key))
+              training_[stream.dataset].emplace(std::move(key), &example);
   }
 
   void check_leakage() {

@@ -96,6 +96,14 @@ TEST_F(Checks, NameLeakageAcrossTasks) {
                                                                  "in training of dataset \"e\" (e.jsonl:13)")));
 }
 
+TEST_F(Checks, NameTestTextsWhoseHiddenWordsAreLearnt) {
+  add(0, Split::Test, "a text of the archive", label("a"));
+  corpus.unlabelled = {{{.dataset = "archive", .text = {"title", "body"}}}};
+  corpus.unlabelled[0][0].examples[0].push_back({.texts = {"a title", "A text of the archive."}, .line = 7, .file = 1});
+  EXPECT_THAT(check_corpus(corpus), testing::ElementsAre(warning("leakage-across-tasks", "d.jsonl:21",
+                                                                 "in training of dataset \"archive\" (e.jsonl:7)")));
+}
+
 TEST_F(Checks, NameLeakageWithinADatasetBeforeLeakageAcross) {
   add(1, Split::Test, "dataset 0 row 4", label("a"));  // in training of another dataset alone
   add(1, Split::Test, "dataset 0 row 5", label("a"));

@@ -99,7 +99,9 @@ class DatasetReader {
   void add(Split split, Row const& row) {
     constexpr std::size_t kRowsBetweenNews = 1 << 12;
     std::size_t const row_index = n_rows_[index_of(split)]++;
-    if (options_.see) options_.see(corpus_.files.size() - 1, row);
+    bool const is_labelled =
+        std::any_of(streams_.begin(), streams_.end(), [](auto const& one) { return !one.stream->tasks.empty(); });
+    if (options_.see && is_labelled) options_.see(corpus_.files.size() - 1, row);
     if (options_.on_progress && row_index % kRowsBetweenNews == 0)
       options_.on_progress(corpus_.files.back(), row_index);
     for (auto const& field : row.fields) columns_.insert(field.first);

@@ -105,7 +105,7 @@ struct RowStorage {
 };
 
 struct ReadOptions {
-  SeeRow see{};  ///< is shown every row that can be read
+  SeeRow see{};  ///< is shown every row that can be read, of datasets with a labelled task
   std::vector<UnlabelledSpec> unlabelled{};
   RowStorage storage{};
   /// Now and then, of the file that is read.

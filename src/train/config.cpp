@@ -70,6 +70,10 @@ std::vector<Problem> problems(TrainConfig const& config) {
     rules.add(fmt::format("tasks.{}.type", config.hidden_words.front().texts.name),
               "is mlm: hidden words teach all layers, so that none can stay frozen; take the task out, or "
               "train.frozen_layers and private_layers: auto");
+  if (!config.hidden_words.empty() && config.task_stopping_patience > 0)
+    rules.add(fmt::format("tasks.{}.type", config.hidden_words.front().texts.name),
+              "is mlm: hidden words would go on moving the layers of tasks that have stopped; take the task out, or "
+              "train.task_stopping_patience");
   for (auto const& task : config.hidden_words) {
     auto const check = [&](bool holds, std::string_view key, double found, std::string_view expected) {
       if (!holds)

@@ -69,7 +69,8 @@ struct TrainConfig {
   std::int64_t frozen_layers = 0;  ///< embeddings and the first so many layers stay as the given encoder has them; 0 =
                                    ///< all of it is trained
   double frozen_states_gb = 20;    ///< 10^9 bytes on disk for what those layers make of the texts; decides no result
-  std::vector<HiddenWordsTask> hidden_words;  ///< not with frozen_layers, nor in several processes
+  std::vector<HiddenWordsTask> hidden_words;  ///< not with frozen_layers or task_stopping_patience, nor in several
+                                              ///< processes
   SamplingConfig sampling;
   SelectionConfig selection;
   ScratchEncoderConfig scratch;

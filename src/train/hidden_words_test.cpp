@@ -158,11 +158,13 @@ TEST(HiddenWords, AreRefusedWhereSeveralProcessesTrain) {
 TEST(HiddenWords, RefuseSettingsThatTeachNothing) {
   auto config = config_of(1);
   config.frozen_layers = 1;
+  config.task_stopping_patience = 2;
   config.hidden_words[0].share = 0;
   config.hidden_words[0].loss_weight = -1;
   std::vector<std::string> where;
   for (auto const& problem : problems(config)) where.push_back(problem.where);
-  EXPECT_THAT(where, testing::UnorderedElementsAre("tasks.words.share", "tasks.words.loss_weight", "tasks.words.type"));
+  EXPECT_THAT(where, testing::UnorderedElementsAre("tasks.words.share", "tasks.words.loss_weight", "tasks.words.type",
+                                                   "tasks.words.type"));
 }
 
 }  // namespace

@@ -191,12 +191,16 @@ class Resume(Scenario):
         self.expect_one_sentence(project.run('train', '--run', 'a', '--resume', '--set', 'train.epochs=65'), 5, ' train.epochs')
 
     def test_what_was_measured_when_a_run_was_begun_is_not_measured_again(self):
-        project = self.long_project()
+        begun = {**LONG, 'precision': 'f32'}
+        whole = self.describe(self.project('whole')).describe(tasks=TASKS, train=begun)
+        self.expect(whole.run('train', '--run', 'a'), 0)
+        project = self.long_project().describe(tasks=TASKS, train=begun)
         self.interrupted(project, after=5)
-        answer = self.expect(project.run('train', '--run', 'a', '--resume', '--set', 'train.precision=auto', '--output', 'json'), 0)
+        project.describe(tasks=TASKS, train=LONG)  # auto, as it is by default
+        answer = self.expect(project.run('train', '--run', 'a', '--resume', '--output', 'json'), 0)
         self.assertGreater(answer.json['resumed_from_step'], 0)
         self.assertEqual(project.run_json('a', 'config.json')['train']['precision'], 'f32', 'as it was begun, whatever is faster here')
-        self.expect_same_as_uninterrupted(project, answer)
+        self.assertEqual(project.hashes('a'), whole.hashes('a'))
 
     def test_resume_without_a_run_or_a_checkpoint_starts_at_the_beginning(self):
         project = self.long_project()

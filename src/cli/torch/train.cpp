@@ -329,12 +329,22 @@ int train(CommandLine const& line) {
     return stop.token();
   });
   auto& precision = project.train.precision;
+  bool const is_measured = precision == "auto";
   precision = precision_of_run(precision, line.device, runs_folder(project.folder) / id / "config.json");
   project.train = train::effective(project.train, corpus, project.encoder);
   auto const identity = identity_of(project, corpus, line, place ? place->size : line.n_workers);
   std::optional<Workers> workers;              // waits for them to end,
   std::unique_ptr<train::ProcessGroup> group;  // after this has told them to
-  if (place) group = joined(*place, identity);
+  auto const join = [&](train::ProcessPlace const& at) {
+    auto together = identity;
+    if (is_measured) together["train"]["precision"] = "auto";  // as each process measured it
+    auto joined_group = joined(at, together);
+    std::int64_t is_bfloat16 = precision == "bf16" ? 1 : 0;
+    if (is_measured) joined_group->share({&is_bfloat16, 1});
+    precision = is_measured ? (is_bfloat16 != 0 ? "bf16" : "f32") : precision;
+    return joined_group;
+  };
+  if (place) group = join(*place);
   if (group && !group->leads()) {
     stop.leave_it_to_the_leader();
     auto options = options_of(project, line, group.get());
@@ -379,7 +389,7 @@ int train(CommandLine const& line) {
   try {
     if (!group && line.n_workers > 1) {
       workers.emplace(line.n_workers);
-      group = joined(workers->place(), identity);
+      group = join(workers->place());
       workers->joined();
     }
     auto options = options_of(project, line, group.get());

@@ -102,7 +102,7 @@ HiddenWords::HiddenWords(data::Corpus const& corpus, Prepared const& prepared, T
       if (auto const ids = task.train[at]; std::any_of(ids.begin(), ids.end(), is_word)) task.learnable.push_back(at);
     if (task.learnable.empty())
       throw Error(ErrorCode::InvalidInput,
-                  fmt::format("task {}: its training rows hold no text of two words or more that dev has not too",
+                  fmt::format("task {}: its training rows hold no text of three tokens or more that dev has not too",
                               quote(tasks[i].texts.name)));
     for (std::size_t at = 0; at < task.dev.size(); ++at) task.asked.push_back(at);
     Rng order = Rng::for_purpose(seed_ ^ task.purpose, kDevPurpose);  // files are often sorted
@@ -123,10 +123,8 @@ nn::MaskedLanguageHeadImpl::Loss HiddenWords::answer(MaskedBatch const& batch, n
                         products);
 }
 
-HiddenWords::Loss HiddenWords::loss_of(std::int64_t number, std::int64_t n_tokens, std::int64_t n_drawn,
-                                       kernels::Precision products) {
+HiddenWords::Loss HiddenWords::loss_of(std::int64_t number, std::int64_t n_tokens, kernels::Precision products) {
   double const chance = std::log(static_cast<double>(std::max<std::size_t>(2, vocabulary_.continues.size())));
-  double const part_of_drawn = static_cast<double>(n_tokens) / static_cast<double>(n_drawn);
   Loss loss;
   for (auto const& task : tasks_) {
     Rng rng = Rng::for_purpose(seed_ ^ task.purpose, kDevPurpose + 1 + static_cast<std::uint64_t>(number));
@@ -136,7 +134,7 @@ HiddenWords::Loss HiddenWords::loss_of(std::int64_t number, std::int64_t n_token
       batch.add(data::mask(task.train[task.learnable[rng.below(task.learnable.size())]], vocabulary_, {}, rng));
     auto const words = answer(batch, nn::Pass(rng.next(), products));
     loss.by_task[task.spec.texts.name] = words.mean.item<double>();
-    auto const part = words.mean * (task.spec.loss_weight * task.spec.share * part_of_drawn / chance);
+    auto const part = words.mean * (task.spec.loss_weight * task.spec.share / chance);
     loss.total = loss.total.defined() ? loss.total + part : part;
   }
   return loss;

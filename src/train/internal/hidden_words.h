@@ -31,11 +31,9 @@ class HiddenWords {
     torch::Tensor total;                    ///< normalised by ln(vocabulary), weighted
     std::map<std::string, double> by_task;  ///< plain means
   };
-  /// Of step `number`, whose labelled rows have `n_tokens` tokens, of the `n_drawn` tokens of all rows that were drawn:
-  /// as theirs, its weight is that part of the whole. Never without a loss. Its gradient has every row of the words'
-  /// table, as the decoder reads them all.
-  [[nodiscard]] Loss loss_of(std::int64_t number, std::int64_t n_tokens, std::int64_t n_drawn,
-                             kernels::Precision products);
+  /// Of step `number`, whose labelled rows have `n_tokens` tokens. Never without a loss. Its gradient has every row of
+  /// the words' table, as the decoder reads them all.
+  [[nodiscard]] Loss loss_of(std::int64_t number, std::int64_t n_tokens, kernels::Precision products);
   /// e to the mean loss at hidden words of dev texts, by task, of at most some thousand tokens; always the same words.
   /// Nothing of a task without dev texts; nothing at all when `should_stop` ended it early.
   [[nodiscard]] std::optional<std::map<std::string, double>> perplexity(std::function<bool()> const& should_stop);

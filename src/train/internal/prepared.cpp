@@ -159,7 +159,8 @@ void prepare_from_scratch(Prepared& prepared, data::Corpus const& corpus, TrainC
   for (auto const& stream : corpus.streams) texts.push_back(texts_for_vocabulary(stream));
   auto const is_read = [&](data::Stream const& stream) {
     return std::any_of(corpus.streams.begin(), corpus.streams.end(), [&](data::Stream const& labelled) {
-      return labelled.dataset == stream.dataset && labelled.text == stream.text;
+      // Words of CoNLL files may be those of another column.
+      return labelled.dataset == stream.dataset && labelled.text == stream.text && !stream.text.empty();
     });
   };
   for (auto const& of_task : corpus.unlabelled)

@@ -228,10 +228,9 @@ BatchLoss Session::loss_of(std::span<data::DrawnRow const> own, std::span<data::
   return loss;
 }
 
-void Session::add_hidden_words(std::int64_t number, std::span<data::DrawnRow const> rows,
-                               std::span<data::DrawnRow const> drawn, BatchLoss& loss) {
+void Session::add_hidden_words(std::int64_t number, std::span<data::DrawnRow const> rows, BatchLoss& loss) {
   if (!hidden_words_ || !loss.total.defined()) return;
-  auto words = hidden_words_->loss_of(number, n_tokens_of(rows), n_tokens_of(drawn), products_);
+  auto words = hidden_words_->loss_of(number, n_tokens_of(rows), products_);
   loss.total = loss.total + words.total;
   loss.value = loss.total.item<double>();
   loss.of_hidden_words = std::move(words.by_task);
@@ -276,7 +275,7 @@ StepRecord Session::step() {
   auto seed = seeds.next();
   for (int rank = 0; options_.processes != nullptr && rank < options_.processes->rank(); ++rank) seed = seeds.next();
   auto loss = loss_of(own_part(rows), rows, drawn.size(), seed);
-  add_hidden_words(number, rows, drawn, loss);
+  add_hidden_words(number, rows, loss);
   if (loss.total.defined() && std::isfinite(loss.value)) loss.total.backward();
   if (options_.processes != nullptr) add_up(rows, loss);
   if (!std::isfinite(loss.value))
@@ -392,7 +391,7 @@ double Session::seconds_per_token() {
     auto const rows = plan.next();
     if (rows.empty()) break;
     auto loss = loss_of(rows, rows, rows.size(), 0);
-    add_hidden_words(0, rows, rows, loss);
+    add_hidden_words(0, rows, loss);
     if (loss.total.defined()) loss.total.backward();
     (void)optimizer_->gradient_norm();
     optimizer_->drop_gradients();

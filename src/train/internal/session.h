@@ -97,10 +97,8 @@ class Session {
     std::vector<std::vector<task::Prediction>> predicted;
   };
   std::optional<DevAnswers> answer_dev(std::function<bool()> const& should_stop, FrozenPart* frozen);
-  /// What hidden words add to the loss of step `number`, made of those of the `drawn` rows that some task still learns
-  /// from; nothing where nobody learns them.
-  void add_hidden_words(std::int64_t number, std::span<data::DrawnRow const> rows,
-                        std::span<data::DrawnRow const> drawn, BatchLoss& loss);
+  /// What hidden words add to the loss of step `number`, made of `rows`; nothing where nobody learns them.
+  void add_hidden_words(std::int64_t number, std::span<data::DrawnRow const> rows, BatchLoss& loss);
   [[nodiscard]] std::int64_t n_tokens_of(std::span<data::DrawnRow const> rows) const;
   /// Takes the frozen layers out of training, and stores what they make of all texts.
   void freeze(TrainEvents const& events, std::stop_token const& stop);
