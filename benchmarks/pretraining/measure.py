@@ -194,7 +194,7 @@ def score(encoders):
 
 
 def with_texts(name, per_label):
-    """A folder with few labelled rows, 200 dev rows, test rows, and the texts of all other training rows; the columns of its texts."""
+    """A folder with few labelled rows, 200 dev rows, test rows, and the texts of all other training rows; a project of the labelled ones."""
     train, test = labelled(name)
     random.Random(7).shuffle(train)
     dev, train, test = train[:200], train[200:], cut(test, 0)[:2000]
@@ -210,47 +210,46 @@ def with_texts(name, per_label):
     return folder, project
 
 
-def adapt(encoders):
-    """Test scores with the encoder as it was and as the adapting to the texts left it."""
+def unmeasured(what, encoders):
+    """(name, rows of a label, folder, project, who, encoder) of what is still to be measured with texts."""
     for name in options.sets:
         for per_label in options.rows:
             folder, project = with_texts(name, per_label)
             for who, encoder in encoders.items():
-                if not encoder or measured(what='adapt', set=name, rows=per_label, who=who):
-                    continue
-                project['encoder'] = encoder
-                adapted = os.path.join(folder, f'{who}-adapted')
-                run('rm', '-rf', adapted, adapted + '.unfinished')
-                answer = run(options.polytask, 'pretrain', '--adapt', '--project', write_project(folder, who, project), '--texts', os.path.join(folder, 'texts.jsonl'), '--to', adapted,
-                             '--minutes', options.minutes, '--threads', options.threads, '--output', 'json', check=False)
-                if answer.returncode not in (0, 4):
-                    raise SystemExit(answer.stderr[-2000:])
-                result = json.loads(answer.stdout)
-                scores = {True: [], False: []}
-                for after in (False, True) if result['kept'] else (False,):
-                    file = write_project(folder, who, {**project, 'encoder': adapted if after else encoder})
-                    for seed in options.seeds:
-                        scores[after].append(trained(file, folder, f'{who}-{seed}', name, '--set', f'seed={seed}'))
-                add(what='adapt', set=name, rows=per_label, who=who, kept=result['kept'], gain_on_dev=result['gain'], error_on_dev=result['standard_error'],
-                    before=statistics.mean(scores[False]), after=statistics.mean(scores[result['kept']]))
-                run('rm', '-rf', adapted, os.path.join(folder, '.polytask'))
+                if encoder and not measured(what=what, set=name, rows=per_label, who=who):
+                    yield name, per_label, folder, {**project, 'encoder': encoder}, who, encoder
+
+
+def adapt(encoders):
+    """Test scores with the encoder as it was and as the adapting to the texts left it."""
+    for name, per_label, folder, project, who, encoder in unmeasured('adapt', encoders):
+        adapted = os.path.join(folder, f'{who}-adapted')
+        run('rm', '-rf', adapted, adapted + '.unfinished')
+        answer = run(options.polytask, 'pretrain', '--adapt', '--project', write_project(folder, who, project), '--texts', os.path.join(folder, 'texts.jsonl'), '--to', adapted,
+                     '--minutes', options.minutes, '--threads', options.threads, '--output', 'json', check=False)
+        if answer.returncode not in (0, 4):
+            raise SystemExit(answer.stderr[-2000:])
+        result = json.loads(answer.stdout)
+        scores = {True: [], False: []}
+        for after in (False, True) if result['kept'] else (False,):
+            file = write_project(folder, who, {**project, 'encoder': adapted if after else encoder})
+            for seed in options.seeds:
+                scores[after].append(trained(file, folder, f'{who}-{seed}', name, '--set', f'seed={seed}'))
+        add(what='adapt', set=name, rows=per_label, who=who, kept=result['kept'], gain_on_dev=result['gain'], error_on_dev=result['standard_error'],
+            before=statistics.mean(scores[False]), after=statistics.mean(scores[result['kept']]))
+        run('rm', '-rf', adapted, os.path.join(folder, '.polytask'))
 
 
 def words(encoders):
     """Test scores without, and with a task that learns hidden words of the texts in the same run."""
-    for name in options.sets:
-        for per_label in options.rows:
-            folder, project = with_texts(name, per_label)
-            for who, encoder in encoders.items():
-                if not encoder or measured(what='words', set=name, rows=per_label, who=who):
-                    continue
-                project = {**project, 'encoder': encoder, 'datasets': {**project['datasets'], 'texts': {'train': 'texts.jsonl'}},
-                           'tasks': {**project['tasks'], 'words': {'type': 'mlm', 'dataset': 'texts', 'text': 'text'}}}
-                file = write_project(folder, f'{who}-words', project)
-                scores = {more: [trained(file, folder, f'{who}-{seed}', name, '--set', f'seed={seed}', *more) for seed in options.seeds]
-                          for more in (('--only', name), ())}
-                before, after = scores.values()
-                add(what='words', set=name, rows=per_label, who=who, before=before, after=after)
+    for name, per_label, folder, project, who, _ in unmeasured('words', encoders):
+        project = {**project, 'datasets': {**project['datasets'], 'texts': {'train': 'texts.jsonl'}},
+                   'tasks': {**project['tasks'], 'words': {'type': 'mlm', 'dataset': 'texts', 'text': 'text'}}}
+        file = write_project(folder, f'{who}-words', project)
+        scores = {more: [trained(file, folder, f'{who}-{seed}', name, '--set', f'seed={seed}', *more) for seed in options.seeds]
+                  for more in (('--only', name), ())}
+        before, after = scores.values()
+        add(what='words', set=name, rows=per_label, who=who, before=before, after=after)
 
 
 def tables(encoders):

@@ -51,6 +51,12 @@ void LiveLine::finish() {
   is_open_ = false;
 }
 
+std::function<void(std::filesystem::path const&, std::size_t)> reading_rows(LiveLine& line) {
+  return [&line](std::filesystem::path const& file, std::size_t n_rows) {
+    if (n_rows >= kManyRows && line.is_due()) line.show(fmt::format("reading {}: {} rows", file.string(), n_rows));
+  };
+}
+
 std::string duration_text(double seconds) {
   auto const whole = static_cast<long>(std::llround(std::max(0.0, seconds)));
   if (whole >= 3600) return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <string>
 
 namespace polytask::cli {
@@ -23,6 +26,12 @@ class LiveLine {
   bool is_open_ = false;
   std::chrono::steady_clock::time_point last_;
 };
+
+/// Of fewer rows there is nothing to wait for.
+inline constexpr std::size_t kManyRows = 50'000;
+
+/// For data::ReadOptions::on_progress: how many rows of a file are read, where they are many. Borrows the line.
+[[nodiscard]] std::function<void(std::filesystem::path const& file, std::size_t n_rows)> reading_rows(LiveLine& line);
 
 /// "2 h 05 min", "3 min 10 s", "12 s".
 [[nodiscard]] std::string duration_text(double seconds);

@@ -30,9 +30,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Of fewer there is nothing to wait for.
-constexpr std::size_t kManyRows = 50'000;
-
 std::size_t count_rows(std::vector<data::Stream> const& streams, data::Split split) {
   std::size_t n = 0;
   for (auto const& stream : streams) n += stream.n_rows(split);
@@ -247,11 +244,7 @@ int validate(CommandLine const& line) {
   auto const corpus = data::load_corpus(project.datasets, project.tasks, project.seed,
                                         {.see = [&](std::size_t file, data::Row const& row) { columns.add(file, row); },
                                          .unlabelled = unlabelled_texts(project),
-                                         .on_progress =
-                                             [&](fs::path const& file, std::size_t n_rows) {
-                                               if (n_rows >= kManyRows && live.is_due())
-                                                 live.show(fmt::format("reading {}: {} rows", file.string(), n_rows));
-                                             }});
+                                         .on_progress = reading_rows(live)});
   live.finish();
   auto problems = corpus.problems;
   auto const add = [&](std::vector<Problem> more) {

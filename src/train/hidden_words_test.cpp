@@ -14,6 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using test_support::hash_of_folder;
+using test_support::options_in;
+using test_support::Seen;
 using test_support::TemporaryFolder;
 
 /// Subjects that can be learned, and texts without labels in which what comes next can be: a colour is always with its
@@ -46,20 +48,6 @@ TrainConfig config_of(double epochs) {
   config.hidden_words = {{.texts = {.name = "words", .datasets = {"texts"}, .text = {"body"}}}};
   return config;
 }
-
-TrainOptions options_in(fs::path const& folder) {
-  fs::create_directories(folder);
-  return {.run_folder = folder, .seed = 5};
-}
-
-struct Seen {
-  std::vector<StepRecord> steps;
-  std::vector<EvaluationRecord> evaluations;
-  TrainEvents events() {
-    return {.on_step = [this](auto const& record) { steps.push_back(record); },
-            .on_evaluation = [this](auto const& record) { evaluations.push_back(record); }};
-  }
-};
 
 TEST(HiddenWords, AreLearntBesideTheLabelledTasks) {
   TemporaryFolder const folder("polytask_hidden_words");
@@ -137,22 +125,6 @@ TEST(HiddenWords, AreNotLearntFromDevTextsNorWithoutAWord) {
     EXPECT_EQ(error.code(), ErrorCode::InvalidInput);
     EXPECT_THAT(error.what(), testing::HasSubstr("task \"words\""));
   }
-}
-
-TEST(HiddenWords, AreRefusedWhereSeveralProcessesTrain) {
-  TemporaryFolder const folder("polytask_hidden_words");
-  auto const corpus = corpus_of(20);
-  test_support::in_processes(1, [&](ProcessGroup& group) {
-    auto options = options_in(folder.path() / "run");
-    options.processes = &group;
-    try {
-      (void)train(corpus, config_of(1), options, {}, {});
-      FAIL() << "it trained";
-    } catch (Error const& error) {
-      EXPECT_EQ(error.code(), ErrorCode::InvalidUsage);
-      EXPECT_THAT(error.what(), testing::HasSubstr("tasks.words"));
-    }
-  });
 }
 
 TEST(HiddenWords, RefuseSettingsThatTeachNothing) {

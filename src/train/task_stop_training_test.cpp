@@ -17,6 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using test_support::hash_of_folder;
+using test_support::options_in;
+using test_support::Seen;
 using test_support::TemporaryFolder;
 
 enum class DevRows { OfBoth, OfCoins };
@@ -53,20 +55,6 @@ TrainConfig config_of(std::int64_t patience) {
   config.selection = {.rule = SelectionRule::Weighted, .weights = {{"coin", 0}}};
   return config;
 }
-
-TrainOptions options_in(fs::path const& folder) {
-  fs::create_directories(folder);
-  return {.run_folder = folder, .seed = 5};
-}
-
-struct Seen {
-  std::vector<StepRecord> steps;
-  std::vector<EvaluationRecord> evaluations;
-  TrainEvents events() {
-    return {.on_step = [this](auto const& record) { steps.push_back(record); },
-            .on_evaluation = [this](auto const& record) { evaluations.push_back(record); }};
-  }
-};
 
 TEST(TaskStopTraining, ATaskThatIsNoLongerBetterIsNeitherDrawnNorCountedAndTheOthersGoOn) {
   TemporaryFolder const folder("polytask_task_stop");

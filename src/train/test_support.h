@@ -18,6 +18,7 @@
 #include "nn/encoder.h"
 #include "train/config.h"
 #include "train/process_group.h"
+#include "train/trainer.h"
 
 namespace polytask::train::test_support {
 
@@ -33,6 +34,21 @@ inline TrainConfig small_config(std::int64_t layers, double epochs) {
   config.precision = "f32";  // what is compared to rounding is so on every processor
   return config;
 }
+
+inline TrainOptions options_in(std::filesystem::path const& folder) {
+  std::filesystem::create_directories(folder);
+  return {.run_folder = folder, .seed = 5};
+}
+
+/// What a training said.
+struct Seen {
+  std::vector<StepRecord> steps;
+  std::vector<EvaluationRecord> evaluations;
+  TrainEvents events() {
+    return {.on_step = [this](auto const& record) { steps.push_back(record); },
+            .on_evaluation = [this](auto const& record) { evaluations.push_back(record); }};
+  }
+};
 
 class TemporaryFolder {
  public:

@@ -320,12 +320,7 @@ TrainConfig effective(TrainConfig const& config, data::Corpus const& corpus, std
 TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options,
                   TrainEvents const& events, std::stop_token stop) {
   check_selection(config.selection, corpus.tasks);
-  if (!config.hidden_words.empty() && options.processes != nullptr)
-    throw Error(
-        ErrorCode::InvalidUsage,
-        fmt::format("tasks.{}: hidden words (type mlm) are learnt in one process so far; leave --workers out, or "
-                    "the task (--only)",
-                    config.hidden_words.front().texts.name));
+  expects(config.hidden_words.empty() || options.processes == nullptr, "hidden words are learnt in one process");
   if (config.chooses_private_layers) return train_with_chosen_layers(corpus, config, options, events, stop);
   use_threads(options.n_threads);
   return translated("training", [&]() -> TrainResult {
@@ -367,7 +362,7 @@ TrainResult train(data::Corpus const& corpus, TrainConfig const& config, TrainOp
 
 void follow(data::Corpus const& corpus, TrainConfig const& config, TrainOptions const& options, std::stop_token stop) {
   auto& processes = *options.processes;
-  if (config.chooses_private_layers || !config.hidden_words.empty()) return;  // the leader refuses it
+  if (config.chooses_private_layers) return;  // the leader refuses it
   use_threads(options.n_threads);
   translated("training", [&] {
     Session session(corpus, config, options, {}, stop);

@@ -34,7 +34,6 @@ void Progress::show(train::StepRecord const& record) {
 }
 
 void Progress::show_preparing(std::size_t n_done, std::size_t n_rows) {
-  constexpr std::size_t kManyRows = 50'000;  // of fewer there is nothing to wait for
   if (n_rows < kManyRows) return;
   if (preparing_since_.time_since_epoch().count() == 0) preparing_since_ = std::chrono::steady_clock::now();
   std::chrono::duration<double> const seconds = std::chrono::steady_clock::now() - preparing_since_;

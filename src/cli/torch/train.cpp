@@ -258,14 +258,10 @@ train::TrainOptions options_of(Project const& project, CommandLine const& line, 
 
 /// Training rows beyond a bound lie on the disk. `tells`: how far it is.
 data::Corpus read_corpus(Project const& project, bool tells) {
-  constexpr std::size_t kManyRows = 50'000;  // of fewer there is nothing to wait for
   LiveLine line;
   data::ReadOptions options{.unlabelled = unlabelled_texts(project),
                             .storage = {.folder = rows_folder(project.folder)}};
-  if (tells)
-    options.on_progress = [&](fs::path const& file, std::size_t n_rows) {
-      if (n_rows >= kManyRows && line.is_due()) line.show(fmt::format("reading {}: {} rows", file.string(), n_rows));
-    };
+  if (tells) options.on_progress = reading_rows(line);
   auto const start = std::chrono::steady_clock::now();
   auto corpus = data::load_corpus(project.datasets, project.tasks, project.seed, options);
   std::size_t n_rows = 0;
