@@ -78,6 +78,8 @@ class PipelineTokenizer final : public Tokenizer {
 
   std::size_t vocabulary_size() const noexcept override { return pipeline_.vocabulary_size; }
 
+  std::string outside_digest() const override { return pipeline_.outside_digest; }
+
   void save(std::filesystem::path const& folder) const override {
     for (auto const& file : pipeline_.files) write_file_atomically(folder / file.name, file.bytes);
   }

@@ -40,6 +40,7 @@ struct Pipeline {
   Template shape;
   std::size_t vocabulary_size = 0;  ///< above every id
   std::vector<TokenizerFile> files;
+  std::string outside_digest;  ///< as `Tokenizer::outside_digest`
 };
 
 [[nodiscard]] std::unique_ptr<Tokenizer const> make_pipeline_tokenizer(Pipeline pipeline);

@@ -31,6 +31,8 @@ class Tokenizer {
   [[nodiscard]] virtual task::Encoding encode_pair(std::string_view first, std::string_view second,
                                                    EncodeOptions const& options) const = 0;
   [[nodiscard]] virtual std::size_t vocabulary_size() const noexcept = 0;
+  /// SHA-256 of what decides the ids and is in no file of the folder: MeCab's dictionary. Empty where there is none.
+  [[nodiscard]] virtual std::string outside_digest() const { return {}; }
   /// Writes the files from which `load_tokenizer` makes an equal tokenizer, in Hugging Face layout, atomically each.
   virtual void save(std::filesystem::path const& folder) const = 0;
 };

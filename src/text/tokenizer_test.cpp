@@ -203,7 +203,10 @@ TEST(TokenizerFiles, NameTheConfigurationBesideAVocabularyThatIsNotSupported) {
       "no error");
   EXPECT_THAT(with(R"([])"), HasSubstr("not a JSON object"));
   EXPECT_THAT(with(R"({"tokenizer_class": "BertJapaneseTokenizer"})"),
-              HasSubstr("\"tokenizer_class\" is BertJapaneseTokenizer with pieces of words"));
+              HasSubstr("\"word_tokenizer_type\" is \"basic\""));
+  EXPECT_THAT(with(R"({"tokenizer_class": "BertJapaneseTokenizer", "word_tokenizer_type": "mecab", )"
+                   R"("subword_tokenizer_type": "sentencepiece"})"),
+              HasSubstr("\"subword_tokenizer_type\" is \"sentencepiece\"; expected wordpiece or character"));
   EXPECT_THAT(with(R"({"mecab_kwargs": {"mecab_dic": "ipadic"}})"),
               HasSubstr("has options of BertJapaneseTokenizer, and the class is \"BertTokenizer\""));
   EXPECT_THAT(with(R"({"tokenizer_class": 5})"), HasSubstr("\"tokenizer_class\" is \"5\"; expected a name"));
@@ -219,7 +222,7 @@ TEST(TokenizerFiles, NameTheConfigurationBesideAVocabularyThatIsNotSupported) {
   EXPECT_THAT(with(R"({"tokenizer_class": "BertJapaneseTokenizer", "subword_tokenizer_type": "character"})"),
               HasSubstr("\"word_tokenizer_type\" is \"basic\""));
   EXPECT_THAT(error_beside_vocabulary("config.json", R"({"tokenizer_class": "BertJapaneseTokenizer"})"),
-              HasSubstr("config.json: \"tokenizer_class\" is BertJapaneseTokenizer"));
+              HasSubstr("config.json: \"word_tokenizer_type\" is \"basic\""));
   EXPECT_THAT(with(R"({"do_basic_tokenize": false})"), HasSubstr("\"do_basic_tokenize\" is false"));
   EXPECT_THAT(with(R"({"never_split": ["a"]})"), HasSubstr("\"never_split\""));
   EXPECT_THAT(with(R"({"do_lower_case": "no"})"), HasSubstr("\"do_lower_case\" is"));

@@ -289,6 +289,14 @@ SplitText apply(CutPattern const& step, SplitText text) {
   return text;
 }
 
+SplitText apply(MecabWords const& step, SplitText text) {
+  cut_splits(text.splits, [&](auto& splits, std::size_t begin, std::size_t end) {
+    step.find(text.text.view(begin, end),
+              [&](std::size_t word, std::size_t word_end) { add(splits, begin + word, begin + word_end); });
+  });
+  return text;
+}
+
 }  // namespace
 
 SplitText pre_tokenize(std::vector<PreTokenizer> const& pre_tokenizers, SplitText text) {

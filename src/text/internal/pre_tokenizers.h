@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "text/internal/cut_pattern.h"
+#include "text/internal/mecab_words.h"
 #include "text/internal/splits.h"
 
 namespace polytask::text {
@@ -49,7 +50,7 @@ struct CutPattern {
   bool invert = false;
 };
 
-using PreTokenizer = std::variant<ByteLevel, Metaspace, WhitespaceSplit, CutCharacters, Words, CutPattern>;
+using PreTokenizer = std::variant<ByteLevel, Metaspace, WhitespaceSplit, CutCharacters, Words, CutPattern, MecabWords>;
 
 [[nodiscard]] SplitText pre_tokenize(std::vector<PreTokenizer> const& pre_tokenizers, SplitText text);
 

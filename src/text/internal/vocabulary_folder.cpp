@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "text/internal/json_fields.h"
+#include "text/internal/mecab_words.h"
 #include "text/internal/pipeline_reader.h"
 #include "text/pipeline_tokenizer.h"
 #include "text/wordpiece_tokenizer.h"
@@ -20,8 +21,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr auto kLongestVocabulary = std::uintmax_t{1} << 28;
+
+/// Where a saved folder names the dictionary of MeCab's that it is read with.
+constexpr char const* kDigestKey = "polytask_mecab_sha256";
+
 std::vector<std::string> read_vocabulary(fs::path const& path) {
-  auto const text = read_file(path, std::uintmax_t{1} << 28);
+  auto const text = read_file(path, kLongestVocabulary);
   std::vector<std::string> tokens;
   for (std::size_t begin = 0; begin < text.size();) {
     std::size_t end = text.find('\n', begin);
@@ -42,17 +48,34 @@ class ConfigReader {
     if (!json_.is_object()) fail("is not a JSON object; expected the configuration of a Hugging Face tokenizer");
   }
 
-  /// Whether every character is a token, as in Tohoku University's bert-base-japanese-char.
-  bool is_of_characters() const {
-    return class_name() == "BertJapaneseTokenizer" && text("subword_tokenizer_type", "wordpiece") == "character";
+  /// As of Tohoku University's encoders.
+  bool is_japanese() const { return class_name() == "BertJapaneseTokenizer"; }
+
+  /// Whether every character is a token: MeCab's words make no difference then, as white space is part of none.
+  bool is_of_characters() const { return text("subword_tokenizer_type", "wordpiece") == "character"; }
+
+  /// MeCab's words with the dictionary that is named here, or the very one that a saved folder names.
+  MecabWords words() const {
+    auto words = MecabWords::open(dictionary(), text(kDigestKey, ""));
+    if (!words) fail(words.error().what());
+    return std::move(words).value();
   }
 
-  /// The tokenizer.json that says the same as this file of single characters. MeCab's words make no difference there:
-  /// it drops white space, and each character of a word is a token.
-  Json characters(std::span<std::string const> tokens) const {
+  /// This file, with the class and the dictionary of MeCab's that it is read with.
+  std::string saved(MecabWords const& words) const {
+    auto json = json_;
+    json["tokenizer_class"] = "BertJapaneseTokenizer";
+    json[kDigestKey] = words.digest();
+    return json.dump(2) + "\n";
+  }
+
+  /// The tokenizer.json that says the same as these files, but for MeCab's words.
+  Json japanese(std::span<std::string const> tokens) const {
     if (text("word_tokenizer_type", "basic") != "mecab")
-      fail(fmt::format("\"word_tokenizer_type\" is {}; beside characters only mecab is supported so far",
+      fail(fmt::format("\"word_tokenizer_type\" is {}; in a BertJapaneseTokenizer only mecab is supported so far",
                        quote(text("word_tokenizer_type", "basic"))));
+    if (auto const pieces = text("subword_tokenizer_type", "wordpiece"); pieces != "wordpiece" && pieces != "character")
+      fail(fmt::format("\"subword_tokenizer_type\" is {}; expected wordpiece or character", quote(pieces)));
     if (has("mecab_kwargs") && !json_["mecab_kwargs"].is_object()) fail("\"mecab_kwargs\" is no object of options");
     if (has("mecab_kwargs") && json_["mecab_kwargs"].value("normalize_text", Json(true)) != true)
       fail("\"mecab_kwargs\" leaves texts as they are (\"normalize_text\": false); that is not supported so far");
@@ -84,12 +107,13 @@ class ConfigReader {
     auto const split = [](char const* pattern, char const* behavior) {
       return Json{{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", behavior}, {"invert", false}};
     };
-    if (flag("do_lower_case", false)) fail("\"do_lower_case\" is true; beside characters that is not supported so far");
+    if (flag("do_lower_case", false))
+      fail("\"do_lower_case\" is true; in a BertJapaneseTokenizer that is not supported so far");
+    Json const characters{{"type", "Sequence"},
+                          {"pretokenizers", {split("[ \\t\\n\\x0b]+", "Removed"), split("[\\s\\S]", "Isolated")}}};
     return {{"added_tokens", added},
             {"normalizer", {{"type", "NFKC"}}},
-            {"pre_tokenizer",
-             {{"type", "Sequence"},
-              {"pretokenizers", {split("[ \\t\\n\\x0b]+", "Removed"), split("[\\s\\S]", "Isolated")}}}},
+            {"pre_tokenizer", is_of_characters() ? characters : Json()},
             {"post_processor",
              {{"type", "BertProcessing"},
               {"sep", Json::array({sep, id_of(sep)})},
@@ -170,14 +194,22 @@ class ConfigReader {
     return name;
   }
 
+  /// The dictionary of MeCab's; transformers takes unidic_lite where none is named.
+  std::string dictionary() const {
+    if (!has("mecab_kwargs")) return "unidic_lite";
+    auto const& options = json_["mecab_kwargs"];
+    if (options.contains("mecab_option") && !options["mecab_option"].is_null() && options["mecab_option"] != "")
+      fail(fmt::format("\"mecab_option\" is {}; that is not supported so far: name the dictionary's folder in {}",
+                       quote(options["mecab_option"].dump()), MecabWords::kFolderVariable));
+    auto const name = options.value("mecab_dic", Json("unidic_lite"));
+    if (!name.is_string() && !name.is_null())
+      fail(fmt::format("\"mecab_dic\" is {}; expected the name of a dictionary", quote(name.dump())));
+    return name.is_null() ? "" : name.get<std::string>();
+  }
+
   /// Other classes read a vocab.txt too, but cut the text into words in their own way.
   void check_class() const {
     auto const name = class_name();
-    if (name == "BertJapaneseTokenizer")
-      fail(
-          "\"tokenizer_class\" is BertJapaneseTokenizer with pieces of words, which are MeCab's and depend on a "
-          "dictionary that is not in this folder; an encoder of single characters (\"subword_tokenizer_type\": "
-          "\"character\") or one with a tokenizer.json can be read");
     constexpr std::array<std::string_view, 4> kSame{"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer",
                                                     "MobileBertTokenizer"};
     if (std::find(kSame.begin(), kSame.end(), name) == kSame.end())
@@ -238,9 +270,18 @@ std::unique_ptr<Tokenizer const> load_vocabulary(fs::path const& folder) {
         fs::exists(path) ? parse_json(read_file(path, 1 << 24), path.string()).value() : Json(Json::object());
     ConfigReader const reader(json, fs::exists(path) ? path.string() : (folder / "config.json").string(),
                               class_elsewhere);
-    if (reader.is_of_characters()) {
-      auto const pipeline = reader.characters(tokens);
-      return make_pipeline_tokenizer(read_pipeline(pipeline, pipeline.dump(), path.string()));
+    if (reader.is_japanese()) {
+      auto const as_json = reader.japanese(tokens);
+      auto pipeline = read_pipeline(as_json, as_json.dump(), path.string());
+      if (!reader.is_of_characters()) {
+        auto const words = reader.words();
+        pipeline.pre_tokenizers = {words};
+        // No tokenizer.json can say MeCab: the two files that were read are what is saved.
+        pipeline.files = {{"vocab.txt", read_file(folder / "vocab.txt", kLongestVocabulary)},
+                          {"tokenizer_config.json", reader.saved(words)}};
+        pipeline.outside_digest = words.digest();
+      }
+      return make_pipeline_tokenizer(std::move(pipeline));
     }
     config = reader.read(tokens);
   }

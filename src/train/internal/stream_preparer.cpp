@@ -25,14 +25,15 @@ constexpr int kRowsFormat = 1;
 constexpr std::string_view kTokenizerFiles[] = {"tokenizer.json", "tokenizer_config.json",   "special_tokens_map.json",
                                                 "vocab.txt",      "sentencepiece.bpe.model", "spm.model"};
 
-/// Of the files that a tokenizer is read from.
-OrderedJson tokenizer_identity(std::filesystem::path const& folder) {
+/// Of the files that `tokenizer` is read from.
+OrderedJson tokenizer_identity(std::filesystem::path const& folder, text::Tokenizer const& tokenizer) {
   OrderedJson files;
   for (auto const name : kTokenizerFiles) {
     std::error_code failed;
     if (auto const path = folder / name; std::filesystem::is_regular_file(path, failed))
       files[std::string(name)] = sha256_file(path);
   }
+  if (auto const outside = tokenizer.outside_digest(); !outside.empty()) files["outside"] = outside;
   return files;
 }
 
@@ -150,7 +151,7 @@ std::vector<data::Features> StreamPreparer::rows_of(data::Stream const& stream, 
 std::string StreamPreparer::key_of(data::Stream const& stream) const {
   OrderedJson parts{{"format", kRowsFormat}, {"release", options_.release}, {"examples", stream.stored->sha256()}};
   if (options_.encoder)
-    parts["tokenizer"] = tokenizer_identity(*options_.encoder);
+    parts["tokenizer"] = tokenizer_identity(*options_.encoder, *prepared_.tokenizer);
   else  // from the texts of all streams, not of this one alone
     parts["vocabulary"] = {prepared_.learned_from, prepared_.tokenizer->vocabulary_size()};
   parts["max_length"] = prepared_.spec.max_length;

@@ -1,0 +1,203 @@
+// Japanese encoders whose words are MeCab's. Left out, with a line, where Debian's IPADIC is not installed.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "text/internal/mecab_words.h"
+#include "text/tokenizer.h"
+
+namespace polytask::text {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::HasSubstr;
+
+constexpr char const* kDictionary = "/var/lib/mecab/dic/ipadic-utf8";
+constexpr EncodeOptions kWhole{.max_length = std::size_t{1} << 30};
+
+class MecabTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!fs::exists(fs::path(kDictionary) / "sys.dic"))
+      GTEST_SKIP() << "no IPADIC of MeCab's here: apt-get install mecab-ipadic-utf8";
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    std::ifstream file("tests/golden/text/japanese_words.json");
+    golden_ = Json::parse(file);
+    fs::copy_file("tests/golden/text/japanese_words/vocab.txt", folder_ / "vocab.txt");
+    configure(golden_["tokenizer_config"]);
+  }
+
+  void TearDown() override {
+    unsetenv(MecabWords::kFolderVariable);
+    fs::remove_all(folder_);
+  }
+
+  void configure(Json const& json) const { write_file_atomically(folder_ / "tokenizer_config.json", json.dump()); }
+
+  std::string error(fs::path const& folder) const {
+    try {
+      (void)load_tokenizer(folder);
+    } catch (Error const& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  std::string error_with(char const* key, Json const& value) const {
+    auto json = golden_["tokenizer_config"];
+    json[key] = value;
+    configure(json);
+    return error(folder_);
+  }
+
+  static std::vector<std::string> words_of(std::string_view text) {
+    auto const words = MecabWords::open("ipadic", "").value();
+    std::vector<std::string> found;
+    words.find(text, [&](std::size_t begin, std::size_t end) { found.emplace_back(text.substr(begin, end - begin)); });
+    return found;
+  }
+
+  fs::path folder_ = fs::path(testing::TempDir()) / "polytask_mecab";
+  Json golden_;
+};
+
+/// tests/golden/text/make_japanese_words.py.
+TEST_F(MecabTest, IdsOfNastyTextsEqualTheReference) {
+  auto const tokenizer = load_tokenizer(folder_);
+  for (auto const& one : golden_["texts"])
+    EXPECT_EQ(tokenizer->encode(one["text"].get<std::string>(), kWhole).ids,
+              one["ids"].get<std::vector<std::int32_t>>())
+        << one["text"];
+  for (auto const& one : golden_["pairs"]) {
+    auto const encoding =
+        tokenizer->encode_pair(one["texts"][0].get<std::string>(), one["texts"][1].get<std::string>(), kWhole);
+    EXPECT_EQ(encoding.ids, one["ids"].get<std::vector<std::int32_t>>()) << one["texts"];
+    EXPECT_EQ(encoding.type_ids, one["type_ids"].get<std::vector<std::uint8_t>>()) << one["texts"];
+  }
+}
+
+TEST_F(MecabTest, OffsetsAreThoseOfTheRawText) {
+  std::string const text = "ｱｲｽｸﾘｰﾑを 2個買う";
+  auto const encoding = load_tokenizer(folder_)->encode(text, kWhole);
+  std::string covered;
+  std::size_t end = 0;
+  for (std::size_t i = 1; i + 1 < encoding.size(); ++i) {
+    auto const range = encoding.offsets[i];
+    ASSERT_GE(range.begin, end) << i;
+    end = range.end;
+    covered += text.substr(range.begin, range.end - range.begin);
+  }
+  EXPECT_EQ(covered, "ｱｲｽｸﾘｰﾑを2個買う");
+}
+
+TEST_F(MecabTest, FindsWordsAndLeavesWhiteSpaceOut) {
+  EXPECT_THAT(words_of("すもももももももものうち"),
+              testing::ElementsAre("すもも", "も", "もも", "も", "もも", "の", "うち"));
+  EXPECT_THAT(words_of(" 東京  に\t\n行く "), testing::ElementsAre("東京", "に", "行く"));
+  EXPECT_TRUE(words_of("").empty());
+  EXPECT_TRUE(words_of(" \t\n").empty());
+}
+
+TEST_F(MecabTest, NothingIsLostBehindAZeroByteOrAVeryLongSpace) {
+  std::string_view const with_zero("前\0後", 7);
+  EXPECT_THAT(words_of(with_zero), testing::Contains(HasSubstr("後")));
+  auto const words = words_of("東京" + std::string(200'000, ' ') + "大阪");
+  EXPECT_THAT(words, testing::ElementsAre("東京", "大阪"));
+}
+
+TEST_F(MecabTest, AMegabyteWithoutASpaceIsCutLikeItsSentences) {
+  std::string text;
+  std::vector<std::string> expected;
+  auto const one = words_of("昨日口座に振り込みました。");
+  while (text.size() < 1'000'000) {
+    text += "昨日口座に振り込みました。";
+    expected.insert(expected.end(), one.begin(), one.end());
+  }
+  EXPECT_EQ(words_of(text), expected);
+}
+
+TEST_F(MecabTest, ThreadsShareADictionary) {
+  auto const tokenizer = load_tokenizer(folder_);
+  auto const texts = golden_["texts"];
+  std::vector<std::thread> threads;
+  std::atomic<int> n_wrong = 0;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int repeat = 0; repeat < 5; ++repeat)
+        for (auto const& one : texts)
+          if (tokenizer->encode(one["text"].get<std::string>(), kWhole).ids !=
+              one["ids"].get<std::vector<std::int32_t>>())
+            ++n_wrong;
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(n_wrong, 0);
+}
+
+TEST_F(MecabTest, ASavedFolderInsistsOnItsDictionary) {
+  auto const tokenizer = load_tokenizer(folder_);
+  auto const saved = folder_ / "saved";
+  fs::create_directories(saved);
+  tokenizer->save(saved);
+  auto const again = load_tokenizer(saved);
+  EXPECT_EQ(again->outside_digest(), tokenizer->outside_digest());
+  EXPECT_EQ(again->encode("口座に振り込む", kWhole).ids, tokenizer->encode("口座に振り込む", kWhole).ids);
+
+  // The same dictionary elsewhere is as good; another one is not.
+  auto const other = folder_ / "a dictionary";
+  fs::create_directories(other);
+  for (auto const* file : {"char.bin", "matrix.bin", "sys.dic", "unk.dic", "dicrc"})
+    fs::copy_file(fs::canonical(fs::path(kDictionary) / file), other / file);
+  setenv(MecabWords::kFolderVariable, other.c_str(), 1);
+  EXPECT_EQ(error(saved), "no error");
+  auto bytes = read_file(other / "unk.dic", 1 << 24);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write_file_atomically(other / "unk.dic", bytes);
+  EXPECT_THAT(error(saved),
+              AllOf(HasSubstr("another one than the encoder learned with"),
+                    HasSubstr(tokenizer->outside_digest().substr(0, 12)), HasSubstr("POLYTASK_MECAB_DICTIONARY")));
+}
+
+TEST_F(MecabTest, SaysWhichDictionaryIsMissing) {
+  EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_dic", "unidic_lite"}}),
+              AllOf(HasSubstr("unidic_lite"), HasSubstr("set POLYTASK_MECAB_DICTIONARY to its folder")));
+  EXPECT_EQ(error_with("mecab_kwargs", {}), error_with("mecab_kwargs", {{"mecab_dic", "unidic_lite"}}));
+  EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_option", "-d /x"}}), HasSubstr("\"mecab_option\""));
+  EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_dic", 3}}), HasSubstr("\"mecab_dic\" is 3"));
+  configure(golden_["tokenizer_config"]);
+  setenv(MecabWords::kFolderVariable, "/nowhere", 1);
+  EXPECT_THAT(error(folder_), AllOf(HasSubstr("tokenizer_config.json"), HasSubstr("which is not in \"/nowhere\""),
+                                    HasSubstr("install mecab-ipadic-utf8")));
+}
+
+TEST_F(MecabTest, SaysWhatIsWrongWithADictionary) {
+  auto const broken = folder_ / "broken";
+  fs::create_directories(broken);
+  setenv(MecabWords::kFolderVariable, broken.c_str(), 1);
+  write_file_atomically(broken / "sys.dic", "no dictionary");
+  EXPECT_THAT(error(folder_), HasSubstr("has no char.bin"));
+  for (auto const* file : {"char.bin", "matrix.bin", "unk.dic", "dicrc"})
+    fs::copy_file(fs::canonical(fs::path(kDictionary) / file), broken / file);
+  EXPECT_THAT(error(folder_), HasSubstr("MeCab does not read the dictionary"));
+  auto const bytes = read_file(fs::path(kDictionary) / "sys.dic", std::uintmax_t{1} << 28);
+  write_file_atomically(broken / "sys.dic", bytes.substr(0, bytes.size() / 2));
+  EXPECT_THAT(error(folder_), HasSubstr("MeCab does not read the dictionary"));
+  // Debian has it in EUC-JP too.
+  auto const euc = fs::path("/var/lib/mecab/dic/ipadic");
+  if (fs::exists(euc / "sys.dic")) {
+    setenv(MecabWords::kFolderVariable, euc.c_str(), 1);
+    EXPECT_THAT(error(folder_), HasSubstr("expected one of UTF-8"));
+  }
+}
+
+}  // namespace
+}  // namespace polytask::text
