@@ -4,8 +4,9 @@
 usage: measure.py --shared FOLDER --reference-python PYTHON [--program build/release/benchmarks/tokenizers/tokenizer_speed]
 
 FOLDER holds models/ and corpora/, neither of which is part of this repository; PYTHON has `tokenizers`. A byte-level BPE
-and a Unigram vocabulary are trained once, into .tokenizers/. Prints a table; the medians of the rounds count, with the
-lowest and highest ratio behind them. Both sides have to count the same tokens.
+and a Unigram vocabulary are trained once, into .tokenizers/; where PYTHON has transformers, fugashi and a dictionary of MeCab's
+(ipadic, unidic-lite), pieces of Japanese words too. Prints a table; the medians of the rounds count, with the
+lowest and highest ratio behind them. Both sides have to make the same ids.
 """
 import argparse
 import gzip
@@ -33,10 +34,22 @@ def write_texts(shared, folder):
     return paths
 
 
-def run(command):
-    """Tokens and the fewest seconds of the passes of one process."""
-    passes = [line.split() for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()]
-    return int(passes[0][0]), min(float(seconds) for _, seconds in passes)
+def run(command, environment=None):
+    """What the ids are, and the fewest seconds of the passes of one process."""
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    passes = [line.rsplit(' ', 1) for line in done.stdout.splitlines()]
+    return passes[0][0], min(float(seconds) for _, seconds in passes)
+
+
+def train(peer, shared, folder):
+    """Once; {dictionary of MeCab's: its folder}."""
+    kept = os.path.join(folder, 'dictionaries.txt')
+    if not os.path.exists(kept):
+        done = subprocess.run([*peer, '--train', shared, folder], check=True, stdout=subprocess.PIPE, text=True)
+        with open(kept, 'w', encoding='utf-8') as file:
+            file.write(done.stdout)
+    with open(kept, encoding='utf-8') as file:
+        return dict(line.split(maxsplit=1) for line in file.read().splitlines())
 
 
 def main():
@@ -49,18 +62,21 @@ def main():
     folder = '.tokenizers'
     os.makedirs(folder, exist_ok=True)
     peer = [options.reference_python, os.path.join(HERE, 'peer.py')]
-    if not os.path.exists(os.path.join(folder, 'unigram', 'tokenizer.json')):
-        subprocess.run([*peer, '--train', options.shared, folder], check=True)
+    dictionaries = train(peer, options.shared, folder)
+    texts = write_texts(options.shared, folder)
     tokenizers = {'WordPiece': os.path.join(options.shared, 'models/all-MiniLM-L6-v2'), 'byte-level BPE': os.path.join(folder, 'byte-level-bpe'), 'Unigram': os.path.join(folder, 'unigram')}
+    compared = [(name, model, text, None) for (name, model), text in itertools.product(tokenizers.items(), texts)]
+    compared += [(f'words of MeCab, {name}', os.path.join(folder, name), 'Japanese', {**os.environ, 'POLYTASK_MECAB_DICTIONARY': place}) for name, place in dictionaries.items()]
     print(f'load before: {os.getloadavg()[0]:.1f}')
     print('| tokenizer | text | ours MB/s | reference MB/s | times |\n|---|---|---|---|---|')
-    for (name, model), (text, path) in itertools.product(tokenizers.items(), write_texts(options.shared, folder).items()):
+    for name, model, text, environment in compared:
+        path = texts[text]
         megabytes = os.path.getsize(path) / 1e6
         ours, theirs = [], []
         for _ in range(options.rounds):
-            (n_ours, seconds), (n_theirs, peer_seconds) = run([options.program, model, path]), run([*peer, model, path])
-            if n_ours != n_theirs:
-                sys.exit(f'{name}, {text}: {n_ours} tokens of ours, {n_theirs} of the reference')
+            (ids, seconds), (peer_ids, peer_seconds) = run([options.program, model, path], environment), run([*peer, model, path])
+            if ids != peer_ids:
+                sys.exit(f'{name}, {text}: tokens and digest of their ids are {ids} of ours, {peer_ids} of the reference')
             ours.append(megabytes / seconds)
             theirs.append(megabytes / peer_seconds)
         ratios = [a / b for a, b in zip(ours, theirs)]
