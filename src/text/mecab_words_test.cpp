@@ -172,7 +172,7 @@ TEST_F(MecabTest, SaysWhichDictionaryIsMissing) {
               AllOf(HasSubstr("unidic_lite"), HasSubstr("set POLYTASK_MECAB_DICTIONARY to its folder")));
   EXPECT_EQ(error_with("mecab_kwargs", {}), error_with("mecab_kwargs", {{"mecab_dic", "unidic_lite"}}));
   EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_option", "-d /x"}}), HasSubstr("\"mecab_option\""));
-  EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_dic", 3}}), HasSubstr("\"mecab_dic\" is 3"));
+  EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_dic", 3}}), HasSubstr("\"mecab_dic\" is \"3\""));
   configure(golden_["tokenizer_config"]);
   setenv(MecabWords::kFolderVariable, "/nowhere", 1);
   EXPECT_THAT(error(folder_), AllOf(HasSubstr("tokenizer_config.json"), HasSubstr("which is not in \"/nowhere\""),
