@@ -1,3 +1,32 @@
+# What every test includes costs seconds a file: it is compiled once, with LibTorch for the rooms that train. Tests compute
+# little themselves, so -O1 is enough for their sources; the rooms that they test are what a release has.
+function(polytask_quicken_tests target)
+  cmake_parse_arguments(TESTS "TORCH" "" "" ${ARGN})
+  set(header polytask_test_pch)
+  set(includes <fmt/format.h> <gmock/gmock.h> <nlohmann/json.hpp>)
+  if(TESTS_TORCH)
+    set(header polytask_torch_test_pch)
+    list(PREPEND includes <torch/torch.h>)
+  endif()
+  if(NOT TARGET ${header})
+    add_library(${header} OBJECT ${PROJECT_SOURCE_DIR}/cmake/test_pch.cpp)
+    target_link_libraries(${header} PRIVATE polytask_warnings fmt::fmt nlohmann_json::nlohmann_json GTest::gmock)
+    polytask_compile_as_test(${header} ${TESTS_TORCH})
+    target_precompile_headers(${header} PRIVATE ${includes})
+  endif()
+  polytask_compile_as_test(${target} ${TESTS_TORCH})
+  target_precompile_headers(${target} REUSE_FROM ${header})
+endfunction()
+
+# A precompiled header is used only where these are the same.
+function(polytask_compile_as_test target with_torch)
+  target_link_libraries(${target} PRIVATE $<TARGET_NAME_IF_EXISTS:OpenMP::OpenMP_CXX>)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(with_torch)
+    polytask_link_torch(${target})
+  endif()
+endfunction()
+
 # polytask_room(<name> DEPENDS <rooms> LIBRARIES <targets> SOURCES <files> TESTS <files>)
 # makes the library polytask::<name> and, with tests on, the executable <name>_tests. A room may depend only on rooms
 # that were defined before it, so a cycle cannot be written. tests/architecture compares DEPENDS with the includes.
@@ -35,7 +64,9 @@ function(polytask_room name)
     add_executable(${name}_tests ${ROOM_TESTS})
     target_link_libraries(${name}_tests PRIVATE polytask::${name} polytask_warnings GTest::gmock GTest::gtest_main)
     if(ROOM_TORCH)
-      polytask_use_torch(${name}_tests)
+      polytask_quicken_tests(${name}_tests TORCH)
+    else()
+      polytask_quicken_tests(${name}_tests)
     endif()
     add_test(NAME ${name} COMMAND ${name}_tests)
     # Spinning OpenMP threads of one test would starve the next where tests run side by side.

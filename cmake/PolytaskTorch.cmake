@@ -27,22 +27,25 @@ if(NOT TORCH_INSTALL_PREFIX MATCHES "^/usr/?$")
   set(torch_definitions FMT_HEADER_ONLY)
 endif()
 
-# One precompiled header for all torch rooms: including torch costs many seconds a file.
-add_library(polytask_torch_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/torch_pch.cpp)
-target_link_libraries(polytask_torch_pch PRIVATE polytask_warnings ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
-target_compile_definitions(polytask_torch_pch PRIVATE ${torch_definitions})
-target_include_directories(polytask_torch_pch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
-target_precompile_headers(polytask_torch_pch PRIVATE <torch/torch.h>)
-
-function(polytask_use_torch target)
+# Compiles with LibTorch's headers, links it, and at run time takes this one and no other.
+function(polytask_link_torch target)
   target_link_libraries(${target} PRIVATE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
   target_compile_definitions(${target} PRIVATE ${torch_definitions})
   target_include_directories(${target} SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
-  target_precompile_headers(${target} REUSE_FROM polytask_torch_pch)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "EXECUTABLE")
-    # A LibTorch given by the user must win over the distribution's at run time too.
     set_target_properties(${target} PROPERTIES BUILD_RPATH "${torch_folder}")
     target_link_options(${target} PRIVATE -Wl,--disable-new-dtags)
   endif()
+endfunction()
+
+# One precompiled header for all torch rooms: including torch costs many seconds a file.
+add_library(polytask_torch_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/torch_pch.cpp)
+target_link_libraries(polytask_torch_pch PRIVATE polytask_warnings)
+polytask_link_torch(polytask_torch_pch)
+target_precompile_headers(polytask_torch_pch PRIVATE <torch/torch.h>)
+
+function(polytask_use_torch target)
+  polytask_link_torch(${target})
+  target_precompile_headers(${target} REUSE_FROM polytask_torch_pch)
 endfunction()
