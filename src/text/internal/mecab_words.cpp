@@ -42,6 +42,8 @@ std::vector<fs::path> places_of(std::string const& dictionary) {
 std::string how_to_get(std::string const& dictionary) {
   auto const set = fmt::format("set {} to its folder", MecabWords::kFolderVariable);
   if (dictionary == "ipadic") return fmt::format("install mecab-ipadic-utf8, or {}", set);
+  if (dictionary.empty())
+    return fmt::format("write in \"mecab_dic\" which one the encoder learned with, ipadic or unidic_lite, or {}", set);
   if (dictionary == "unidic_lite") return fmt::format("{} (dicdir of the Python package unidic-lite)", set);
   return set;
 }
@@ -78,10 +80,10 @@ Result<MecabWords> MecabWords::open(std::string const& dictionary, std::string c
     std::error_code ignored;
     return fs::exists(folder / "sys.dic", ignored);
   });
-  auto const name = dictionary.empty() ? std::string("the machine's own dictionary") : quote(dictionary);
+  auto const name = dictionary.empty() ? std::string("a dictionary that is not named") : quote(dictionary);
   if (place == places.end())
-    return failed(fmt::format("words are those of MeCab with {}, which is not {}: {}", name,
-                              places.empty() ? "known here" : "in " + quote(places.front().string()),
+    return failed(fmt::format("words are those of MeCab with {}{}: {}", name,
+                              places.empty() ? "" : ", which is not in " + quote(places.front().string()),
                               how_to_get(dictionary)));
   auto const shared = std::make_shared<Dictionary>();
   Sha256 digest;

@@ -194,14 +194,15 @@ class ConfigReader {
     return name;
   }
 
-  /// The dictionary of MeCab's; transformers takes unidic_lite where none is named.
+  /// The dictionary of MeCab's; empty where none is named: transformers took ipadic then until 2024, and unidic_lite
+  /// since, so that nothing can be concluded from it.
   std::string dictionary() const {
-    if (!has("mecab_kwargs")) return "unidic_lite";
+    if (!has("mecab_kwargs")) return "";
     auto const& options = json_["mecab_kwargs"];
     if (options.contains("mecab_option") && !options["mecab_option"].is_null() && options["mecab_option"] != "")
       fail(fmt::format("\"mecab_option\" is {}; that is not supported so far: name the dictionary's folder in {}",
                        quote(options["mecab_option"].dump()), MecabWords::kFolderVariable));
-    auto const name = options.value("mecab_dic", Json("unidic_lite"));
+    auto const name = options.value("mecab_dic", Json());
     if (!name.is_string() && !name.is_null())
       fail(fmt::format("\"mecab_dic\" is {}; expected the name of a dictionary", quote(name.dump())));
     return name.is_null() ? "" : name.get<std::string>();
