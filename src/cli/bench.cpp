@@ -79,7 +79,7 @@ double operations(model::EncoderConfig const& config, double n_tokens) {
   auto const inner = static_cast<double>(config.intermediate_size);
   double const n_inner_products = config.is_gated ? 3 : 2;
   double const n_scores = config.relative ? 2 : 1;  // those of distances beside those of tokens
-  double sum = 0;
+  double sum = config.convolution ? 2 * static_cast<double>(config.convolution->width) * h * h : 0;
   for (std::int64_t i = 0; i < config.num_hidden_layers; ++i) {
     auto const reach = static_cast<double>(config.attention_of(i).reach);
     double const n_seen = reach > 0 ? std::min(n_tokens, 2 * reach + 1) : n_tokens;

@@ -21,7 +21,7 @@ enum class InstructionSet { Portable, Avx2, Avx512, Avx512Vnni, Avx512Bf16, Amx 
 /// The best one that this processor has and its system lets a process use.
 [[nodiscard]] InstructionSet detected_instructions();
 
-enum class Activation { None, Gelu, GeluTanh, Relu };
+enum class Activation { None, Gelu, GeluTanh, Relu, Tanh };
 
 /// Rows as a layer of some precision reads them, 4-byte steps along each: 1 float, 2 bfloat16, or 4 int8.
 /// int8: a value is (byte - 128) * scale of its row.

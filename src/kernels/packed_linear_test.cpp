@@ -139,15 +139,17 @@ TEST_P(PackedLayer, ActivatesByTheDefinitions) {
   Rows const x(precision, 9, kIn, random_floats(9 * kIn, 3));
   auto const plain = apply(x.rows);
   auto const gelu = apply(x.rows, {.activation = Activation::Gelu});
-  auto const tanh = apply(x.rows, {.activation = Activation::GeluTanh});
+  auto const gelu_tanh = apply(x.rows, {.activation = Activation::GeluTanh});
   auto const relu = apply(x.rows, {.activation = Activation::Relu});
+  auto const tanh = apply(x.rows, {.activation = Activation::Tanh});
   for (std::size_t i = 0; i < plain.size(); ++i) {
     double const v = plain[i];
     ASSERT_NEAR(gelu[i], v * 0.5 * std::erfc(-v / std::sqrt(2.0)), 2e-6 * (1 + std::abs(v))) << v;
-    ASSERT_NEAR(tanh[i], 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v))),
+    ASSERT_NEAR(gelu_tanh[i], 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v))),
                 2e-6 * (1 + std::abs(v)))
         << v;
     ASSERT_EQ(relu[i], std::max(0.0F, plain[i]));
+    ASSERT_NEAR(tanh[i], std::tanh(v), 3e-7) << v;
   }
 }
 

@@ -39,6 +39,14 @@ struct RelativePositions {
   bool operator==(RelativePositions const&) const = default;
 };
 
+/// What the first layer makes of each state is added to what a convolution makes of the states below it, a token and
+/// its neighbours, and normalised (the larger DeBERTa v2; He et al. 2021, arXiv:2006.03654).
+struct Convolution {
+  std::int64_t width = 3;           ///< tokens that it sees at once, odd; zeros outside of a text
+  std::string activation = "tanh";  ///< "tanh", or one of EncoderConfig::hidden_act
+  bool operator==(Convolution const&) const = default;
+};
+
 enum class NormPlacement {
   After,  ///< after each half of a layer and its residual (Devlin et al. 2019, arXiv:1810.04805)
   Before  ///< before each half, and once after the last layer; the first layer's attention has none
@@ -73,6 +81,7 @@ struct EncoderConfig {
   bool has_norm_bias = true;
   std::vector<LayerAttention> layer_attention = {};  ///< by layer; empty = LayerAttention{} in all
   std::optional<RelativePositions> relative = {};
+  std::optional<Convolution> convolution = {};
 
   [[nodiscard]] std::int64_t table_width() const { return embedding_size > 0 ? embedding_size : hidden_size; }
   [[nodiscard]] bool is_projected() const { return table_width() != hidden_size; }

@@ -48,7 +48,7 @@ void write_encoder_weights(std::filesystem::path const& folder, EncoderConfig co
 
 /// The names and shapes that a configuration asks for. Of a gated layer, "intermediate.dense" is the activated product
 /// and "intermediate.gate" the one that it is multiplied by; "output_norm" is the norm after the last layer of those
-/// that have theirs before each half.
+/// that have theirs before each half; "encoder.layer.0.convolution" is the convolution beside the first layer.
 [[nodiscard]] std::map<std::string, std::vector<std::int64_t>> expected_encoder_tensors(EncoderConfig const& config);
 
 }  // namespace polytask::model

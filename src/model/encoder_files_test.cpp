@@ -32,23 +32,31 @@ std::map<std::string, Tensor> tiny_weights() {
   return weights;
 }
 
+/// Weights of any family by their names in a file.
+std::map<std::string, Tensor> published_of(EncoderConfig const& config) {
+  std::map<std::string, Tensor> weights;
+  for (auto const& [name, shape] : expected_encoder_tensors(config)) weights[name] = test_support::filled(shape, 0.5F);
+  return published_weights(config, weights);
+}
+
 /// An empty folder, gone at the end.
 class EncoderFolder : public testing::Test {
  protected:
   void SetUp() override { fs::create_directories(folder_); }
   void TearDown() override { fs::remove_all(folder_); }
 
-  std::string error_of_reading() const {
+  std::string error_of_reading(EncoderConfig const& config = tiny_config()) const {
     try {
-      (void)read_encoder_weights(folder_, tiny_config());
+      (void)read_encoder_weights(folder_, config);
     } catch (Error const& error) {
       return error.what();
     }
     return "no error";
   }
-  std::string error_with(std::map<std::string, Tensor> const& weights) const {
+  std::string error_with(std::map<std::string, Tensor> const& weights,
+                         EncoderConfig const& config = tiny_config()) const {
     test_support::write_tensors(folder_ / "model.safetensors", weights);
-    return error_of_reading();
+    return error_of_reading(config);
   }
 
   fs::path const folder_ = fs::path(testing::TempDir()) / "polytask_encoder_files_test";
@@ -173,18 +181,8 @@ TEST_F(EncoderFolder, OfAnotherFamilyIsSpokenOfInItsOwnNames) {
   auto const config = parse_encoder_config(
       R"({"model_type": "distilbert", "vocab_size": 3, "dim": 4, "n_layers": 1, "n_heads": 2, "hidden_dim": 6})",
       "config.json");
-  std::map<std::string, Tensor> weights;
-  for (auto const& [name, shape] : expected_encoder_tensors(config)) weights[name] = test_support::filled(shape, 0.5F);
-  auto published = published_weights(config, weights);
-  auto const error = [&] {
-    test_support::write_tensors(folder_ / "model.safetensors", published);
-    try {
-      (void)read_encoder_weights(folder_, config);
-    } catch (Error const& found) {
-      return std::string(found.what());
-    }
-    return std::string("no error");
-  };
+  auto published = published_of(config);
+  auto const error = [&] { return error_with(published, config); };
   EXPECT_EQ(error(), "no error");
   published["transformer.layer.0.ffn.lin1.weight"] = test_support::filled({5, 4}, 0.5F);
   EXPECT_THAT(error(),
@@ -192,6 +190,25 @@ TEST_F(EncoderFolder, OfAnotherFamilyIsSpokenOfInItsOwnNames) {
                         "[6, 4]"));
   published.erase("transformer.layer.0.ffn.lin1.weight");
   EXPECT_THAT(error(), HasSubstr("has no tensor \"transformer.layer.0.ffn.lin1.weight\" of shape [6, 4]"));
+}
+
+TEST_F(EncoderFolder, WithAConvolutionNamesWhatDoesNotFitIt) {
+  auto const config = parse_encoder_config(
+      R"({"model_type": "deberta-v2", "conv_kernel_size": 3, "vocab_size": 3, "hidden_size": 4, "num_hidden_layers": 2,
+          "num_attention_heads": 2, "intermediate_size": 6, "max_position_embeddings": 5})",
+      "config.json");
+  auto published = published_of(config);
+  EXPECT_EQ(error_with(published, config), "no error");
+  published["encoder.conv.conv.weight"] = test_support::filled({4, 4, 5}, 0.5F);
+  EXPECT_THAT(error_with(published, config),
+              HasSubstr("tensor \"encoder.conv.conv.weight\" has shape [4, 4, 5], config.json asks for [4, 4, 3]"));
+  published.erase("encoder.conv.conv.weight");
+  EXPECT_THAT(error_with(published, config),
+              HasSubstr("has no tensor \"encoder.conv.conv.weight\" of shape [4, 4, 3]"));
+  auto without = config;
+  without.convolution.reset();
+  EXPECT_THAT(error_with(published_of(config), without),
+              HasSubstr("holds the tensor \"encoder.conv.LayerNorm.bias\", which no encoder of this config.json has"));
 }
 
 TEST_F(EncoderFolder, ReadsOnlyShardsThatLieBesideTheirIndex) {

@@ -75,6 +75,7 @@ std::vector<std::string> layer_groups(EncoderConfig const& config, ModelSpec con
   auto const add = [&](std::string const& prefix, std::int64_t layer) {
     for (auto const* part : {"attention.self", "attention.output", "intermediate", "output"})
       names.push_back(fmt::format("{}encoder.layer.{}.{}", prefix, layer, part));
+    if (layer == 0 && config.convolution) names.push_back(prefix + "encoder.layer.0.convolution");
   };
   for (std::int64_t layer = 0; layer < config.num_hidden_layers; ++layer) add("", layer);
   for (auto const reading : spec.private_readings())

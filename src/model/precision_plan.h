@@ -34,8 +34,9 @@ struct PrecisionPlan {
 };
 
 /// The products of a model that can have precisions of their own, four a layer: "encoder.layer.0.attention.self",
-/// "encoder.layer.0.attention.output", "encoder.layer.0.intermediate", "encoder.layer.0.output"; those of a reading's
-/// private layers with "private/<reading>/" in front, those of a task's with `layer_group_prefix`.
+/// "encoder.layer.0.attention.output", "encoder.layer.0.intermediate", "encoder.layer.0.output", and where there is a
+/// convolution "encoder.layer.0.convolution"; those of a reading's private layers with "private/<reading>/" in front,
+/// those of a task's with `layer_group_prefix`.
 [[nodiscard]] std::vector<std::string> layer_groups(EncoderConfig const& config, ModelSpec const& spec);
 
 /// "tasks/<folder of the task>/".

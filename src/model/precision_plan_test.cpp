@@ -9,6 +9,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsSupersetOf;
 
 PrecisionPlan some_plan() {
   return {.precision = "int8",
@@ -86,6 +87,19 @@ TEST(LayerGroups, AreFourALayerThoseOfPrivateLayersToo) {
                   "encoder.layer.1.intermediate", "encoder.layer.1.output",
                   "private/words/encoder.layer.1.attention.self", "private/words/encoder.layer.1.attention.output",
                   "private/words/encoder.layer.1.intermediate", "private/words/encoder.layer.1.output"));
+}
+
+TEST(LayerGroups, HaveTheConvolutionBesideTheFirstLayer) {
+  EncoderConfig config;
+  config.num_hidden_layers = 2;
+  config.convolution = Convolution{};
+  HeadSpec head;
+  head.task = {.name = "a", .text = {"text"}};
+  head.private_layers = 2;
+  auto const groups = layer_groups(config, {.heads = {head}});
+  EXPECT_THAT(groups, testing::SizeIs(18));
+  EXPECT_THAT(groups,
+              IsSupersetOf({"encoder.layer.0.convolution", layer_group_prefix("a") + "encoder.layer.0.convolution"}));
 }
 
 }  // namespace

@@ -178,7 +178,7 @@ INSTANTIATE_TEST_SUITE_P(SmallRandom, EncoderGolden,
 INSTANTIATE_TEST_SUITE_P(Families, EncoderGolden,
                          testing::Values("roberta", "xlm_roberta", "distilbert", "electra", "modernbert",
                                          "modernbert_with_biases", "deberta_v3", "deberta_v2_own_projections",
-                                         "deberta_v2_of_keys"),
+                                         "deberta_v2_of_keys", "deberta_v2_convolution", "deberta_v2_wide_convolution"),
                          [](auto const& of) { return std::string(of.param); });
 
 TEST(EncoderGoldenReal, StatesAndGradientsOfMiniLmEqualTheReference) {

@@ -60,6 +60,7 @@ model::EncoderConfig with_everything() {
   config.has_attention_bias = config.has_norm_bias = false;
   config.layer_attention = {{0, 100}, {0, 10}, {0, 10}};
   config.relative = {.span = 6, .farthest = 6, .own_projections = true, .normalized = true};
+  config.convolution = {5, "tanh"};
   return config;
 }
 
@@ -101,32 +102,41 @@ TEST(Encoder, LoadsWhatItSaved) {
 }
 
 TEST(Encoder, GoesOnFromTheStatesThatTextsBringAlong) {
-  Encoder encoder(small_config());
-  Rng rng(4);
-  encoder->initialize(rng);
-  Pass none;
-  auto texts = pack(kTexts);
-  auto const expected = encoder->forward(texts, none).detach();
-  for (std::int64_t n_layers = 0; n_layers <= 3; ++n_layers) {
-    texts.states = torch::Tensor();
-    auto const states = encoder->forward_until(texts, n_layers, none).detach();
-    texts.states = states;
-    texts.n_layers_done = n_layers;
-    EXPECT_TRUE(torch::equal(encoder->forward(texts, none), expected)) << n_layers;
+  for (auto const& config : {small_config(), with_everything()}) {
+    Encoder encoder(config);
+    Rng rng(4);
+    encoder->initialize(rng);
+    Pass none;
+    auto texts = pack(kTexts);
+    auto const expected = encoder->forward(texts, none).detach();
+    for (std::int64_t n_layers = 0; n_layers <= 3; ++n_layers) {
+      texts.states = torch::Tensor();
+      auto const states = encoder->forward_until(texts, n_layers, none).detach();
+      texts.states = states;
+      texts.n_layers_done = n_layers;
+      EXPECT_TRUE(torch::equal(encoder->forward(texts, none), expected)) << n_layers;
+    }
+    texts.n_layers_done = 2;
+    EXPECT_THROW(encoder->forward_until(texts, 1, none), std::logic_error);
   }
-  texts.n_layers_done = 2;
-  EXPECT_THROW(encoder->forward_until(texts, 1, none), std::logic_error);
 }
 
 TEST(Encoder, GivesNoGradientsToLayersThatAreFrozen) {
-  Encoder encoder(small_config());
-  Rng rng(5);
-  encoder->initialize(rng);
-  encoder->freeze(2);
-  Pass none;
-  encoder->forward(pack(kTexts), none).square().sum().backward();
-  for (auto const& parameter : encoder->named_parameters())
-    EXPECT_EQ(parameter.value().grad().defined(), parameter.key().starts_with("encoder.layer.2.")) << parameter.key();
+  for (auto const& config : {small_config(), with_everything()})
+    for (std::int64_t n_frozen = 0; n_frozen <= 2; ++n_frozen) {
+      Encoder encoder(config);
+      Rng rng(5);
+      encoder->initialize(rng);
+      encoder->freeze(n_frozen);
+      Pass none;
+      encoder->forward(pack(kTexts), none).square().sum().backward();
+      for (auto const& parameter : encoder->named_parameters()) {
+        bool is_trained = false;
+        for (auto layer = n_frozen; layer < 3; ++layer)
+          is_trained |= parameter.key().starts_with("encoder.layer." + std::to_string(layer) + ".");
+        EXPECT_EQ(parameter.value().grad().defined(), is_trained) << parameter.key() << " above " << n_frozen;
+      }
+    }
 }
 
 TEST(Encoder, RepeatsAStepWithItsDropoutExactly) {

@@ -215,9 +215,14 @@ struct CounterDropout : torch::autograd::Function<CounterDropout> {
 }  // namespace
 
 Tensor linear(Tensor const& x, torch::nn::LinearImpl const& layer, kernels::Precision products) {
-  expects(x.dim() == 2 && x.size(1) == layer.weight.size(1), "rows are as wide as the layer expects");
   if (!x.is_cpu()) return torch::linear(x, layer.weight, layer.bias);
-  return Linear::apply(x, layer.weight, bias_of(layer), number_of(products));
+  return linear(x, layer.weight, bias_of(layer), products);
+}
+
+Tensor linear(Tensor const& x, Tensor const& weight, Tensor const& bias, kernels::Precision products) {
+  expects(x.dim() == 2 && x.size(1) == weight.size(1), "rows are as wide as the layer expects");
+  if (!x.is_cpu()) return torch::linear(x, weight, bias);
+  return Linear::apply(x, weight, bias, number_of(products));
 }
 
 Tensor linear_side_by_side(Tensor const& x, torch::nn::LinearImpl const& a, torch::nn::LinearImpl const& b,
@@ -232,6 +237,37 @@ Tensor linear_side_by_side(Tensor const& x, torch::nn::LinearImpl const& a, torc
 }
 
 Tensor exact_gelu(Tensor const& x) { return x.is_cpu() ? Gelu::apply(x) : torch::gelu(x); }
+
+Tensor activate(Tensor const& x, std::string const& name) {
+  if (name == "gelu") return exact_gelu(x);
+  if (name == "relu") return torch::relu(x);
+  if (name == "tanh") return torch::tanh(x);
+  expects(name == "gelu_new", "the configuration was checked for its activation");
+  return torch::gelu(x, "tanh");
+}
+
+Tensor neighbours(Tensor const& x, std::vector<std::int32_t> const& sequences, std::int64_t width) {
+  auto const n_tokens = x.size(0);
+  auto const reach = (width - 1) / 2;
+  expects(width % 2 == 1 && sequences.back() == n_tokens, "a token has as many neighbours before it as behind it");
+  std::vector<std::int64_t> starts, ends;  // of the sequence of each token
+  for (std::size_t s = 0; s + 1 < sequences.size(); ++s) {
+    starts.resize(static_cast<std::size_t>(sequences[s + 1]), sequences[s]);
+    ends.resize(static_cast<std::size_t>(sequences[s + 1]), sequences[s + 1]);
+  }
+  auto const of_tokens = [&](std::vector<std::int64_t> const& values) {
+    return torch::tensor(values, torch::kInt64).to(x.device());
+  };
+  auto const first = of_tokens(starts), end = of_tokens(ends), places = torch::arange(n_tokens, first.options());
+  // Shifted copies and not chosen rows: their gradients are sums of shifted copies, the same on every device.
+  auto const padded = torch::constant_pad_nd(x, {0, 0, reach, reach});
+  std::vector<Tensor> shifted;
+  for (auto shift = -reach; shift <= reach; ++shift) {
+    auto const outside = (places + shift < first) | (places + shift >= end);
+    shifted.push_back(padded.narrow(0, reach + shift, n_tokens).masked_fill(outside.unsqueeze(1), 0));
+  }
+  return torch::cat(shifted, 1);
+}
 
 Tensor add_layer_norm(Tensor const& x, Tensor const& residual, Tensor const& gamma, Tensor const& beta, double epsilon,
                       kernels::Dropout const& dropout) {

@@ -6,6 +6,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "kernels/dropout.h"
@@ -18,6 +19,10 @@ namespace polytask::nn {
 torch::Tensor linear(torch::Tensor const& x, torch::nn::LinearImpl const& layer,
                      kernels::Precision products = kernels::Precision::Float32);
 
+/// The same with weight [out, in] and bias [out].
+torch::Tensor linear(torch::Tensor const& x, torch::Tensor const& weight, torch::Tensor const& bias,
+                     kernels::Precision products = kernels::Precision::Float32);
+
 /// Three layers of one shape on the same rows: [rows, 3 * out], a before b before c.
 torch::Tensor linear_side_by_side(torch::Tensor const& x, torch::nn::LinearImpl const& a,
                                   torch::nn::LinearImpl const& b, torch::nn::LinearImpl const& c,
@@ -25,6 +30,13 @@ torch::Tensor linear_side_by_side(torch::Tensor const& x, torch::nn::LinearImpl 
 
 /// The exact GELU, element by element.
 torch::Tensor exact_gelu(torch::Tensor const& x);
+
+/// By its word in model::EncoderConfig or model::Convolution, element by element.
+torch::Tensor activate(torch::Tensor const& x, std::string const& name);
+
+/// x: [tokens, hidden] -> [tokens, width * hidden]: the rows of the `width` tokens around each, the token's own in the
+/// middle, from the first to the last; zeros for what lies outside of its sequence. width: odd.
+torch::Tensor neighbours(torch::Tensor const& x, std::vector<std::int32_t> const& sequences, std::int64_t width);
 
 /// qkv: [tokens, 3 * hidden]; returns the context, [tokens, hidden]. `reach`: of kernels::AttentionShape.
 torch::Tensor packed_attention(torch::Tensor const& qkv, std::vector<std::int32_t> const& offsets, std::int64_t heads,

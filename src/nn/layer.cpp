@@ -11,13 +11,6 @@ namespace {
 
 using torch::Tensor;
 
-Tensor activate(Tensor const& x, std::string const& name) {
-  if (name == "gelu") return exact_gelu(x);
-  if (name == "relu") return torch::relu(x);
-  expects(name == "gelu_new", "the configuration was checked for its activation");
-  return torch::gelu(x, "tanh");
-}
-
 torch::nn::Linear linear_layer(std::int64_t inputs, std::int64_t outputs, bool has_bias) {
   return torch::nn::Linear(torch::nn::LinearOptions(inputs, outputs).bias(has_bias));
 }
@@ -52,9 +45,15 @@ LayerImpl::LayerImpl(model::EncoderConfig const& config, std::int64_t index)
   output_ = output->register_module("dense", linear_layer(config.intermediate_size, hidden, config.has_inner_bias));
   output_norm_ = output->register_module("LayerNorm", norm());
   if (before && index + 1 == config.num_hidden_layers) last_norm_ = register_module("output_norm", norm());
+  if (config.convolution && index == 0) convolution_ = register_module("convolution", Convolution(config));
 }
 
 Tensor LayerImpl::forward(Tensor const& hidden, Surroundings const& around, Pass& pass) {
+  auto const states = forward_halves(hidden, around, pass);
+  return convolution_ ? convolution_->forward(hidden, states, around, pass) : states;
+}
+
+Tensor LayerImpl::forward_halves(Tensor const& hidden, Surroundings const& around, Pass& pass) {
   switch (config_.norm_placement) {
     case model::NormPlacement::After: return forward_norm_after(hidden, around, pass);
     case model::NormPlacement::Before: return forward_norm_before(hidden, around, pass);

@@ -4,24 +4,14 @@
 #include <torch/nn/modules/linear.h>
 
 #include <cstdint>
-#include <vector>
 
 #include "model/encoder_config.h"
+#include "nn/convolution.h"
 #include "nn/norm.h"
 #include "nn/packed.h"
+#include "nn/surroundings.h"
 
 namespace polytask::nn {
-
-/// What a layer sees besides the states of the tokens.
-struct Surroundings {
-  std::vector<std::int32_t> const& sequences;  ///< bounds that attention stays inside
-  torch::Tensor distances;                     ///< EmbeddingsImpl::distances
-  torch::Tensor read = {};                     ///< rows whose states anybody reads afterwards; undefined = all
-
-  [[nodiscard]] torch::Tensor of_read(torch::Tensor const& states) const {
-    return read.defined() ? states.index_select(0, read) : states;
-  }
-};
 
 /// Parameters have the names of model::expected_encoder_tensors below "encoder.layer.<index>.".
 class LayerImpl : public torch::nn::Module {
@@ -32,6 +22,7 @@ class LayerImpl : public torch::nn::Module {
   torch::Tensor forward(torch::Tensor const& hidden, Surroundings const& around, Pass& pass);
 
  private:
+  torch::Tensor forward_halves(torch::Tensor const& hidden, Surroundings const& around, Pass& pass);
   torch::Tensor forward_norm_after(torch::Tensor const& hidden, Surroundings const& around, Pass& pass);
   torch::Tensor forward_norm_before(torch::Tensor const& hidden, Surroundings const& around, Pass& pass);
   /// What attention makes of states, before it is added to them.
@@ -47,7 +38,8 @@ class LayerImpl : public torch::nn::Module {
   torch::nn::Linear gate_{nullptr};                                    ///< of a gated layer
   torch::nn::Linear position_key_{nullptr}, position_query_{nullptr};  ///< where distances have their own
   Norm attention_norm_{nullptr}, output_norm_{nullptr};
-  Norm last_norm_{nullptr};  ///< behind the last layer of those that have their norms before each half
+  Convolution convolution_{nullptr};  ///< beside the first layer of those that have one
+  Norm last_norm_{nullptr};           ///< behind the last layer of those that have their norms before each half
 };
 TORCH_MODULE(Layer);
 

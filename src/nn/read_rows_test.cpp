@@ -33,7 +33,7 @@ PackedTexts three_texts() {
           {0, 3, 4, 10}};
 }
 
-MultiTaskModel model_of(std::int64_t private_layers, model::NormPlacement norms) {
+model::EncoderConfig config_of(model::NormPlacement norms) {
   model::EncoderConfig config;
   config.vocab_size = 20;
   config.hidden_size = 8;
@@ -42,6 +42,17 @@ MultiTaskModel model_of(std::int64_t private_layers, model::NormPlacement norms)
   config.intermediate_size = 16;
   config.max_position_embeddings = 16;
   config.norm_placement = norms;
+  return config;
+}
+
+model::EncoderConfig one_layer_with_a_convolution() {
+  auto config = config_of(model::NormPlacement::After);
+  config.num_hidden_layers = 1;
+  config.convolution = model::Convolution{};
+  return config;
+}
+
+MultiTaskModel model_of(std::int64_t private_layers, model::EncoderConfig const& config) {
   model::ModelSpec spec{.pooling = model::Pooling::First, .max_length = 16, .private_layers = private_layers};
   for (auto const type : {task::TaskType::Classification, task::TaskType::Tagging}) {
     model::HeadSpec head;
@@ -68,8 +79,9 @@ std::map<std::string, torch::Tensor> gradients_of(MultiTaskModel& model, torch::
 
 TEST(WhatNobodyReads, IsLeftOutWithoutAnyChangeOfLogitsOrGradients) {
   std::vector<HeadInput> const inputs{{.head = 0, .texts = {2, 0}}, {.head = 1, .texts = {0, 2}, .tokens = {1, 5, 7}}};
-  for (auto const norms : {model::NormPlacement::After, model::NormPlacement::Before}) {
-    auto model = model_of(0, norms);
+  for (auto const& config : {config_of(model::NormPlacement::After), config_of(model::NormPlacement::Before),
+                             one_layer_with_a_convolution()}) {
+    auto model = model_of(0, config);
     auto const logits = model->forward(three_texts(), inputs, Pass());
     auto const gradients = gradients_of(model, logits[0].square().sum() + logits[1].square().sum());
 
@@ -92,10 +104,12 @@ TEST(WhatNobodyReads, IsLeftOutWithoutAnyChangeOfLogitsOrGradients) {
 
 TEST(WhatNobodyReads, IsLeftOutOfPrivateLayersToo) {
   std::vector<HeadInput> const inputs{{.head = 0, .texts = {2, 0}}, {.head = 1, .texts = {0, 2}, .tokens = {1, 5, 7}}};
-  auto shared = model_of(0, model::NormPlacement::After);
-  auto split = model_of(1, model::NormPlacement::After);  // private layers start as the encoder's own
-  auto const a = shared->forward(three_texts(), inputs, Pass()), b = split->forward(three_texts(), inputs, Pass());
-  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_LT((a[i] - b[i]).abs().max().item<double>(), 1e-6);
+  for (auto const& config : {config_of(model::NormPlacement::After), one_layer_with_a_convolution()}) {
+    auto shared = model_of(0, config);
+    auto split = model_of(1, config);  // private layers start as the encoder's own
+    auto const a = shared->forward(three_texts(), inputs, Pass()), b = split->forward(three_texts(), inputs, Pass());
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_LT((a[i] - b[i]).abs().max().item<double>(), 1e-6);
+  }
 }
 
 }  // namespace

@@ -85,6 +85,16 @@ void deberta_of_other_options(model::EncoderConfig& config) {
   config.relative = {.span = 20, .farthest = 20, .own_projections = true};
 }
 
+void deberta_with_convolution(model::EncoderConfig& config) {
+  deberta(config);
+  config.convolution = {3, "gelu"};
+}
+
+void deberta_with_wide_convolution(model::EncoderConfig& config) {
+  deberta(config);
+  config.convolution = {5, "tanh"};
+}
+
 model::HeadSpec head_of(std::string const& name, TaskType type, std::vector<std::string> labels,
                         std::vector<std::string> text = {"text"}, std::optional<task::PairEncoding> pair = {}) {
   model::HeadSpec head;
@@ -369,7 +379,21 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{.name = "deberta_of_other_options",
               .layers = 3,
               .private_layers = 1,
-              .of_family = deberta_of_other_options}),
+              .of_family = deberta_of_other_options},
+        Shape{.name = "deberta_convolution", .of_family = deberta_with_convolution},
+        Shape{.name = "deberta_convolution_apart",
+              .private_layers = 1,
+              .of_family = deberta_with_convolution,
+              .task_layers = {2, 0, 1, 2}},
+        Shape{.name = "deberta_convolution_of_one_layer",
+              .layers = 1,
+              .pooling = model::Pooling::First,
+              .of_family = deberta_with_wide_convolution},
+        Shape{.name = "odd_deberta_convolution",
+              .hidden = 30,
+              .heads = 3,
+              .inner = 50,
+              .of_family = deberta_with_wide_convolution}),
     [](auto const& tested) { return tested.param.name; });
 
 }  // namespace

@@ -12,7 +12,8 @@ from support import FOUR_TASKS, PRODUCTS, ROOT, WORDS, Scenario, read_json
 
 GOLDEN = os.path.join(ROOT, 'tests', 'golden', 'model')
 FAMILIES = {'roberta': 'roberta', 'xlm_roberta': 'xlm-roberta', 'distilbert': 'distilbert', 'electra': 'electra',
-            'modernbert': 'modernbert', 'deberta_v3': 'deberta-v2', 'deberta_v2_own_projections': 'deberta-v2'}
+            'modernbert': 'modernbert', 'deberta_v3': 'deberta-v2', 'deberta_v2_own_projections': 'deberta-v2',
+            'deberta_v2_convolution': 'deberta-v2'}
 VOCABULARY = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'please', 'the', 'number', 'of', *sorted({word for words in WORDS.values() for word in words}), *PRODUCTS]
 PYTHON = os.environ.get('POLYTASK_REFERENCE_PYTHON')
 OPEN = '''
@@ -54,7 +55,7 @@ class Families(Scenario):
                     self.assertAlmostEqual(answers[less]['urgency']['value'], answers['f32']['urgency']['value'], delta=0.02)
 
     def test_with_frozen_layers_start_from_stored_states(self):
-        for name in 'modernbert', 'deberta_v3':
+        for name in 'modernbert', 'deberta_v3', 'deberta_v2_convolution':
             with self.subTest(name):
                 self.trained(name, frozen_layers=1)
 

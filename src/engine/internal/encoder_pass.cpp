@@ -53,7 +53,7 @@ void EncoderPass::embed() {
     kernels::normalize_rows(last - first, width, embeddings.norm.weights(), work_.embedded.data() + first * width,
                             nullptr);
     project(*embeddings.projection);
-    convert(work_.lower, tile_.n_tokens(), lower_holds_);
+    convert(work_.lower, tile_.n_tokens(), hidden_, lower_holds_);
   }
   me_.wait();
 }
@@ -70,7 +70,7 @@ void EncoderPass::run_lower_layers(std::size_t n) {
 void EncoderPass::prepare_lower_for(Layer const& layer) {
   auto const wanted = reads(layer);
   if (wanted == lower_holds_) return;
-  convert(work_.lower, tile_.n_tokens(), wanted);
+  convert(work_.lower, tile_.n_tokens(), hidden_, wanted);
   lower_holds_ = wanted;
 }
 
@@ -95,13 +95,13 @@ void EncoderPass::normalize(LayerNorm const& norm, int64_t first, int64_t last, 
 }
 
 /// Floats -> what a layer of that precision reads. Every member comes back when all rows are converted.
-void EncoderPass::convert(Rows& rows, int64_t n_rows, Precision wanted) const {
+void EncoderPass::convert(Rows& rows, int64_t n_rows, int64_t width, Precision wanted) const {
   if (wanted == Precision::Float32) return;
   auto const [first, last] = me_.share(n_rows);
   auto converted = rows.destination(wanted);
-  converted.values = static_cast<std::byte*>(converted.values) + first * kernels::row_bytes(wanted, hidden_);
+  converted.values = static_cast<std::byte*>(converted.values) + first * kernels::row_bytes(wanted, width);
   converted.scales += first;
-  kernels::convert_rows(last - first, hidden_, rows.floats.data() + first * hidden_, converted);
+  kernels::convert_rows(last - first, width, rows.floats.data() + first * width, converted);
   me_.wait();
 }
 
@@ -168,10 +168,52 @@ EncoderPass::Precision EncoderPass::reads(Layer const& layer) const {
 void EncoderPass::run_layer(Layer const& layer, Rows& from, LookedAt const& tokens, Precision wanted, Rows& to) {
   places_.clear();
   for (auto const token : tokens.tokens) places_.push_back(tile_.positions[static_cast<std::size_t>(token)]);
+  if (layer.convolution) convolve(*layer.convolution, from, tokens);  // before `to` is written, which may be `from`
   if (network_.config.norm_placement == model::NormPlacement::Before)
     run_layer_norm_before(layer, from, tokens, to);
   else
-    run_layer_norm_after(layer, from, tokens, wanted, to);
+    run_layer_norm_after(layer, from, tokens, layer.convolution ? Precision::Float32 : wanted, to);
+  if (layer.convolution) add_convolved(*layer.convolution, tokens.count(tile_), wanted, to);
+}
+
+/// The floats of the `width` tokens around a token, zeros for those outside of its sequence.
+void EncoderPass::copy_neighbours(Rows& from, int64_t token, int64_t width, float* row) const {
+  auto const end = std::upper_bound(tile_.sequences.begin(), tile_.sequences.end(), token);
+  for (int64_t i = 0; i < width; ++i, row += hidden_) {
+    int64_t const other = token + i - width / 2;
+    if (other >= *(end - 1) && other < *end)
+      std::copy_n(from.floats.data() + other * hidden_, hidden_, row);
+    else
+      std::fill_n(row, hidden_, 0.0F);
+  }
+}
+
+/// What a layer's convolution makes of the rows below it -> work_.convolved, each member its columns; all rows of
+/// `from` have been read when a member comes back.
+void EncoderPass::convolve(Convolution const& convolution, Rows& from, LookedAt const& tokens) {
+  int64_t const n_rows = tokens.count(tile_);
+  int64_t const n_in = convolution.products.shape().n_in;
+  auto const precision = convolution.products.precision();
+  auto& rows = work_.neighbours;
+  auto const [first, last] = me_.share(n_rows);
+  for (int64_t row = first; row < last; ++row)
+    copy_neighbours(from, tokens.all ? row : tokens.tokens[static_cast<std::size_t>(row)], n_in / hidden_,
+                    rows.floats.data() + row * n_in);
+  convert(rows, n_rows, n_in, precision);
+  me_.wait();
+  apply(convolution.products, rows.as(precision, n_rows, n_in), {.activation = convolution.activation},
+        {OutputRows::Type::Float32, work_.convolved.data(), hidden_});
+}
+
+/// LayerNorm(to + work_.convolved), as floats and in `wanted` precision. Every member comes back when all rows are
+/// there.
+void EncoderPass::add_convolved(Convolution const& convolution, int64_t n_rows, Precision wanted, Rows& to) {
+  auto const [first, last] = me_.share(n_rows);
+  float* const sums = to.floats.data();
+  float const* const convolved = work_.convolved.data();
+  for (int64_t i = first * hidden_; i < last * hidden_; ++i) sums[i] += convolved[i];
+  normalize(convolution.norm, first, last, wanted, to);
+  me_.wait();
 }
 
 void EncoderPass::run_layer_norm_after(Layer const& layer, Rows& from, LookedAt const& tokens, Precision wanted,
@@ -201,7 +243,7 @@ void EncoderPass::run_layer_norm_before(Layer const& layer, Rows& from, LookedAt
   if (layer.attention_norm)
     normalize(*layer.attention_norm, first_token, last_token, layer.query.precision(), work_.normal);
   me_.wait();
-  if (!layer.attention_norm) convert(work_.normal, tile_.n_tokens(), layer.query.precision());
+  if (!layer.attention_norm) convert(work_.normal, tile_.n_tokens(), hidden_, layer.query.precision());
   Rows& own = choose(work_.normal, tokens, layer.query.precision());
   float const* residual = from.floats.data();
   auto const [first, last] = me_.share(n_rows);

@@ -52,7 +52,7 @@ class EncoderPass {
   void sum_of_tables(std::int64_t first, std::int64_t last, float* sums) const;
   void project(kernels::PackedLinear const& projection);
   void normalize(LayerNorm const& norm, std::int64_t first, std::int64_t last, Precision wanted, Rows& rows) const;
-  void convert(Rows& rows, std::int64_t n_rows, Precision wanted) const;
+  void convert(Rows& rows, std::int64_t n_rows, std::int64_t width, Precision wanted) const;
   void apply(kernels::PackedLinear const& layer, kernels::InputRows const& x, kernels::Finish const& finish,
              kernels::OutputRows const& out) const;
   template <typename Value>
@@ -65,6 +65,9 @@ class EncoderPass {
   void run_layer(Layer const& layer, Rows& from, LookedAt const& tokens, Precision wanted, Rows& to);
   void run_layer_norm_after(Layer const& layer, Rows& from, LookedAt const& tokens, Precision wanted, Rows& to);
   void run_layer_norm_before(Layer const& layer, Rows& from, LookedAt const& tokens, Rows& to);
+  void copy_neighbours(Rows& from, std::int64_t token, std::int64_t width, float* row) const;
+  void convolve(Convolution const& convolution, Rows& from, LookedAt const& tokens);
+  void add_convolved(Convolution const& convolution, std::int64_t n_rows, Precision wanted, Rows& to);
   void run_attention(Layer const& layer, Rows& own, Rows& all, LookedAt const& tokens, float const* residual);
   void rotate(kernels::RotaryTable const& table, LookedAt const& tokens, bool is_float);
   void run_inner(Layer const& layer, Rows& rows, std::int64_t n_rows);

@@ -19,6 +19,7 @@ using Tensors = std::map<std::string, model::Tensor>;
 kernels::Activation activation_of(std::string const& name) {
   if (name == "gelu") return kernels::Activation::Gelu;
   if (name == "gelu_new") return kernels::Activation::GeluTanh;
+  if (name == "tanh") return kernels::Activation::Tanh;
   expects(name == "relu", "read_encoder_config knows the activation");
   return kernels::Activation::Relu;
 }
@@ -60,6 +61,7 @@ class LayerReader {
     // Before the weights that they share are taken.
     auto keys = of_distances(distances, attention, &model::RelativePositions::content_to_position, "key");
     auto queries = of_distances(distances, attention, &model::RelativePositions::position_to_content, "query");
+    auto convolution = take_convolution(name + ".convolution");  // first, as what a layer multiplies with first
     return {
         .query = take_linear({attention + "query"}, of_attention),
         .key_value = take_linear({attention + "key", attention + "value"}, of_attention),
@@ -72,7 +74,8 @@ class LayerReader {
         .last_norm = take_norm_if_there(name + ".output_norm"),
         .attention = config_.attention_of(index),
         .distance_keys = std::move(keys),
-        .distance_queries = std::move(queries)};
+        .distance_queries = std::move(queries),
+        .convolution = std::move(convolution)};
   }
 
   /// States of the distances between tokens, which all layers share; empty where the encoder has none.
@@ -89,6 +92,19 @@ class LayerReader {
  private:
   [[nodiscard]] std::optional<LayerNorm> take_norm_if_there(std::string const& name) {
     return has(name + ".weight") ? std::optional(take_norm(name)) : std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<Convolution> take_convolution(std::string const& name) {
+    if (!has(name + ".conv.weight")) return std::nullopt;
+    std::int64_t const hidden = config_.hidden_size, width = config_.convolution.value().width;
+    auto const values = take(name + ".conv.weight");
+    std::vector<float> weight(values.size());  // [out, in, place] -> [out, place, in], as neighbours lie side by side
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(values.size()); ++i) {
+      auto const out = i / (hidden * width), in = i / width % hidden, place = i % width;
+      weight[static_cast<std::size_t>((out * width + place) * hidden + in)] = values[static_cast<std::size_t>(i)];
+    }
+    return Convolution{packed(weight, take(name + ".conv.bias"), width * hidden, precision_of(name)),
+                       activation_of(config_.convolution.value().activation), take_norm(name + ".LayerNorm")};
   }
 
   /// What distances have as keys or queries in a layer, always in float32; empty where its scores have no such term.
@@ -116,6 +132,12 @@ class LayerReader {
       weight.insert(weight.end(), rows.begin(), rows.end());
       bias.insert(bias.end(), offsets.begin(), offsets.end());
     }
+    return packed(weight, bias, n_in, wanted);
+  }
+
+  /// weight: [bias.size(), n_in]
+  [[nodiscard]] PackedLinear packed(std::vector<float> const& weight, std::vector<float> const& bias, std::int64_t n_in,
+                                    Precision wanted) const {
     // Rows that do not fill whole steps of four bytes, or are too long for sums of bytes, are multiplied as floats.
     bool const fits = n_in % 4 == 0 && n_in <= PackedLinear::kMostInt8Inputs;
     auto const precision = fits ? wanted : Precision::Float32;

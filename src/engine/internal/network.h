@@ -24,6 +24,13 @@ struct LayerNorm {
   [[nodiscard]] kernels::LayerNormWeights weights() const { return {gamma.data(), beta.data(), epsilon}; }
 };
 
+/// model::Convolution: products over a token's rows and its neighbours', side by side from the first to the last.
+struct Convolution {
+  kernels::PackedLinear products;  ///< width * hidden -> hidden
+  kernels::Activation activation = kernels::Activation::Tanh;
+  LayerNorm norm;
+};
+
 /// One Transformer layer. `query` and `key_value` have one precision, as they read the same rows; so have
 /// `intermediate` and `gate`. Where its norms stand is EncoderConfig::norm_placement.
 struct Layer {
@@ -39,6 +46,7 @@ struct Layer {
   model::LayerAttention attention;
   std::vector<float> distance_keys;     ///< [2 span, hidden]: of kernels::RelativeTables; empty = there are none
   std::vector<float> distance_queries;  ///< the same
+  std::optional<Convolution> convolution = {};
 };
 
 struct Embeddings {

@@ -176,6 +176,10 @@ void reserve(Workspace& workspace, Network const& network, int64_t n_tokens) {
     workspace.normal.reserve(n_tokens, hidden);
     workspace.residual.reserve(n_tokens * hidden);
   }
+  if (network.config.convolution) {
+    workspace.neighbours.reserve(n_tokens, network.config.convolution->width * hidden);
+    workspace.convolved.reserve(n_tokens * hidden);
+  }
   if (network.config.is_gated) workspace.gate.reserve(n_tokens * network.config.intermediate_size);
   if (network.embeddings.projection) workspace.embedded.reserve(n_tokens * network.config.table_width());
   workspace.query.reserve(n_tokens * hidden);

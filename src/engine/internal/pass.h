@@ -62,6 +62,8 @@ struct Workspace {
   Buffer<float> key_value;  ///< [tokens, 2 hidden], as the query
   Rows context;             ///< [rows, hidden]
   Rows inner;               ///< [rows, intermediate]
+  Rows neighbours;          ///< [rows, width * hidden] that a convolution reads, where there is one
+  Buffer<float> convolved;  ///< [rows, hidden]: what it makes of them
   Buffer<float> states;     ///< what a head sees
   Buffer<float> pooled;     ///< what a pooler makes of one state
 };

@@ -47,6 +47,7 @@ template <Activation activation, OutputRows::Type type>
     return type == OutputRows::Type::Float32 ? gelu(x) : gelu_for_bfloat16(x);
   if constexpr (activation == Activation::GeluTanh) return gelu_by_tanh(x);
   if constexpr (activation == Activation::Relu) return x > Floats{} ? x : Floats{};
+  if constexpr (activation == Activation::Tanh) return hyperbolic_tangent(x);
   return x;
 }
 
@@ -108,6 +109,7 @@ template <Precision precision, OutputRows::Type type>
     case Activation::Gelu: return finish_as<precision, Activation::Gelu, type>(block, n_rows, n_vectors, sums);
     case Activation::GeluTanh: return finish_as<precision, Activation::GeluTanh, type>(block, n_rows, n_vectors, sums);
     case Activation::Relu: return finish_as<precision, Activation::Relu, type>(block, n_rows, n_vectors, sums);
+    case Activation::Tanh: return finish_as<precision, Activation::Tanh, type>(block, n_rows, n_vectors, sums);
   }
 }
 

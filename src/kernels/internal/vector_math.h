@@ -71,5 +71,13 @@ using HalvesAt = std::uint16_t __attribute__((vector_size(kLanes * 2), may_alias
   return x * (u2 < Floats{} ? e : Floats{} + 1.0F) / (e + 1.0F);
 }
 
+/// (1 - e^-2|x|) / (1 + e^-2|x|) with the sign of x; absolute error below 2e-7.
+[[gnu::always_inline]] inline Floats hyperbolic_tangent(Floats x) {
+  Floats const magnitude = reinterpret_cast<Floats>(reinterpret_cast<Ints>(x) & 0x7FFFFFFF);
+  Floats const e = exp_of_nonpositive(magnitude * -2.0F);
+  Floats const result = (1.0F - e) / (e + 1.0F);
+  return x < Floats{} ? -result : result;
+}
+
 }  // namespace
 }  // namespace polytask::kernels

@@ -1,4 +1,5 @@
-// DeBERTa v2 and v3 (He et al. 2021, arXiv:2006.03654 and arXiv:2111.09543): scores that depend on distances.
+// DeBERTa v2 and v3 (He et al. 2021, arXiv:2006.03654 and arXiv:2111.09543): scores that depend on distances, and in
+// larger sizes a convolution beside the first layer.
 #include <array>
 #include <string>
 #include <vector>
@@ -76,11 +77,30 @@ RelativePositions relative(ConfigReader const& reader, EncoderConfig const& conf
   return found;
 }
 
+std::string convolution_activation(ConfigReader const& reader) {
+  auto const name = reader.word("conv_act", "tanh");
+  if (name == "gelu_pytorch_tanh") return "gelu_new";  // two names of one function
+  if (name != "tanh" && name != "gelu" && name != "gelu_new" && name != "relu")
+    reader.fail("conv_act", quote(name), "\"tanh\", \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"");
+  return name;
+}
+
+/// Nothing where the encoder has none.
+std::optional<Convolution> convolution(ConfigReader const& reader) {
+  if (!reader.has("conv_kernel_size")) return std::nullopt;
+  auto const width = reader.count("conv_kernel_size", 0);
+  if (width == 0) return std::nullopt;
+  if (width % 2 == 0)
+    reader.fail("conv_kernel_size", std::to_string(width),
+                "0, or an odd number: a token and as many before it as behind it");
+  if (reader.has("conv_groups") && reader.size("conv_groups", 1) != 1)
+    reader.fail("conv_groups", quote(reader.value("conv_groups").dump()), "1: a convolution in groups is not built");
+  return Convolution{width, convolution_activation(reader)};
+}
+
 void read(ConfigReader const& reader, EncoderConfig& config) {
   read_sizes(reader, {}, config);
-  if (reader.has("conv_kernel_size") && reader.count("conv_kernel_size", 0) > 0)
-    reader.fail("conv_kernel_size", quote(reader.value("conv_kernel_size").dump()),
-                "0: the convolution that some DeBERTa v2 have beside their first layer is not built");
+  config.convolution = convolution(reader);
   auto const head_size = config.hidden_size / config.num_attention_heads;
   if (reader.has("attention_head_size") && reader.size("attention_head_size", head_size) != head_size)
     reader.fail("attention_head_size", quote(reader.value("attention_head_size").dump()), std::to_string(head_size));
@@ -102,6 +122,11 @@ void read(ConfigReader const& reader, EncoderConfig& config) {
 
 void write(EncoderConfig const& config, OrderedJson& json) {
   write_sizes(config, json);
+  if (config.convolution) {
+    json["conv_kernel_size"] = config.convolution->width;
+    json["conv_act"] = config.convolution->activation;
+    json["conv_groups"] = 1;
+  }
   json["position_biased_input"] = config.has_position_table;
   json["embedding_size"] = config.table_width();
   json["pad_token_id"] = 0;
@@ -119,8 +144,9 @@ void write(EncoderConfig const& config, OrderedJson& json) {
 }
 
 std::string published_name(std::string const& name) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kNames{
-      {{"embeddings.projection", "embeddings.embed_proj"},
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kNames{
+      {{"encoder.layer.0.convolution", "encoder.conv"},
+       {"embeddings.projection", "embeddings.embed_proj"},
        {"embeddings.relative_norm", "encoder.LayerNorm"},
        {"embeddings.relative", "encoder.rel_embeddings"},
        {"attention.self.query", "attention.self.query_proj"},

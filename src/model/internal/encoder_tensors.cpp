@@ -63,6 +63,14 @@ class TensorList {
     linear(name + "output.dense", hidden, config_.intermediate_size, config_.has_inner_bias);
     norm(name + "output.LayerNorm", hidden);
     if (before && index + 1 == config_.num_hidden_layers) norm(name + "output_norm", hidden);
+    if (config_.convolution && index == 0) convolution(name + "convolution.", config_.convolution->width);
+  }
+
+  void convolution(std::string const& name, std::int64_t width) {
+    auto const hidden = config_.hidden_size;
+    tensors_.push_back({name + "conv.weight", {hidden, hidden, width}});
+    tensors_.push_back({name + "conv.bias", {hidden}});
+    norm(name + "LayerNorm", hidden);
   }
 
   EncoderConfig const& config_;

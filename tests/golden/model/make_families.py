@@ -104,3 +104,8 @@ if __name__ == '__main__':
         **deberta, type_vocab_size=2, position_biased_input=True, max_relative_positions=6, embedding_size=8, pos_att_type=['c2p', 'p2c']))
     make('deberta_v2_of_keys', DebertaV2Model, DebertaV2Config(
         **(deberta | {'num_hidden_layers': 1}), type_vocab_size=0, position_biased_input=False, max_relative_positions=16, position_buckets=4, share_att_key=True, pos_att_type=['c2p']))
+    make('deberta_v2_convolution', DebertaV2Model, DebertaV2Config(
+        **deberta, type_vocab_size=0, position_biased_input=False, position_buckets=8, share_att_key=True, norm_rel_ebd='layer_norm', pos_att_type='p2c|c2p',
+        conv_kernel_size=3, conv_act='gelu'))
+    make('deberta_v2_wide_convolution', DebertaV2ForSequenceClassification, DebertaV2Config(
+        **(deberta | {'num_hidden_layers': 1}), type_vocab_size=2, position_biased_input=True, max_relative_positions=6, pos_att_type=['c2p'], conv_kernel_size=5), 'deberta')
