@@ -9,7 +9,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsSupersetOf;
 
 PrecisionPlan some_plan() {
   return {.precision = "int8",
@@ -98,8 +97,8 @@ TEST(LayerGroups, HaveTheConvolutionBesideTheFirstLayer) {
   head.private_layers = 2;
   auto const groups = layer_groups(config, {.heads = {head}});
   EXPECT_THAT(groups, testing::SizeIs(18));
-  EXPECT_THAT(groups,
-              IsSupersetOf({"encoder.layer.0.convolution", layer_group_prefix("a") + "encoder.layer.0.convolution"}));
+  for (auto const& prefix : {std::string(), layer_group_prefix("a")})
+    EXPECT_THAT(groups, testing::Contains(prefix + "encoder.layer.0.convolution"));
 }
 
 }  // namespace
