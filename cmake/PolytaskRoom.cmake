@@ -1,5 +1,5 @@
 # What every test includes costs seconds a file: it is compiled once, with LibTorch for the rooms that train. Tests compute
-# little themselves, so -O1 is enough for their sources; the rooms that they test are what a release has.
+# little themselves, so -O1 is enough for their sources; the rooms that they test are compiled as in a release.
 function(polytask_quicken_tests target)
   cmake_parse_arguments(TESTS "TORCH" "" "" ${ARGN})
   set(header polytask_test_pch)

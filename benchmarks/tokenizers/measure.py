@@ -66,7 +66,7 @@ def main():
     texts = write_texts(options.shared, folder)
     tokenizers = {'WordPiece': os.path.join(options.shared, 'models/all-MiniLM-L6-v2'), 'byte-level BPE': os.path.join(folder, 'byte-level-bpe'), 'Unigram': os.path.join(folder, 'unigram')}
     compared = [(name, model, text, None) for (name, model), text in itertools.product(tokenizers.items(), texts)]
-    compared += [(f'words of MeCab, {name}', os.path.join(folder, name), 'Japanese', {**os.environ, 'POLYTASK_MECAB_DICTIONARY': place}) for name, place in dictionaries.items()]
+    compared += [(f'words of MeCab, {name}', os.path.join(folder, name), 'Japanese', {**os.environ, 'POLYTASK_MECAB_' + name.upper(): place}) for name, place in dictionaries.items()]
     print(f'load before: {os.getloadavg()[0]:.1f}')
     print('| tokenizer | text | ours MB/s | reference MB/s | times |\n|---|---|---|---|---|')
     for name, model, text, environment in compared:

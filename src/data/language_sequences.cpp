@@ -99,9 +99,10 @@ PretrainingVocabulary pretraining_vocabulary(text::Tokenizer const& tokenizer, s
   if (!parts)
     throw Error(
         ErrorCode::InvalidInput,
-        fmt::format("{}: the tokenizer is not WordPiece, the only kind whose words can be hidden so far; continue "
-                    "an encoder of the BERT family",
-                    where));
+        fmt::format(
+            "{}: the words of the tokenizer are not those of BERT's WordPiece, the only ones that can be hidden so "
+            "far; continue an encoder of the BERT family without MeCab",
+            where));
   PretrainingVocabulary vocabulary;
   auto const id_of = [&](std::string const& token) {
     auto const found = std::find(parts->tokens.begin(), parts->tokens.end(), token);

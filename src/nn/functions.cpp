@@ -215,8 +215,7 @@ struct CounterDropout : torch::autograd::Function<CounterDropout> {
 }  // namespace
 
 Tensor linear(Tensor const& x, torch::nn::LinearImpl const& layer, kernels::Precision products) {
-  if (!x.is_cpu()) return torch::linear(x, layer.weight, layer.bias);
-  return linear(x, layer.weight, bias_of(layer), products);
+  return linear(x, layer.weight, x.is_cpu() ? bias_of(layer) : layer.bias, products);
 }
 
 Tensor linear(Tensor const& x, Tensor const& weight, Tensor const& bias, kernels::Precision products) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -29,6 +30,8 @@ class MecabTest : public testing::Test {
   void SetUp() override {
     if (!fs::exists(fs::path(kDictionary) / "sys.dic"))
       GTEST_SKIP() << "no IPADIC of MeCab's here: apt-get install mecab-ipadic-utf8";
+    unsetenv("POLYTASK_MECAB_IPADIC");
+    unsetenv("POLYTASK_MECAB_UNIDIC_LITE");
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     std::ifstream file("tests/golden/text/japanese_words.json");
@@ -38,7 +41,7 @@ class MecabTest : public testing::Test {
   }
 
   void TearDown() override {
-    unsetenv(MecabWords::kFolderVariable);
+    unsetenv("POLYTASK_MECAB_IPADIC");
     fs::remove_all(folder_);
   }
 
@@ -108,6 +111,11 @@ TEST_F(MecabTest, FindsWordsAndLeavesWhiteSpaceOut) {
   EXPECT_TRUE(words_of(" \t\n").empty());
 }
 
+TEST_F(MecabTest, WhiteSpaceOfAnotherKindCutsWordsToo) {
+  EXPECT_THAT(words_of("東京\r大阪\x1c京都\xC2\x85神戸\xE3\x80\x80奈良"),
+              testing::ElementsAre("東京", "大阪", "京都", "神戸", "奈良"));
+}
+
 TEST_F(MecabTest, NothingIsLostBehindAZeroByteOrAVeryLongSpace) {
   std::string_view const with_zero("前\0後", 7);
   EXPECT_THAT(words_of(with_zero), testing::Contains(HasSubstr("後")));
@@ -124,6 +132,28 @@ TEST_F(MecabTest, AMegabyteWithoutASpaceIsCutLikeItsSentences) {
     expected.insert(expected.end(), one.begin(), one.end());
   }
   EXPECT_EQ(words_of(text), expected);
+}
+
+/// Whose costs would leave MeCab's 32 bits, or which it would read again from every character.
+TEST_F(MecabTest, LongTextsAreCutInTimeThatGrowsAsTheyDo) {
+  auto const repeated = [](std::string const& part, std::size_t n_bytes) {
+    std::string text;
+    while (text.size() < n_bytes) text += part;
+    return text;
+  };
+  for (std::string const part : {"x1", "A1-B2-C3\n", "a", "漢", "ー", "\xF0\x9F\x98\x80", "1"}) {
+    auto const text = repeated(part, 200'000);
+    auto const words = words_of(text);
+    std::size_t longest = 0, n_bytes = 0;
+    for (auto const& word : words) {
+      longest = std::max(longest, word.size());
+      n_bytes += word.size();
+    }
+    EXPECT_LE(longest, MecabWords::kLongestRun) << part;
+    EXPECT_EQ(n_bytes,
+              static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return c != '\n'; })))
+        << part;
+  }
 }
 
 TEST_F(MecabTest, ThreadsShareADictionary) {
@@ -157,45 +187,57 @@ TEST_F(MecabTest, ASavedFolderInsistsOnItsDictionary) {
   fs::create_directories(other);
   for (auto const* file : {"char.bin", "matrix.bin", "sys.dic", "unk.dic", "dicrc"})
     fs::copy_file(fs::canonical(fs::path(kDictionary) / file), other / file);
-  setenv(MecabWords::kFolderVariable, other.c_str(), 1);
+  setenv("POLYTASK_MECAB_IPADIC", other.c_str(), 1);
   EXPECT_EQ(error(saved), "no error");
   auto bytes = read_file(other / "unk.dic", 1 << 24);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   write_file_atomically(other / "unk.dic", bytes);
   EXPECT_THAT(error(saved),
               AllOf(HasSubstr("another one than the encoder learned with"),
-                    HasSubstr(tokenizer->outside_digest().substr(0, 12)), HasSubstr("POLYTASK_MECAB_DICTIONARY")));
+                    HasSubstr(tokenizer->outside_digest().substr(0, 12)), HasSubstr("POLYTASK_MECAB_IPADIC")));
 }
 
 TEST_F(MecabTest, SaysWhichDictionaryIsMissing) {
-  EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_dic", "unidic_lite"}}),
-              AllOf(HasSubstr("unidic_lite"), HasSubstr("set POLYTASK_MECAB_DICTIONARY to its folder")));
+  EXPECT_THAT(
+      error_with("mecab_kwargs", {{"mecab_dic", "unidic_lite"}}),
+      HasSubstr("MeCab's dictionary unidic_lite: set POLYTASK_MECAB_UNIDIC_LITE to its folder; it is dicdir of"));
   for (auto const& unnamed : {Json(), Json::object(), Json{{"mecab_dic", nullptr}}})
-    EXPECT_THAT(error_with("mecab_kwargs", unnamed), HasSubstr("write in \"mecab_dic\" which one")) << unnamed;
+    EXPECT_THAT(error_with("mecab_kwargs", unnamed), HasSubstr("names no dictionary; write in its \"mecab_dic\""))
+        << unnamed;
+  EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_dic", "jumandic"}}),
+              HasSubstr("names the dictionary \"jumandic\" of MeCab's; expected ipadic, unidic_lite or unidic"));
   EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_option", "-d /x"}}), HasSubstr("\"mecab_option\""));
   EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_dic", 3}}), HasSubstr("\"mecab_dic\" is \"3\""));
+  EXPECT_THAT(error_with("polytask_mecab_sha256", "12"), HasSubstr("expected the SHA-256 of a dictionary"));
+  EXPECT_THAT(error_with("polytask_mecab_sha256", 5), HasSubstr("\"polytask_mecab_sha256\" is \"5\"; expected a word"));
   configure(golden_["tokenizer_config"]);
-  setenv(MecabWords::kFolderVariable, "/nowhere", 1);
-  EXPECT_THAT(error(folder_), AllOf(HasSubstr("tokenizer_config.json"), HasSubstr("which is not in \"/nowhere\""),
-                                    HasSubstr("install mecab-ipadic-utf8")));
+  setenv("POLYTASK_MECAB_IPADIC", "/nowhere", 1);
+  EXPECT_THAT(error(folder_),
+              AllOf(HasSubstr("tokenizer_config.json: POLYTASK_MECAB_IPADIC names \"/nowhere\", which has no"),
+                    testing::Not(HasSubstr("install"))));
 }
 
 TEST_F(MecabTest, SaysWhatIsWrongWithADictionary) {
   auto const broken = folder_ / "broken";
   fs::create_directories(broken);
-  setenv(MecabWords::kFolderVariable, broken.c_str(), 1);
+  setenv("POLYTASK_MECAB_IPADIC", broken.c_str(), 1);
   write_file_atomically(broken / "sys.dic", "no dictionary");
-  EXPECT_THAT(error(folder_), HasSubstr("has no char.bin"));
+  EXPECT_THAT(error(folder_), AllOf(HasSubstr("is no dictionary as MeCab reads it"), HasSubstr("char.bin")));
   for (auto const* file : {"char.bin", "matrix.bin", "unk.dic", "dicrc"})
     fs::copy_file(fs::canonical(fs::path(kDictionary) / file), broken / file);
   EXPECT_THAT(error(folder_), HasSubstr("MeCab does not read the dictionary"));
   auto const bytes = read_file(fs::path(kDictionary) / "sys.dic", std::uintmax_t{1} << 28);
   write_file_atomically(broken / "sys.dic", bytes.substr(0, bytes.size() / 2));
   EXPECT_THAT(error(folder_), HasSubstr("MeCab does not read the dictionary"));
+  // Words of another dictionary, which the hash of this one would not tell.
+  write_file_atomically(broken / "sys.dic", bytes);
+  auto const dicrc = read_file(broken / "dicrc", 1 << 20);
+  write_file_atomically(broken / "dicrc", dicrc + "\nuserdic = " + (broken / "unk.dic").string() + "\n");
+  EXPECT_NE(error(folder_), "no error");
   // Debian has it in EUC-JP too.
   auto const euc = fs::path("/var/lib/mecab/dic/ipadic");
   if (fs::exists(euc / "sys.dic")) {
-    setenv(MecabWords::kFolderVariable, euc.c_str(), 1);
+    setenv("POLYTASK_MECAB_IPADIC", euc.c_str(), 1);
     EXPECT_THAT(error(folder_), HasSubstr("expected one of UTF-8"));
   }
 }

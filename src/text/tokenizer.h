@@ -39,6 +39,8 @@ class Tokenizer {
 
 /// Reads `tokenizer.json`, or `vocab.txt`, `sentencepiece.bpe.model` (XLM-R) or `spm.model` (DeBERTa) with
 /// `tokenizer_config.json`, from a Hugging Face folder. Models are WordPiece, byte-level BPE and Unigram.
+/// A Japanese encoder of words needs the dictionary of MeCab's that it learned with, which is found where the
+/// environment or Debian has it (docs/reference/tokenizers.md).
 /// Throws Error{NotFound} when none is there, InvalidInput naming the component when one is not supported.
 [[nodiscard]] std::unique_ptr<Tokenizer const> load_tokenizer(std::filesystem::path const& folder);
 

@@ -16,8 +16,9 @@ namespace {
 WordPieceParts parts_or_throw(Tokenizer const& tokenizer) {
   auto parts = wordpiece_parts(tokenizer);
   if (!parts)
-    throw Error(ErrorCode::InvalidInput,
-                "the tokenizer is not WordPiece; a vocabulary of another kind can be used, but not changed, so far");
+    throw Error(
+        ErrorCode::InvalidInput,
+        "the tokenizer is not BERT's WordPiece; a vocabulary of another kind can be used, but not changed, so far");
   return *std::move(parts);
 }
 

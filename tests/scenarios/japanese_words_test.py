@@ -30,6 +30,10 @@ print(type(tokenizer).__name__)
 
 @unittest.skipUnless(os.path.exists(os.path.join(IPADIC, 'sys.dic')), 'no IPADIC of MeCab: apt-get install mecab-ipadic-utf8')
 class JapaneseWords(Scenario):
+    def setUp(self):
+        super().setUp()
+        os.environ.pop('POLYTASK_MECAB_IPADIC', None)
+
     def japanese_project(self):
         project = self.project('japanese')
         rows = [{'body': text.format(f'{thing}{number}号'), 'intent': intent}
@@ -42,7 +46,7 @@ class JapaneseWords(Scenario):
         config = read_json(os.path.join(GOLDEN, 'text', 'japanese_words.json'))['tokenizer_config']
         project.write('encoder/tokenizer_config.json', json.dumps(config))
         task = {'type': 'classification', 'dataset': 'tickets', 'text': 'body', 'label': 'intent'}
-        return project.describe(encoder='encoder', tasks={'intent': task}, train={'epochs': 2, 'max_length': 32})
+        return project.describe(encoder='encoder', tasks={'intent': task}, train={'epochs': 2, 'max_length': 16})
 
     def packaged(self):
         project = self.japanese_project()
@@ -67,9 +71,11 @@ class JapaneseWords(Scenario):
             file.seek(-1, os.SEEK_END)
             file.write(b'x')
         for command in ('predict', '--package', 'package', '--text', '本'), ('evaluate', '--package', 'package'):
-            with mock.patch.dict(os.environ, POLYTASK_MECAB_DICTIONARY=other):
+            with mock.patch.dict(os.environ, POLYTASK_MECAB_IPADIC=other):
                 answer = project.run(*command)
-            self.expect_one_sentence(answer, 3, 'another one than the encoder learned with', 'POLYTASK_MECAB_DICTIONARY')
+            self.expect_one_sentence(answer, 3, 'another one than the encoder learned with', 'POLYTASK_MECAB_IPADIC')
+        with mock.patch.dict(os.environ, POLYTASK_MECAB_IPADIC=other):
+            self.expect(project.run('train', '--run', 'r'), 2, 'dictionary of MeCab')
 
     @unittest.skipUnless(PYTHON, 'POLYTASK_REFERENCE_PYTHON names no Python with transformers')
     def test_of_a_package_are_read_by_transformers(self):

@@ -30,7 +30,7 @@ data::VectorModel mean_vectors(fs::path const& encoder, std::size_t max_length,
   auto const states =
       std::make_shared<engine::LowerStates>(engine::LowerStates::load(encoder, config.num_hidden_layers, options));
   auto const width = static_cast<std::size_t>(config.hidden_size);
-  return {.key = fmt::format("mean of {} tokens, {}", length, states->key()),
+  return {.key = fmt::format("mean of {} tokens, {}{}", length, states->key(), tokenizer->outside_digest()),
           .width = config.hidden_size,
           .compute = [=](std::span<std::string const> texts, auto const& take) {
             std::vector<task::Encoding> encodings;

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "cli/encoder_source.h"
 #include "kernels/peak.h"
+#include "text/tokenizer.h"
 
 namespace polytask::cli {
 
@@ -31,6 +32,10 @@ OrderedJson encoder_hashes(fs::path const& folder) {
   auto files = files_of_encoder(folder);
   std::sort(files.begin(), files.end());
   for (auto const& file : files) json[file] = sha256_file(folder / file);
+  // Of a vocab.txt, the dictionary of MeCab's may decide the tokens as well.
+  if (!json.contains("tokenizer.json") && json.contains("vocab.txt"))
+    if (auto const outside = text::load_tokenizer(folder)->outside_digest(); !outside.empty())
+      json["dictionary of MeCab"] = outside;
   return json;
 }
 

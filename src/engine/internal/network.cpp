@@ -139,7 +139,7 @@ class LayerReader {
   [[nodiscard]] PackedLinear packed(std::vector<float> const& weight, std::vector<float> const& bias, std::int64_t n_in,
                                     Precision wanted) const {
     // Rows that do not fill whole steps of four bytes, or are too long for sums of bytes, are multiplied as floats.
-    bool const fits = n_in % 4 == 0 && n_in <= PackedLinear::kMostInt8Inputs;
+    bool const fits = n_in % 4 == 0 && (wanted != Precision::Int8 || n_in <= PackedLinear::kMostInt8Inputs);
     auto const precision = fits ? wanted : Precision::Float32;
     return {{static_cast<std::int64_t>(bias.size()), n_in},
             weight.data(),

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -21,31 +22,65 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<char const*, 4> kFiles{"char.bin", "matrix.bin", "sys.dic", "unk.dic"};
-/// MeCab keeps what a text needed; after a longer one it is given back.
-constexpr std::size_t kLongestKept = 1 << 16;
-/// MeCab counts the white space before a word in 16 bits: a longer run ends a sentence.
-constexpr std::size_t kLongestSpace = 1 << 14;
+constexpr std::array<char const*, 5> kFiles{"char.bin", "dicrc", "matrix.bin", "sys.dic", "unk.dic"};
+/// MeCab keeps the memory that a text needed; after a longer one it is given back.
+constexpr std::size_t kLongestKept = 1 << 12;
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+struct Known {
+  char const* name;
+  char const* debian_folder;  ///< nullptr where no package has it
+  char const* where_from;
+};
+constexpr std::array<Known, 3> kDictionaries{
+    {{"ipadic", "/var/lib/mecab/dic/ipadic-utf8", "apt-get install mecab-ipadic-utf8"},
+     {"unidic_lite", nullptr, "it is dicdir of the Python package unidic-lite"},
+     {"unidic", nullptr, "it is dicdir of the Python package unidic"}}};
 
-/// Folders in which a dictionary of that name may be, the likeliest first.
-std::vector<fs::path> places_of(std::string const& dictionary) {
-  std::vector<fs::path> places;
-  if (char const* const named = std::getenv(MecabWords::kFolderVariable); named != nullptr && *named != '\0')
-    return {named};
-  if (dictionary == "ipadic") places = {"/var/lib/mecab/dic/ipadic-utf8", "/usr/lib64/mecab/dic/ipadic"};
-  if (dictionary == "unidic") places = {"/var/lib/mecab/dic/unidic"};
-  return places;
+bool is_utf8(std::string charset) {
+  for (char& c : charset)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return charset == "utf-8" || charset == "utf8";
 }
 
-std::string how_to_get(std::string const& dictionary) {
-  auto const set = fmt::format("set {} to its folder", MecabWords::kFolderVariable);
-  if (dictionary == "ipadic") return fmt::format("install mecab-ipadic-utf8, or {}", set);
-  if (dictionary.empty())
-    return fmt::format("write in \"mecab_dic\" which one the encoder learned with, ipadic or unidic_lite, or {}", set);
-  if (dictionary == "unidic_lite") return fmt::format("{} (dicdir of the Python package unidic-lite)", set);
-  return set;
+Error failed(std::string const& reason) { return {ErrorCode::InvalidInput, reason}; }
+
+/// Kinds of characters that the dictionaries tell apart, so that a run of one of theirs is a run here too; the
+/// prolonged sound mark goes with what is before it.
+enum class Kind { Space, Hiragana, Katakana, Ideograph, Other, AsBefore };
+
+Kind kind_of(char32_t c) {
+  if (c == ' ' || (c >= '\t' && c <= '\r')) return Kind::Space;
+  if (c == 0x30FC || (c >= 0x3099 && c <= 0x309C)) return Kind::AsBefore;
+  if (c >= 0x3041 && c <= 0x309F) return Kind::Hiragana;
+  if ((c >= 0x30A0 && c <= 0x30FF) || (c >= 0x31F0 && c <= 0x31FF)) return Kind::Katakana;
+  bool const is_ideograph = c == 0x3005 || c == 0x3007 || (c >= 0x3400 && c <= 0x9FFF) ||
+                            (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x3FFFF);
+  return is_ideograph ? Kind::Ideograph : Kind::Other;
+}
+
+/// Calls `sentence(begin, end)` for parts of `text` that MeCab can be given, in their order: all of it where it is
+/// short.
+template <typename Sentence>
+void for_each_sentence(std::string_view text, Sentence const& sentence) {
+  std::size_t begin = 0, run = 0, good_end = 0;  // good_end: behind a line or a full stop
+  auto kind = Kind::AsBefore;
+  auto const cut = [&](std::size_t end) {
+    sentence(begin, end);
+    begin = end;
+  };
+  for (std::size_t at = 0; at < text.size();) {
+    auto const decoded = decode_utf8(text, at);
+    auto const next = at + decoded.n_bytes;
+    if (auto const here = kind_of(decoded.code_point); here != Kind::AsBefore && here != kind) {
+      kind = here;
+      run = at;
+    }
+    if (next - begin > MecabWords::kLongestSentence) cut(good_end > begin ? good_end : at);
+    if (kind != Kind::Space && next - std::max(run, begin) > MecabWords::kLongestRun) cut(at);
+    if (decoded.code_point == '\n' || decoded.code_point == 0x3002) good_end = next;
+    at = next;
+  }
+  if (begin < text.size()) cut(text.size());
 }
 
 }  // namespace
@@ -73,57 +108,83 @@ struct MecabWords::Dictionary {
   mutable std::vector<std::unique_ptr<MeCab::Lattice>> free;  ///< one for each thread that was at work at once
 };
 
+std::string MecabWords::folder_variable(std::string_view dictionary) {
+  std::string name = "POLYTASK_MECAB_";
+  for (char const c : dictionary) name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return name;
+}
+
 Result<MecabWords> MecabWords::open(std::string const& dictionary, std::string const& sha256) {
-  auto const failed = [](std::string const& reason) { return Error(ErrorCode::InvalidInput, reason); };
-  auto const places = places_of(dictionary);
-  auto const place = std::find_if(places.begin(), places.end(), [](fs::path const& folder) {
-    std::error_code ignored;
-    return fs::exists(folder / "sys.dic", ignored);
-  });
-  auto const name = dictionary.empty() ? std::string("a dictionary that is not named") : quote(dictionary);
-  if (place == places.end())
-    return failed(fmt::format("words are those of MeCab with {}{}: {}", name,
-                              places.empty() ? "" : ", which is not in " + quote(places.front().string()),
-                              how_to_get(dictionary)));
-  auto const shared = std::make_shared<Dictionary>();
-  Sha256 digest;
-  for (auto const* file : kFiles) {
-    std::error_code ignored;
-    if (!fs::is_regular_file(*place / file, ignored))
-      return failed(fmt::format("{} has no {}; expected the dictionary {} as MeCab reads it", quote(place->string()),
-                                file, name));
-    digest.update(sha256_file(*place / file));
-  }
-  shared->digest = digest.hex_digest();
-  if (!sha256.empty() && shared->digest != sha256)
+  auto const known =
+      std::find_if(kDictionaries.begin(), kDictionaries.end(), [&](auto const& one) { return dictionary == one.name; });
+  if (known == kDictionaries.end())
     return failed(
-        fmt::format("the dictionary in {} is another one than the encoder learned with, which {} names: "
-                    "found {:.12}, expected {:.12}; set {} to the folder of that one",
-                    quote(place->string()), name, shared->digest, sha256, kFolderVariable));
-  // As words of an argument list, so that a folder may have spaces; no mecabrc of the machine's has a say.
-  std::vector<std::string> arguments{"polytask", "-r", "/dev/null", "-d", place->string()};
-  std::vector<char*> pointers;
-  for (auto& argument : arguments) pointers.push_back(argument.data());
-  shared->model.reset(MeCab::createModel(static_cast<int>(pointers.size()), pointers.data()));
-  if (!shared->model)
+        fmt::format("names the dictionary {} of MeCab's; expected ipadic, unidic_lite or unidic, whichever the "
+                    "encoder learned with",
+                    quote(dictionary)));
+  auto const variable = folder_variable(dictionary);
+  char const* const named = std::getenv(variable.c_str());
+  bool const is_named = named != nullptr && *named != '\0';
+  std::string const folder = is_named ? named : known->debian_folder != nullptr ? known->debian_folder : "";
+  std::error_code ignored;
+  if (folder.empty())
+    return failed(fmt::format("words are those of MeCab's dictionary {}: set {} to its folder; {}", dictionary,
+                              variable, known->where_from));
+  if (!fs::exists(fs::path(folder) / "sys.dic", ignored))
+    return failed(is_named
+                      ? fmt::format("{} names {}, which has no sys.dic; expected the folder of MeCab's dictionary {}",
+                                    variable, quote(folder), dictionary)
+                      : fmt::format("words are those of MeCab's dictionary {}, which is not in {}: {}, or set {} to "
+                                    "its folder",
+                                    dictionary, quote(folder), known->where_from, variable));
+  auto loaded = load(folder);
+  if (!loaded) return loaded.error();
+  MecabWords words(std::move(loaded).value());
+  if (!sha256.empty() && words.digest() != sha256)
     return failed(
-        fmt::format("MeCab does not read the dictionary in {}: {}", quote(place->string()), MeCab::getLastError()));
-  for (auto const* info = shared->model->dictionary_info(); info != nullptr; info = info->next) {
-    std::string charset = info->charset;
-    std::transform(charset.begin(), charset.end(), charset.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (charset != "utf-8" && charset != "utf8")
-      return failed(
-          fmt::format("the dictionary in {} is of {}; expected one of UTF-8", quote(place->string()), quote(charset)));
-  }
-  shared->tagger.reset(shared->model->createTagger());
-  MecabWords words;
-  words.dictionary_ = shared;
+        fmt::format("the dictionary {} in {} is another one than the encoder learned with: found {:.12}, expected "
+                    "{:.12}; set {} to the folder of that one",
+                    dictionary, quote(folder), words.digest(), sha256, variable));
   return words;
 }
 
+/// Once for all tokenizers of a process that are there at the same time.
+Result<std::shared_ptr<MecabWords::Dictionary const>> MecabWords::load(std::string const& folder) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<Dictionary const>> loaded;
+  std::lock_guard const lock(mutex);
+  if (auto there = loaded[folder].lock()) return there;
+
+  auto dictionary = std::make_shared<Dictionary>();
+  Sha256 digest;
+  try {
+    for (auto const* file : kFiles) digest.update(sha256_file(fs::path(folder) / file));
+  } catch (Error const& error) {
+    return failed(fmt::format("{} is no dictionary as MeCab reads it: {}", quote(folder), error.what()));
+  }
+  dictionary->digest = digest.hex_digest();
+  // As words of an argument list, so that a folder may have spaces; no mecabrc of the machine's has a say.
+  std::vector<std::string> arguments{"polytask", "-r", "/dev/null", "-d", folder};
+  std::vector<char*> pointers;
+  for (auto& argument : arguments) pointers.push_back(argument.data());
+  dictionary->model.reset(MeCab::createModel(static_cast<int>(pointers.size()), pointers.data()));
+  if (!dictionary->model)
+    return failed(fmt::format("MeCab does not read the dictionary in {}: {}", quote(folder), MeCab::getLastError()));
+  auto const* const info = dictionary->model->dictionary_info();
+  if (info == nullptr || info->next != nullptr)
+    return failed(
+        fmt::format("{} adds words of another dictionary (userdic in its dicrc), which its hash would not "
+                    "tell; remove that line",
+                    quote(folder)));
+  if (!is_utf8(info->charset))
+    return failed(
+        fmt::format("the dictionary in {} is of {}; expected one of UTF-8", quote(folder), quote(info->charset)));
+  dictionary->tagger.reset(dictionary->model->createTagger());
+  loaded[folder] = dictionary;
+  return std::shared_ptr<Dictionary const>(std::move(dictionary));
+}
+
 void MecabWords::find(std::string_view text, std::function<void(std::size_t, std::size_t)> const& found) const {
-  auto lattice = dictionary_->take();
   // The reference takes a word of MeCab's apart where it holds white space of another kind.
   auto const add = [&](std::size_t begin, std::size_t end) {
     std::size_t from = begin;
@@ -139,8 +200,8 @@ void MecabWords::find(std::string_view text, std::function<void(std::size_t, std
     }
     if (from < end) found(from, end);
   };
-  auto const add_words_of = [&](std::size_t begin, std::size_t end) {
-    if (begin == end) return;
+  auto lattice = dictionary_->take();
+  for_each_sentence(text, [&](std::size_t begin, std::size_t end) {
     lattice->set_sentence(text.data() + begin, end - begin);
     if (!dictionary_->tagger->parse(lattice.get())) return add(begin, end);  // one word, and an unknown one
     for (auto const* node = lattice->bos_node()->next; node != nullptr && node->stat != MECAB_EOS_NODE;
@@ -148,22 +209,7 @@ void MecabWords::find(std::string_view text, std::function<void(std::size_t, std
       auto const at = static_cast<std::size_t>(node->surface - text.data());
       add(at, at + node->length);
     }
-  };
-  std::size_t from = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    if (!is_space(text[at])) {
-      ++at;
-      continue;
-    }
-    std::size_t end = at;
-    while (end < text.size() && is_space(text[end])) ++end;
-    if (end - at > kLongestSpace) {
-      add_words_of(from, at);
-      from = end;
-    }
-    at = end;
-  }
-  add_words_of(from, text.size());
+  });
   if (text.size() <= kLongestKept) dictionary_->give_back(std::move(lattice));
 }
 

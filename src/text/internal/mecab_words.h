@@ -14,13 +14,19 @@ namespace polytask::text {
 /// Immutable; safe to share between threads. Copies share the dictionary.
 class MecabWords {
  public:
-  /// The environment variable that names the folder of a dictionary.
-  static constexpr char const* kFolderVariable = "POLYTASK_MECAB_DICTIONARY";
+  /// MeCab is given at most so many bytes at once, behind a line or a full stop where there is one: its costs have 32
+  /// bits, and its memory grows with a text.
+  static constexpr std::size_t kLongestSentence = 1 << 14;
+  /// The same for characters of one kind without a break, over which it takes quadratic time.
+  static constexpr std::size_t kLongestRun = 1 << 10;
 
-  /// `dictionary` as tokenizer_config.json names it ("ipadic", "unidic_lite"); may be empty. Its folder is the one that
-  /// the environment names, or where Debian puts one of that name. `sha256`: what `digest` must be; empty for any.
-  /// Fails with the reason and what to do; the error has no place. A dictionary is trusted as a program is.
+  /// `dictionary`: "ipadic", "unidic_lite" or "unidic", as tokenizer_config.json names it. Its folder is the one that
+  /// the environment names (`folder_variable`), or where Debian puts one of that name. `sha256`: what `digest` must be;
+  /// empty for any. Fails with the reason and what to do; the error has no place. A dictionary is trusted as a program
+  /// is.
   [[nodiscard]] static Result<MecabWords> open(std::string const& dictionary, std::string const& sha256);
+  /// "POLYTASK_MECAB_IPADIC" for "ipadic".
+  [[nodiscard]] static std::string folder_variable(std::string_view dictionary);
 
   /// Bytes [begin, end) of each word of `text`, which is valid UTF-8, in their order; white space is part of none.
   void find(std::string_view text, std::function<void(std::size_t begin, std::size_t end)> const& found) const;
@@ -30,6 +36,9 @@ class MecabWords {
 
  private:
   struct Dictionary;
+  explicit MecabWords(std::shared_ptr<Dictionary const> dictionary) : dictionary_(std::move(dictionary)) {}
+  [[nodiscard]] static Result<std::shared_ptr<Dictionary const>> load(std::string const& folder);
+
   std::shared_ptr<Dictionary const> dictionary_;
 };
 

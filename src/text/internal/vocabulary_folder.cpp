@@ -52,11 +52,15 @@ class ConfigReader {
   bool is_japanese() const { return class_name() == "BertJapaneseTokenizer"; }
 
   /// Whether every character is a token: MeCab's words make no difference then, as white space is part of none.
-  bool is_of_characters() const { return text("subword_tokenizer_type", "wordpiece") == "character"; }
+  bool is_of_characters() const { return word("subword_tokenizer_type", "wordpiece") == "character"; }
 
   /// MeCab's words with the dictionary that is named here, or the very one that a saved folder names.
   MecabWords words() const {
-    auto words = MecabWords::open(dictionary(), text(kDigestKey, ""));
+    auto const digest = word(kDigestKey, "");
+    bool const is_hash = digest.size() == 64 && digest.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (!digest.empty() && !is_hash)
+      fail(fmt::format("\"{}\" is {}; expected the SHA-256 of a dictionary", kDigestKey, quote(digest)));
+    auto words = MecabWords::open(dictionary(), digest);
     if (!words) fail(words.error().what());
     return std::move(words).value();
   }
@@ -71,10 +75,10 @@ class ConfigReader {
 
   /// The tokenizer.json that says the same as these files, but for MeCab's words.
   Json japanese(std::span<std::string const> tokens) const {
-    if (text("word_tokenizer_type", "basic") != "mecab")
+    if (auto const cutter = word("word_tokenizer_type", "basic"); cutter != "mecab")
       fail(fmt::format("\"word_tokenizer_type\" is {}; in a BertJapaneseTokenizer only mecab is supported so far",
-                       quote(text("word_tokenizer_type", "basic"))));
-    if (auto const pieces = text("subword_tokenizer_type", "wordpiece"); pieces != "wordpiece" && pieces != "character")
+                       quote(cutter)));
+    if (auto const pieces = word("subword_tokenizer_type", "wordpiece"); pieces != "wordpiece" && pieces != "character")
       fail(fmt::format("\"subword_tokenizer_type\" is {}; expected wordpiece or character", quote(pieces)));
     if (has("mecab_kwargs") && !json_["mecab_kwargs"].is_object()) fail("\"mecab_kwargs\" is no object of options");
     if (has("mecab_kwargs") && json_["mecab_kwargs"].value("normalize_text", Json(true)) != true)
@@ -176,6 +180,13 @@ class ConfigReader {
     return content;
   }
 
+  /// What decides the kind of tokenizer: another value than a word is an error.
+  std::string word(char const* key, std::string const& missing) const {
+    if (has(key) && !json_[key].is_string())
+      fail(fmt::format("\"{}\" is {}; expected a word", key, quote(json_[key].dump())));
+    return text(key, missing);
+  }
+
   std::string text(char const* key, std::string const& missing) const {
     return has(key) && json_[key].is_string() ? json_[key].get<std::string>() : missing;
   }
@@ -194,18 +205,21 @@ class ConfigReader {
     return name;
   }
 
-  /// The dictionary of MeCab's; empty where none is named: transformers took ipadic then until 2024, and unidic_lite
-  /// since, so that nothing can be concluded from it.
+  /// The dictionary of MeCab's. Where none is named transformers took ipadic until 2024, and unidic_lite since, so that
+  /// nothing can be concluded from it.
   std::string dictionary() const {
-    if (!has("mecab_kwargs")) return "";
-    auto const& options = json_["mecab_kwargs"];
+    auto const options = has("mecab_kwargs") ? json_["mecab_kwargs"] : Json::object();
     if (options.contains("mecab_option") && !options["mecab_option"].is_null() && options["mecab_option"] != "")
-      fail(fmt::format("\"mecab_option\" is {}; that is not supported so far: name the dictionary's folder in {}",
-                       quote(options["mecab_option"].dump()), MecabWords::kFolderVariable));
+      fail(fmt::format("\"mecab_option\" is {}; that is not supported so far", quote(options["mecab_option"].dump())));
     auto const name = options.value("mecab_dic", Json());
-    if (!name.is_string() && !name.is_null())
+    if (name.is_null())
+      fail(
+          "\"mecab_kwargs\" names no dictionary; write in its \"mecab_dic\" which one the encoder learned with: "
+          "ipadic, "
+          "unidic_lite or unidic");
+    if (!name.is_string())
       fail(fmt::format("\"mecab_dic\" is {}; expected the name of a dictionary", quote(name.dump())));
-    return name.is_null() ? "" : name.get<std::string>();
+    return name.get<std::string>();
   }
 
   /// Other classes read a vocab.txt too, but cut the text into words in their own way.

@@ -8,7 +8,7 @@
 
 namespace polytask::text {
 
-/// As load_tokenizer: WordPiece, or Japanese characters, as tokenizer_config.json and config.json say.
+/// As load_tokenizer: WordPiece, or Japanese words or characters, as tokenizer_config.json and config.json say.
 [[nodiscard]] std::unique_ptr<Tokenizer const> load_vocabulary(std::filesystem::path const& folder);
 
 }  // namespace polytask::text
