@@ -75,7 +75,7 @@ class JapaneseWords(Scenario):
                 answer = project.run(*command)
             self.expect_one_sentence(answer, 3, 'another one than the encoder learned with', 'POLYTASK_MECAB_IPADIC')
         with mock.patch.dict(os.environ, POLYTASK_MECAB_IPADIC=other):
-            self.expect(project.run('train', '--run', 'r'), 2, 'dictionary of MeCab')
+            self.expect(project.run('train', '--run', 'r'), 5, 'dictionary of MeCab')
 
     @unittest.skipUnless(PYTHON, 'POLYTASK_REFERENCE_PYTHON names no Python with transformers')
     def test_of_a_package_are_read_by_transformers(self):
