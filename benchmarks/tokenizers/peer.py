@@ -74,7 +74,7 @@ def train_japanese(shared, folder, dictionary):
 
 def encoder_of(folder):
     """Lists of ids from lists of texts."""
-    if os.path.exists(os.path.join(folder, 'vocab.txt')):
+    if not os.path.exists(os.path.join(folder, 'tokenizer.json')):
         from transformers import BertJapaneseTokenizer
         tokenizer = BertJapaneseTokenizer.from_pretrained(folder)
         return lambda lines: [tokenizer(line)['input_ids'] for line in lines]
