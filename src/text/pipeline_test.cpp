@@ -89,6 +89,21 @@ TEST(UnigramTokenizer, TakesTheLikeliestWayNotTheLongestPieces) {
   EXPECT_THAT(tokenizer->encode("ab", {}).ids, ElementsAre(0, 3, 5));  // -3 - 2.5 beats -9
 }
 
+/// Found by tokenizers 0.23.3 with these scores: of exact ones the way that begins with the shorter token would be the
+/// first.
+TEST(UnigramTokenizer, OfEquallyLikelyWaysTheReferencesIsTaken) {
+  auto json = unigram();
+  json["model"]["vocab"] = Json::array({{"<s>", 0.0},
+                                        {"</s>", 0.0},
+                                        {"<unk>", 0.0},
+                                        {"\u2581", -4.322415680184999},
+                                        {std::string(15, '_'), -11.177580430763605},
+                                        {std::string(16, '_'), -10.20958973987091}});
+  auto const tokenizer = parsed(json).value();
+  EXPECT_THAT(tokenizer->encode(std::string(63, '_'), {}).ids, ElementsAre(0, 3, 5, 5, 4, 5));
+  EXPECT_THAT(tokenizer->encode(std::string(47, '_'), {}).ids, ElementsAre(0, 3, 5, 5, 4));
+}
+
 TEST(UnigramTokenizer, UnknownCharactersSideBySideAreOneToken) {
   auto const encoding = parsed(unigram()).value()->encode("a\u6771\u4eac b", {});
   EXPECT_THAT(encoding.ids, ElementsAre(0, 3, 4, 2, 3, 6));

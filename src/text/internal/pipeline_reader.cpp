@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -10,6 +12,33 @@
 
 namespace polytask::text {
 namespace {
+
+/// The score that the reference reads: serde_json rounds the digits to a double, and that one's quotient by a power of
+/// ten again. Which of two equally likely ways is taken hangs on that last bit.
+double score_as_read_there(Json const& score) {
+  auto const exact = score.get<double>();
+  if (score.is_number_integer() || !std::isfinite(exact)) return exact;
+  auto const text = fmt::format("{}", std::abs(exact));  // the fewest digits that say it, as every library writes them
+  std::uint64_t digits = 0;
+  int exponent = 0;
+  bool is_behind_point = false;
+  std::size_t at = 0;
+  for (; at < text.size() && text[at] != 'e'; ++at) {
+    if (text[at] == '.') {
+      is_behind_point = true;
+      continue;
+    }
+    digits = digits * 10 + static_cast<std::uint64_t>(text[at] - '0');
+    if (is_behind_point) --exponent;
+  }
+  if (at < text.size()) exponent += std::stoi(text.substr(at + 1));
+  auto const power_text = fmt::format("1e{}", std::abs(exponent));
+  double power = 1;
+  auto const end = power_text.data() + power_text.size();
+  if (std::from_chars(power_text.data(), end, power).ec != std::errc()) return exact;
+  auto const found = static_cast<double>(digits);
+  return std::copysign(exponent < 0 ? found / power : found * power, exact);
+}
 
 class PipelineReader {
  public:
@@ -122,7 +151,7 @@ class PipelineReader {
       if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number())
         fields_.fail(fmt::format("entry {} of the vocabulary is {}; expected a token and its score", vocabulary.size(),
                                  quote(entry.dump())));
-      vocabulary.push_back({entry[0].get<std::string>(), entry[1].get<double>()});
+      vocabulary.push_back({entry[0].get<std::string>(), score_as_read_there(entry[1])});
       if (vocabulary.size() > JsonFields::kLargestVocabulary)
         fields_.fail(fmt::format("the vocabulary has more than {} tokens", JsonFields::kLargestVocabulary));
       place(vocabulary.back().text, static_cast<std::int32_t>(vocabulary.size()) - 1);
