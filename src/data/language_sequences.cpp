@@ -101,7 +101,7 @@ PretrainingVocabulary pretraining_vocabulary(text::Tokenizer const& tokenizer, s
         ErrorCode::InvalidInput,
         fmt::format(
             "{}: the words of the tokenizer are not those of BERT's WordPiece, the only ones that can be hidden so "
-            "far; continue an encoder of the BERT family without MeCab",
+            "far; take an encoder of the BERT family without MeCab",
             where));
   PretrainingVocabulary vocabulary;
   auto const id_of = [&](std::string const& token) {

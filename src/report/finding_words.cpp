@@ -95,7 +95,8 @@ std::map<std::string, Make> const& table() {
                           test ? "test" : "dev", p.share(), p.count("exact"), p.count("near")),
               fmt::format("{} {} 件のうち {} 件({})が学習データにもあります(同一 {}、ほぼ同一 {})",
                           test ? "テスト" : "開発データ", p.of(), p.n(), p.share(), p.count("exact"), p.count("near"))},
-             {"their answers are remembered, so the score is too good; remove them from training, or from test",
+             {fmt::format("their answers are remembered, so {}; remove them from training, or from {}",
+                          test ? "the score is too good" : "dev chooses by rows that are known", test ? "test" : "dev"),
               "答えが記憶されるため、スコアが実際より良く出ます。どちらか一方から取り除いてください"}};
        }},
       {"leakage-across-tasks",

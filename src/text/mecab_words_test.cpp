@@ -193,7 +193,7 @@ TEST_F(MecabTest, ASavedFolderInsistsOnItsDictionary) {
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   write_file_atomically(other / "unk.dic", bytes);
   EXPECT_THAT(error(saved),
-              AllOf(HasSubstr("another one than the encoder learned with"),
+              AllOf(HasSubstr("another version than the encoder learned with"),
                     HasSubstr(tokenizer->outside_digest().substr(0, 12)), HasSubstr("POLYTASK_MECAB_IPADIC")));
 }
 
@@ -213,8 +213,24 @@ TEST_F(MecabTest, SaysWhichDictionaryIsMissing) {
   configure(golden_["tokenizer_config"]);
   setenv("POLYTASK_MECAB_IPADIC", "/nowhere", 1);
   EXPECT_THAT(error(folder_),
-              AllOf(HasSubstr("tokenizer_config.json: POLYTASK_MECAB_IPADIC names \"/nowhere\", which has no"),
+              AllOf(HasSubstr("tokenizer_config.json: POLYTASK_MECAB_IPADIC names \"/nowhere\", which is not there"),
                     testing::Not(HasSubstr("install"))));
+}
+
+TEST_F(MecabTest, ADictionaryOfAnotherNameIsRefused) {
+  setenv("POLYTASK_MECAB_UNIDIC_LITE", kDictionary, 1);
+  setenv("POLYTASK_MECAB_UNIDIC", kDictionary, 1);
+  for (std::string const name : {"unidic_lite", "unidic"})
+    EXPECT_THAT(error_with("mecab_kwargs", {{"mecab_dic", name}}),
+                HasSubstr("has another dictionary than " + name + " (its costs are of 1316 contexts)"));
+  unsetenv("POLYTASK_MECAB_UNIDIC_LITE");
+  unsetenv("POLYTASK_MECAB_UNIDIC");
+}
+
+TEST_F(MecabTest, AFileInThePlaceOfItsFolderIsNamed) {
+  auto const file = (fs::path(kDictionary) / "sys.dic").string();
+  setenv("POLYTASK_MECAB_IPADIC", file.c_str(), 1);
+  EXPECT_THAT(error(folder_), HasSubstr(file + "\", which is a file; name its folder"));
 }
 
 TEST_F(MecabTest, SaysWhatIsWrongWithADictionary) {

@@ -73,7 +73,7 @@ class JapaneseWords(Scenario):
         for command in ('predict', '--package', 'package', '--text', '本'), ('evaluate', '--package', 'package'):
             with mock.patch.dict(os.environ, POLYTASK_MECAB_IPADIC=other):
                 answer = project.run(*command)
-            self.expect_one_sentence(answer, 3, 'another one than the encoder learned with', 'POLYTASK_MECAB_IPADIC')
+            self.expect_one_sentence(answer, 3, 'another version than the encoder learned with', 'POLYTASK_MECAB_IPADIC')
         with mock.patch.dict(os.environ, POLYTASK_MECAB_IPADIC=other):
             self.expect(project.run('train', '--run', 'r'), 5, 'dictionary of MeCab')
 

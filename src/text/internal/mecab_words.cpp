@@ -30,11 +30,26 @@ struct Known {
   char const* name;
   char const* debian_folder;  ///< nullptr where no package has it
   char const* where_from;
+  unsigned n_contexts;  ///< of its table of costs, which tells the families of dictionaries apart; 0: of some version
 };
 constexpr std::array<Known, 3> kDictionaries{
-    {{"ipadic", "/var/lib/mecab/dic/ipadic-utf8", "apt-get install mecab-ipadic-utf8"},
-     {"unidic_lite", nullptr, "it is dicdir of the Python package unidic-lite"},
-     {"unidic", nullptr, "it is dicdir of the Python package unidic"}}};
+    {{"ipadic", "/var/lib/mecab/dic/ipadic-utf8", "apt-get install mecab-ipadic-utf8", 1'316},
+     {"unidic_lite", nullptr, "it is dicdir of the Python package unidic-lite", 5'981},
+     {"unidic", nullptr, "it is dicdir of the Python package unidic", 0}}};
+
+/// Of messages: the end of a path says most.
+constexpr std::size_t kLongestPath = 4'096;
+
+/// Why there is no dictionary in a folder; empty where there may be one.
+std::string why_none(fs::path const& folder) {
+  std::error_code failed;
+  auto const status = fs::status(folder / "sys.dic", failed);
+  if (fs::exists(status)) return "";
+  std::error_code ignored;
+  if (fs::is_regular_file(folder, ignored)) return "is a file; name its folder";
+  if (failed && status.type() != fs::file_type::not_found) return fmt::format("cannot be read ({})", failed.message());
+  return fs::exists(folder, ignored) ? "has no sys.dic" : "is not there";
+}
 
 bool is_utf8(std::string charset) {
   for (char& c : charset)
@@ -89,6 +104,7 @@ struct MecabWords::Dictionary {
   std::unique_ptr<MeCab::Model> model;
   std::unique_ptr<MeCab::Tagger> tagger;  ///< of the model; its parsing is shared between threads
   std::string digest;
+  unsigned n_contexts = 0;
 
   std::unique_ptr<MeCab::Lattice> take() const {
     std::lock_guard const lock(mutex);
@@ -126,25 +142,35 @@ Result<MecabWords> MecabWords::open(std::string const& dictionary, std::string c
   char const* const named = std::getenv(variable.c_str());
   bool const is_named = named != nullptr && *named != '\0';
   std::string const folder = is_named ? named : known->debian_folder != nullptr ? known->debian_folder : "";
-  std::error_code ignored;
   if (folder.empty())
     return failed(fmt::format("words are those of MeCab's dictionary {}: set {} to its folder; {}", dictionary,
                               variable, known->where_from));
-  if (!fs::exists(fs::path(folder) / "sys.dic", ignored))
+  auto const place = quote(folder, kLongestPath);
+  if (auto const why = why_none(folder); !why.empty())
     return failed(is_named
-                      ? fmt::format("{} names {}, which has no sys.dic; expected the folder of MeCab's dictionary {}",
-                                    variable, quote(folder), dictionary)
-                      : fmt::format("words are those of MeCab's dictionary {}, which is not in {}: {}, or set {} to "
-                                    "its folder",
-                                    dictionary, quote(folder), known->where_from, variable));
+                      ? fmt::format("{} names {}, which {}; expected the folder of MeCab's dictionary {}", variable,
+                                    place, why, dictionary)
+                      : fmt::format("words are those of MeCab's dictionary {}, and {}, where it should be, {}: {}, or "
+                                    "set {} to its folder",
+                                    dictionary, place, why, known->where_from, variable));
   auto loaded = load(folder);
   if (!loaded) return loaded.error();
   MecabWords words(std::move(loaded).value());
+  auto const n_contexts = words.dictionary_->n_contexts;
+  bool const is_of_that_name = known->n_contexts == 0
+                                   ? std::none_of(kDictionaries.begin(), kDictionaries.end(),
+                                                  [&](auto const& one) { return one.n_contexts == n_contexts; })
+                                   : known->n_contexts == n_contexts;
+  if (!is_of_that_name)
+    return failed(
+        fmt::format("{} has another dictionary than {} (its costs are of {} contexts); set {} to the folder of "
+                    "that one, {}",
+                    place, dictionary, n_contexts, variable, known->where_from));
   if (!sha256.empty() && words.digest() != sha256)
     return failed(
-        fmt::format("the dictionary {} in {} is another one than the encoder learned with: found {:.12}, expected "
-                    "{:.12}; set {} to the folder of that one",
-                    dictionary, quote(folder), words.digest(), sha256, variable));
+        fmt::format("the dictionary {} in {} is another version than the encoder learned with: found {:.12}, "
+                    "expected {:.12}; set {} to the folder of that one",
+                    dictionary, place, words.digest(), sha256, variable));
   return words;
 }
 
@@ -160,7 +186,7 @@ Result<std::shared_ptr<MecabWords::Dictionary const>> MecabWords::load(std::stri
   try {
     for (auto const* file : kFiles) digest.update(sha256_file(fs::path(folder) / file));
   } catch (Error const& error) {
-    return failed(fmt::format("{} is no dictionary as MeCab reads it: {}", quote(folder), error.what()));
+    return failed(fmt::format("{} is no dictionary as MeCab reads it: {}", quote(folder, kLongestPath), error.what()));
   }
   dictionary->digest = digest.hex_digest();
   // As words of an argument list, so that a folder may have spaces; no mecabrc of the machine's has a say.
@@ -169,7 +195,8 @@ Result<std::shared_ptr<MecabWords::Dictionary const>> MecabWords::load(std::stri
   for (auto& argument : arguments) pointers.push_back(argument.data());
   dictionary->model.reset(MeCab::createModel(static_cast<int>(pointers.size()), pointers.data()));
   if (!dictionary->model)
-    return failed(fmt::format("MeCab does not read the dictionary in {}: {}", quote(folder), MeCab::getLastError()));
+    return failed(fmt::format("MeCab does not read the dictionary in {}: {}", quote(folder, kLongestPath),
+                              MeCab::getLastError()));
   auto const* const info = dictionary->model->dictionary_info();
   if (info == nullptr || info->next != nullptr)
     return failed(
@@ -179,6 +206,7 @@ Result<std::shared_ptr<MecabWords::Dictionary const>> MecabWords::load(std::stri
   if (!is_utf8(info->charset))
     return failed(
         fmt::format("the dictionary in {} is of {}; expected one of UTF-8", quote(folder), quote(info->charset)));
+  dictionary->n_contexts = info->lsize;
   dictionary->tagger.reset(dictionary->model->createTagger());
   loaded[folder] = dictionary;
   return std::shared_ptr<Dictionary const>(std::move(dictionary));

@@ -198,9 +198,11 @@ class ConfigReader {
     auto name = text("tokenizer_class", class_elsewhere_.empty() ? "BertTokenizer" : class_elsewhere_);
     bool const is_japanese = has("word_tokenizer_type") || has("subword_tokenizer_type") || has("mecab_kwargs");
     if (is_japanese && name != "BertJapaneseTokenizer")
-      fail(fmt::format(
-          "has options of BertJapaneseTokenizer, and the class is {}; say in \"tokenizer_class\" which it is",
-          quote(name)));
+      fail(
+          fmt::format("has options of BertJapaneseTokenizer, and the class is {}; write \"tokenizer_class\": "
+                      "\"BertJapaneseTokenizer\" "
+                      "here or in config.json, if it is that one",
+                      quote(name)));
     if (name.ends_with("Fast")) name.resize(name.size() - 4);
     return name;
   }
@@ -210,7 +212,7 @@ class ConfigReader {
   std::string dictionary() const {
     auto const options = has("mecab_kwargs") ? json_["mecab_kwargs"] : Json::object();
     if (options.contains("mecab_option") && !options["mecab_option"].is_null() && options["mecab_option"] != "")
-      fail(fmt::format("\"mecab_option\" is {}; that is not supported so far", quote(options["mecab_option"].dump())));
+      fail(fmt::format("\"mecab_option\" is {}; that is not supported so far", options["mecab_option"].dump()));
     auto const name = options.value("mecab_dic", Json());
     if (name.is_null())
       fail(
