@@ -231,7 +231,9 @@ std::string head_file_name(std::string const& task_name) {
     plain = plain && kept;
     if (kept && safe.size() < kLongest) safe.push_back(c);
   }
-  return plain ? task_name : fmt::format("{}.{}", safe, sha256_hex(task_name).substr(0, 16));
+  if (plain) return task_name;
+  if (safe.empty()) safe = "task";  // of a Japanese name: a name that begins with a dot would be hidden
+  return fmt::format("{}.{}", safe, sha256_hex(task_name).substr(0, 16));
 }
 
 }  // namespace polytask::model
