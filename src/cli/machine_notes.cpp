@@ -49,11 +49,12 @@ std::vector<std::string> machine_notes(Machine const& machine, int n_threads, in
     notes.push_back(
         "this processor has no AVX2, or it is hidden by the virtual machine: products take four times as "
         "long or more; let the machine show its real processor (QEMU: -cpu host)");
-  if (machine.bfloat16_gain && *machine.bfloat16_gain < kernels::kWorthwhileGain)
+  // None at all, without the instructions, is an error of its own.
+  if (auto const gain = machine.bfloat16_gain.value_or(0); gain > 0 && gain < kernels::kWorthwhileGain)
     notes.push_back(fmt::format(
         "this processor multiplies in bfloat16 {:.1f} times as fast as in float32, so that it gains nothing; "
         "set train.precision: f32",
-        *machine.bfloat16_gain));
+        gain));
   return notes;
 }
 

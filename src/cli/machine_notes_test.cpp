@@ -53,6 +53,8 @@ TEST(MachineNotes, NameBFloat16ThatGainsNothing) {
   EXPECT_THAT(machine_notes(machine, 4, 1), IsEmpty());
   machine.bfloat16_gain = 0.5;
   EXPECT_THAT(machine_notes(machine, 4, 1), ElementsAre(AllOf(HasSubstr("0.5 times"), HasSubstr("precision: f32"))));
+  machine.bfloat16_gain = 0;  // no instructions for it: training refuses it, in a sentence of its own
+  EXPECT_THAT(machine_notes(machine, 4, 1), IsEmpty());
 }
 
 }  // namespace
