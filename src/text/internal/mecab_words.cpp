@@ -77,7 +77,7 @@ Kind kind_of(char32_t c) {
 /// short.
 template <typename Sentence>
 void for_each_sentence(std::string_view text, Sentence const& sentence) {
-  std::size_t begin = 0, run = 0, good_end = 0;  // good_end: behind a line or a full stop
+  std::size_t begin = 0, run = 0, good_end = 0;  // good_end: behind white space or a full stop
   auto kind = Kind::AsBefore;
   auto const cut = [&](std::size_t end) {
     sentence(begin, end);
@@ -92,7 +92,7 @@ void for_each_sentence(std::string_view text, Sentence const& sentence) {
     }
     if (next - begin > MecabWords::kLongestSentence) cut(good_end > begin ? good_end : at);
     if (kind != Kind::Space && next - std::max(run, begin) > MecabWords::kLongestRun) cut(at);
-    if (decoded.code_point == '\n' || decoded.code_point == 0x3002) good_end = next;
+    if (kind == Kind::Space || decoded.code_point == 0x3002) good_end = next;
     at = next;
   }
   if (begin < text.size()) cut(text.size());

@@ -14,8 +14,8 @@ namespace polytask::text {
 /// Immutable; safe to share between threads. Copies share the dictionary.
 class MecabWords {
  public:
-  /// MeCab is given at most so many bytes at once, behind a line or a full stop where there is one: its costs have 32
-  /// bits, and its memory grows with a text.
+  /// MeCab is given at most so many bytes at once, behind white space or a full stop where there is some: its costs
+  /// have 32 bits, and its memory grows with a text.
   static constexpr std::size_t kLongestSentence = 1 << 14;
   /// The same for characters of one kind without a break, over which it takes quadratic time.
   static constexpr std::size_t kLongestRun = 1 << 10;
