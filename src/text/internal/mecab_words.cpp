@@ -57,6 +57,12 @@ bool is_utf8(std::string charset) {
   return charset == "utf-8" || charset == "utf8";
 }
 
+std::string folder_variable(std::string_view dictionary) {
+  std::string name = "POLYTASK_MECAB_";
+  for (char const c : dictionary) name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return name;
+}
+
 Error failed(std::string const& reason) { return {ErrorCode::InvalidInput, reason}; }
 
 /// Kinds of characters that the dictionaries tell apart, so that a run of one of theirs is a run here too; the
@@ -123,12 +129,6 @@ struct MecabWords::Dictionary {
   mutable std::mutex mutex;
   mutable std::vector<std::unique_ptr<MeCab::Lattice>> free;  ///< one for each thread that was at work at once
 };
-
-std::string MecabWords::folder_variable(std::string_view dictionary) {
-  std::string name = "POLYTASK_MECAB_";
-  for (char const c : dictionary) name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return name;
-}
 
 Result<MecabWords> MecabWords::open(std::string const& dictionary, std::string const& sha256) {
   auto const known =

@@ -21,12 +21,10 @@ class MecabWords {
   static constexpr std::size_t kLongestRun = 1 << 10;
 
   /// `dictionary`: "ipadic", "unidic_lite" or "unidic", as tokenizer_config.json names it. Its folder is the one that
-  /// the environment names (`folder_variable`), or where Debian puts one of that name. `sha256`: what `digest` must be;
-  /// empty for any. Fails with the reason and what to do; the error has no place. A dictionary is trusted as a program
-  /// is.
+  /// the environment names (POLYTASK_MECAB_IPADIC for "ipadic"), or where Debian puts one of that name. `sha256`: what
+  /// `digest` must be; empty for any. Fails with the reason and what to do; the error has no place. A dictionary is
+  /// trusted as a program is.
   [[nodiscard]] static Result<MecabWords> open(std::string const& dictionary, std::string const& sha256);
-  /// "POLYTASK_MECAB_IPADIC" for "ipadic".
-  [[nodiscard]] static std::string folder_variable(std::string_view dictionary);
 
   /// Bytes [begin, end) of each word of `text`, which is valid UTF-8, in their order; white space is part of none.
   void find(std::string_view text, std::function<void(std::size_t begin, std::size_t end)> const& found) const;

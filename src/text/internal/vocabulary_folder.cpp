@@ -217,8 +217,7 @@ class ConfigReader {
     if (name.is_null())
       fail(
           "\"mecab_kwargs\" names no dictionary; write in its \"mecab_dic\" which one the encoder learned with: "
-          "ipadic, "
-          "unidic_lite or unidic");
+          "ipadic, unidic_lite or unidic");
     if (!name.is_string())
       fail(fmt::format("\"mecab_dic\" is {}; expected the name of a dictionary", quote(name.dump())));
     return name.get<std::string>();

@@ -20,7 +20,7 @@ using data::Split;
 constexpr std::size_t kBlockRows = 4'096;
 
 /// Changes whenever the same texts would become other rows.
-constexpr int kRowsFormat = 1;
+constexpr int kRowsFormat = 2;
 
 constexpr std::string_view kTokenizerFiles[] = {"tokenizer.json", "tokenizer_config.json",   "special_tokens_map.json",
                                                 "vocab.txt",      "sentencepiece.bpe.model", "spm.model"};
